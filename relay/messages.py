@@ -1,7 +1,8 @@
 """The messages that are not sync: MessagePack, typed once, here.
 
-Every message is a MessagePack map. Where several kinds share a frame type, the key `type` (for requests: `method`) tells
-them apart; unknown keys are ignored, so that a later minor version can add some. Change hashes travel as 32 raw bytes.
+Every message is a MessagePack map. Where several kinds share a frame type, the key `type` (for requests: `method`)
+tells them apart; unknown keys are ignored, so that a later minor version can add some. Change hashes travel as 32 raw
+bytes.
 
 | frame | messages | direction |
 |---|---|---|
@@ -42,8 +43,8 @@ class PeerInfo(msgspec.Struct, frozen=True, kw_only=True):
 class Hello(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="hello"):
     """The first frame of a peer: what it speaks, who it is, what it wants to be allowed.
 
-    `genesis` is the hash of the change that gave the peer's replica its notebook_id, if it has one: a hub that holds
-    another document under this id refuses instead of mixing two notebooks.
+    `genesis` is the identity of the peer's NotebookDoc, if it has one already (see docs/document-schema.md): a hub that
+    holds another document under this id refuses instead of mixing two notebooks.
     """
 
     protocol: int
@@ -52,19 +53,22 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="he
     peer: PeerInfo
     token: str
     role: Role = "editor"
-    genesis: ChangeHash | None = None
+    genesis: bytes | None = None
 
 
 class Welcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="welcome"):
-    """The hub's answer: the link is up and sync may begin."""
+    """The hub's answer: the link is up and sync may begin.
+
+    A peer whose RuntimeDoc has another identity than `runtime_genesis` drops it and starts from an empty one.
+    """
 
     protocol: int
     schema: int
     server_id: str
     notebook_id: str
     role: Role
-    genesis: ChangeHash
-    runtime_epoch: int
+    genesis: bytes
+    runtime_genesis: bytes
 
 
 class SessionError(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="error"):

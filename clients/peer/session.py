@@ -1,0 +1,218 @@
+"""A peer's side of a session, without sockets and clocks: both documents, the handshake, requests and what they await.
+Pure.
+
+A PeerSession outlives connections. It owns the two documents of one notebook, tells its shell which frames to send
+(`pump`, only when they are about to be sent) and hands it what came in (`receive`). Requests without an answer are sent
+again on the next connection under the same id, which the other side answers once. It refuses to sync with a hub that
+holds another document under the same id.
+
+Phases: offline --connected--> greeting --Welcome--> open --disconnected--> offline.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterable
+from enum import Enum
+from typing import Final
+
+from clients.peer.doc_sync import DocSync
+from notebook_doc.notebook import NotebookDoc
+from notebook_doc.replica import Heads, Replica
+from notebook_doc.runtime import RuntimeDoc
+from notebook_doc.seed import SCHEMA_VERSION
+from relay.errors import ErrorCode, Refused, WireError
+from relay.frames import FrameType, check_frame, frame
+from relay.messages import (
+    PROTOCOL_VERSION,
+    Hello,
+    Message,
+    PeerInfo,
+    PresenceState,
+    Request,
+    RequestBody,
+    Response,
+    Role,
+    SessionError,
+    Welcome,
+    decode,
+    encode,
+)
+
+# Requests awaiting an answer at the same time; more is a caller that does not look at answers.
+MAX_PENDING_REQUESTS: Final = 1024
+
+
+class Phase(Enum):
+    """Where the session stands with the hub."""
+
+    OFFLINE = "offline"
+    GREETING = "greeting"
+    OPEN = "open"
+
+
+class PeerSession:
+    """See the module. All times are seconds of one monotonic clock, handed in."""
+
+    def __init__(
+        self,
+        notebook_id: str,
+        peer: PeerInfo,
+        token: str,
+        *,
+        role: Role = "editor",
+        notebook: NotebookDoc | None = None,
+    ) -> None:
+        self.notebook_id = notebook_id
+        self.peer = peer
+        self.token = token
+        self.role: Role = role
+        self.phase = Phase.OFFLINE
+        self.notebook = notebook or NotebookDoc.blank()
+        self.runtime = RuntimeDoc.blank()
+        self.notebook_sync = DocSync(self.notebook.replica)
+        self.runtime_sync = DocSync(self.runtime.replica)
+        self._presence: PresenceState | None = None
+        self._outbox: list[bytes] = []  # frames that are ready, in order
+        self._pending: dict[str, Request] = {}
+
+    # --- the link -----------------------------------------------------------------------------------------------------
+
+    def connected(self) -> None:
+        """A connection is open: greet."""
+        self.phase = Phase.GREETING
+        hello = Hello(
+            protocol=PROTOCOL_VERSION,
+            schema=SCHEMA_VERSION,
+            notebook_id=self.notebook_id,
+            peer=self.peer,
+            token=self.token,
+            role=self.role,
+            genesis=self.notebook.genesis,
+        )
+        self._outbox = [encode(hello)]
+
+    def disconnected(self) -> None:
+        """The connection is gone. Everything else stays."""
+        self.phase = Phase.OFFLINE
+        self._outbox = []
+        self.notebook_sync.disconnected()
+        self.runtime_sync.disconnected()
+
+    def receive(self, whole_frame: bytes, now: float) -> Message | None:
+        """Take in a frame; return its message if it has one that concerns the shell.
+
+        Raises Refused when the hub refuses the session, MalformedFrame and the documents' errors for what cannot be
+        read: the connection has to be given up then.
+        """
+        match check_frame(whole_frame):
+            case FrameType.NOTEBOOK_SYNC:
+                self.notebook_sync.receive(whole_frame[1:], now)
+                return None
+            case FrameType.RUNTIME_SYNC:
+                self.runtime_sync.receive(whole_frame[1:], now)
+                return None
+        message = decode(whole_frame)
+        match message:
+            case Welcome():
+                self._welcomed(message)
+            case SessionError(fatal=True):
+                raise Refused(message.code, message.message, message.hint)
+            case Response():
+                self._pending.pop(message.id, None)
+            case _:
+                pass  # for the shell alone
+        return message
+
+    def pump(self, now: float) -> list[bytes]:
+        """The frames to send now. What is returned must be sent, in order."""
+        frames, self._outbox = self._outbox, []
+        if self.phase is Phase.OPEN:
+            for kind, sync in self._syncs():
+                payload = sync.pump(now)
+                if payload is not None:
+                    frames.insert(0, frame(kind, payload))  # edits before the requests that rely on them
+        return frames
+
+    @property
+    def due(self) -> float | None:
+        """When to call `pump` again at the latest, if nothing else happens."""
+        times = [sync.due for _, sync in self._syncs() if sync.due is not None]
+        return min(times) if times and self.phase is Phase.OPEN else None
+
+    # --- requests and presence ----------------------------------------------------------------------------------------
+
+    def request(self, body: RequestBody, *, required_heads: Heads | None = None) -> str:
+        """Ask for something at the heads of this moment (or those given); return the request's id.
+
+        Raises WireError if too many requests are unanswered.
+        """
+        if len(self._pending) >= MAX_PENDING_REQUESTS:
+            message = f"{MAX_PENDING_REQUESTS} requests to notebook {self.notebook_id} are unanswered."
+            raise WireError(ErrorCode.BAD_REQUEST, message, "Await some of them first.", fault="local")
+        heads = self.notebook.replica.heads() if required_heads is None else required_heads
+        request = Request(id=uuid.uuid4().hex, body=body, required_heads=list(heads))
+        self._pending[request.id] = request
+        if self.phase is Phase.OPEN:
+            self._outbox.append(encode(request))
+        return request.id
+
+    def forget_request(self, request_id: str) -> None:
+        """Nobody waits for this answer any more; it is not asked for again on the next connection."""
+        self._pending.pop(request_id, None)
+
+    def set_presence(self, state: PresenceState) -> None:
+        """Say where this peer is; said again after a reconnect."""
+        self._presence = state
+        if self.phase is Phase.OPEN:
+            self._outbox.append(encode(state))
+
+    def send(self, message: Message) -> None:
+        """Send a message of this connection (a daemon's response). Dropped if there is none."""
+        if self.phase is Phase.OPEN:
+            self._outbox.append(encode(message))
+
+    # --- recovery -----------------------------------------------------------------------------------------------------
+
+    def start_afresh(self) -> None:
+        """The replicas are lost (their core panicked): begin with empty ones and this peer's own unsaved edits.
+
+        Call it offline. The hub sends everything else on the next connection.
+        """
+        unsaved = self.notebook_sync.unsaved_changes()
+        self._replace_notebook(NotebookDoc.blank(), unsaved)
+        self._replace_runtime()
+
+    def _replace_notebook(self, notebook: NotebookDoc, own_changes: Iterable[bytes]) -> None:
+        self.notebook = notebook
+        self.notebook_sync = DocSync(notebook.replica)
+        notebook.replica.apply(list(own_changes))
+
+    def _replace_runtime(self) -> None:
+        self.runtime = RuntimeDoc.blank()
+        self.runtime_sync = DocSync(self.runtime.replica)
+
+    def _welcomed(self, welcome: Welcome) -> None:
+        if self.notebook.genesis not in (None, welcome.genesis):
+            raise Refused(
+                ErrorCode.WRONG_GENESIS,
+                f"The hub holds another document under the notebook id {self.notebook_id}.",
+                "Keep your copy under another name and open the notebook anew.",
+            )
+        if self.runtime.genesis not in (None, welcome.runtime_genesis):
+            self._replace_runtime()
+        self.role = welcome.role
+        self.phase = Phase.OPEN
+        for _, sync in self._syncs():
+            sync.connected()
+        if self._presence is not None:
+            self._outbox.append(encode(self._presence))
+        self._outbox += [encode(request) for request in self._pending.values()]
+
+    def _syncs(self) -> tuple[tuple[FrameType, DocSync], ...]:
+        return (FrameType.RUNTIME_SYNC, self.runtime_sync), (FrameType.NOTEBOOK_SYNC, self.notebook_sync)
+
+
+def replica_from(data: bytes) -> NotebookDoc:
+    """A NotebookDoc from saved bytes. Raises CorruptDocument, SchemaTooNew."""
+    return NotebookDoc(Replica.load(data))

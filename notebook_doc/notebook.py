@@ -1,0 +1,480 @@
+"""NotebookDoc: what people and agents wrote. Cells in order, their sources, and the notebook's metadata.
+
+A NotebookDoc is a view on a replica that it owns together with whoever syncs it; it keeps an index of cells (order,
+object ids) that follows the replica at the cost of what changed. Every edit is one change, or part of the enclosing
+`edit()`, applied whole or not at all. Edits name cells by id; a cell that is gone raises UnknownCell. It knows nothing
+of files, peers or execution.
+
+Invariants: a cell is ordered by (position, id); a move writes positions alone; source is edited by splices, never
+replaced.
+"""
+
+from __future__ import annotations
+
+import secrets
+from bisect import bisect_left, insort
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Final, Literal, cast
+
+from notebook_doc import position as positions
+from notebook_doc.errors import BadEdit, CorruptDocument, UnknownCell
+from notebook_doc.events import CellAdded, CellChanged, CellField, CellRemoved, MetadataChanged, NotebookEvent, Reset
+from notebook_doc.json_values import Json, clean_text
+from notebook_doc.object_index import ObjectIndex
+from notebook_doc.replica import ROOT, ObjectId, Replica, Transaction
+from notebook_doc.seed import check_schema, genesis, give_birth, seed
+from notebook_doc.text_diff import Splice, splices
+
+CellType = Literal["code", "markdown", "raw"]
+CELL_TYPES: Final = ("code", "markdown", "raw")
+DEFAULT_NBFORMAT_MINOR: Final = 5
+
+# A position sorted after every real one, for cells whose position cannot be read.
+_LAST: Final = "\uffff"
+_FIELDS: Final[frozenset[CellField]] = frozenset(("cell_type", "position", "source", "metadata", "attachments"))
+
+
+@dataclass(frozen=True, slots=True)
+class Cell:
+    """A cell as it was when it was read."""
+
+    id: str
+    cell_type: str
+    position: str
+    source: str
+    metadata: dict[str, Json]
+    attachments: dict[str, Json]
+
+
+@dataclass(slots=True)
+class _Entry:
+    obj: ObjectId
+    source: ObjectId | None
+    position: str
+
+
+@cache
+def notebook_seed() -> bytes:
+    """The bytes with which every NotebookDoc begins."""
+
+    def roots(transaction: Transaction) -> None:
+        for name in ("cells", "metadata", "proposals", "comments"):
+            transaction.make_map(ROOT, name)
+
+    return seed(roots)
+
+
+def new_cell_id() -> str:
+    """A fresh cell id, valid in nbformat 4.5."""
+    return secrets.token_hex(8)
+
+
+class NotebookDoc:
+    """The notebook as one replica has it."""
+
+    def __init__(self, replica: Replica) -> None:
+        check_schema(replica)
+        cells, metadata = replica.child(ROOT, "cells"), replica.child(ROOT, "metadata")
+        if cells is None or metadata is None:
+            raise CorruptDocument("this NotebookDoc lacks its root maps.", "Restore it from a backup or its file.")
+        self.replica = replica
+        self._cells, self._metadata = cells, metadata
+        self._objects = ObjectIndex(replica)
+        self._objects.place(ROOT, "cells", cells)
+        self._objects.place(ROOT, "metadata", metadata)
+        self._entries: dict[str, _Entry] = {}
+        self._order: list[tuple[str, str]] = []
+        self._pending: dict[str, set[CellField]] = {}  # touched cells and their fields, not yet reported
+        self._reported: set[str] = set()  # the cells that whoever takes the events knows of
+        self._pending_metadata: set[str] = set()
+        self._pending_reset = False
+        self._transaction: Transaction | None = None
+        self._reindex()
+        self._reported.update(self._entries)
+
+    @classmethod
+    def blank(cls) -> NotebookDoc:
+        """A replica that holds only the seed: where a peer starts that will receive the rest."""
+        return cls(Replica.load(notebook_seed()))
+
+    @classmethod
+    def create(cls, notebook_id: str) -> NotebookDoc:
+        """A new notebook without cells."""
+
+        def fill(transaction: Transaction) -> None:
+            transaction.put_uint(ROOT, "nbformat_minor", DEFAULT_NBFORMAT_MINOR)
+
+        return cls(give_birth(notebook_seed(), notebook_id, b"", fill))
+
+    # --- identity -----------------------------------------------------------------------------------------------------
+
+    @property
+    def notebook_id(self) -> str | None:
+        """The notebook's UUID; None while only the seed is here."""
+        return self.replica.string(ROOT, "notebook_id")
+
+    @property
+    def genesis(self) -> bytes | None:
+        """The document's identity (16 bytes); None while only the seed is here."""
+        return genesis(self.replica)
+
+    @property
+    def nbformat_minor(self) -> int:
+        """The minor version of nbformat in which the notebook is saved."""
+        minor = self.replica.scalar(ROOT, "nbformat_minor")
+        return minor if isinstance(minor, int) else DEFAULT_NBFORMAT_MINOR
+
+    def fork(self) -> NotebookDoc:
+        """An independent copy with an actor of its own, to edit what was read and merge later."""
+        return NotebookDoc(self.replica.fork())
+
+    # --- reading ------------------------------------------------------------------------------------------------------
+
+    def cell_ids(self) -> list[str]:
+        """The ids of all cells, in order."""
+        self._refresh()
+        return [cell_id for _, cell_id in self._order]
+
+    def __len__(self) -> int:
+        self._refresh()
+        return len(self._order)
+
+    def __contains__(self, cell_id: object) -> bool:
+        self._refresh()
+        return cell_id in self._entries
+
+    def cell(self, cell_id: str) -> Cell:
+        """Everything of a cell. Raises UnknownCell."""
+        entry = self._entry(cell_id)
+        return Cell(
+            cell_id,
+            self.cell_type(cell_id),
+            entry.position,
+            self.source(cell_id),
+            self._json_map(entry.obj, "metadata"),
+            self._json_map(entry.obj, "attachments"),
+        )
+
+    def cells(self) -> list[Cell]:
+        """All cells, in order."""
+        return [self.cell(cell_id) for cell_id in self.cell_ids()]
+
+    def source(self, cell_id: str) -> str:
+        """A cell's source. Raises UnknownCell."""
+        entry = self._entry(cell_id)
+        return "" if entry.source is None else self._view.text(entry.source)
+
+    def cell_type(self, cell_id: str) -> str:
+        """ "code", "markdown" or "raw"; what a later version may add reads as it is written. Raises UnknownCell."""
+        return self._view.string(self._entry(cell_id).obj, "cell_type") or "raw"
+
+    def position(self, cell_id: str) -> str:
+        """A cell's fractional index. Raises UnknownCell."""
+        return self._entry(cell_id).position
+
+    def metadata(self) -> dict[str, Json]:
+        """The notebook's metadata."""
+        return cast(dict[str, Json], self._view.json(self._metadata))
+
+    # --- editing ------------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def edit(self) -> Iterator[None]:
+        """Everything inside becomes one change; an exception inside undoes it all and passes on."""
+        if self._transaction is not None:
+            yield
+            return
+        self._refresh()
+        try:
+            with self.replica.transaction() as transaction:
+                self._transaction = transaction
+                try:
+                    yield
+                finally:
+                    self._transaction = None
+        except BaseException:
+            self._reindex()  # entries made inside are gone with the transaction
+            raise
+
+    def add_cell(
+        self,
+        source: str = "",
+        cell_type: CellType = "code",
+        *,
+        after: str | None = None,
+        before: str | None = None,
+        cell_id: str | None = None,
+        metadata: Mapping[str, Json] | None = None,
+    ) -> str:
+        """Insert a cell after or before another, at the end if neither is named; return its id.
+
+        Raises UnknownCell for the neighbour, BadEdit for an id that is taken or an unknown cell type.
+        """
+        _check_cell_type(cell_type)
+        cell_id = new_cell_id() if cell_id is None else cell_id
+        with self.edit():
+            if cell_id in self._entries:
+                raise BadEdit(f"there is a cell {cell_id!r} already.", "Leave the id out to get a fresh one.")
+            place = self._place(after, before, moving=None)
+            return self._create(cell_id, cell_type, place, clean_text(source), metadata or {}, {})
+
+    def delete_cell(self, cell_id: str) -> None:
+        """Remove a cell. Raises UnknownCell."""
+        with self.edit():
+            entry = self._entry(cell_id)
+            self._tx.delete(self._cells, cell_id)
+            del self._entries[cell_id]
+            self._forget_order(cell_id, entry.position)
+
+    def move_cell(self, cell_id: str, *, after: str | None = None, before: str | None = None) -> None:
+        """Put a cell after or before another, at the end if neither is named. Raises UnknownCell."""
+        with self.edit():
+            self._entry(cell_id)
+            if cell_id in (after, before):
+                return
+            self._set_position(cell_id, self._place(after, before, moving=cell_id))
+
+    def split_cell(self, cell_id: str, at: int) -> str:
+        """Cut a cell's source at a code point; what follows becomes a new cell after it, whose id is returned.
+
+        Raises UnknownCell, BadEdit outside the text.
+        """
+        with self.edit():
+            source = self.source(cell_id)
+            if not 0 <= at <= len(source):
+                raise BadEdit(f"cell {cell_id!r} has {len(source)} characters and cannot be split at {at}.")
+            self.splice_source(cell_id, at, len(source) - at, "")
+            kind = cast(CellType, self.cell_type(cell_id))
+            return self.add_cell(source[at:], kind, after=cell_id, metadata=self.cell(cell_id).metadata)
+
+    def merge_cells(self, cell_id: str, other_id: str, separator: str = "\n") -> None:
+        """Append another cell's source to this one's and delete the other. Raises UnknownCell, BadEdit."""
+        if cell_id == other_id:
+            raise BadEdit(f"cell {cell_id!r} cannot be merged with itself.")
+        with self.edit():
+            source, other = self.source(cell_id), self.source(other_id)
+            self.splice_source(cell_id, len(source), 0, separator + other if source and other else other)
+            self.delete_cell(other_id)
+
+    def splice_source(self, cell_id: str, index: int, delete: int, insert: str) -> None:
+        """Replace `delete` code points at `index` of a cell's source. Raises UnknownCell, BadEdit outside the text."""
+        self._splice(cell_id, [Splice(index, delete, clean_text(insert))])
+
+    def set_source(self, cell_id: str, source: str) -> None:
+        """Make a cell's source this text by a minimal edit, so that what others type beside it survives."""
+        with self.edit():
+            self._splice(cell_id, splices(self.source(cell_id), clean_text(source)))
+
+    def set_cell_type(self, cell_id: str, cell_type: CellType) -> None:
+        """Change a cell's type. Raises UnknownCell, BadEdit."""
+        _check_cell_type(cell_type)
+        with self.edit():
+            self._tx.put(self._entry(cell_id).obj, "cell_type", cell_type)
+
+    def set_cell_metadata(self, cell_id: str, metadata: Mapping[str, Json]) -> None:
+        """Make a cell's metadata equal to this, writing only what differs. Raises UnknownCell."""
+        with self.edit():
+            self._tx.put_json(self._entry(cell_id).obj, "metadata", dict(metadata))
+
+    def set_attachments(self, cell_id: str, attachments: Mapping[str, Json]) -> None:
+        """Make a cell's attachments equal to this (file name -> MIME type -> content). Raises UnknownCell."""
+        with self.edit():
+            self._tx.put_json(self._entry(cell_id).obj, "attachments", dict(attachments))
+
+    def set_metadata(self, metadata: Mapping[str, Json]) -> None:
+        """Make the notebook's metadata equal to this, writing only what differs."""
+        with self.edit():
+            self._tx.merge_json(self._metadata, dict(metadata))
+
+    # --- events -------------------------------------------------------------------------------------------------------
+
+    def take_events(self) -> list[NotebookEvent]:
+        """What happened since the last call, local edits included, each thing once."""
+        self._refresh()
+        events: list[NotebookEvent] = []
+        if self._pending_reset:
+            events.append(Reset())
+        else:
+            events += [event for cell_id, fields in self._pending.items() if (event := self._event(cell_id, fields))]
+            if self._pending_metadata:
+                events.append(MetadataChanged(frozenset(self._pending_metadata)))
+        self._reported.difference_update(self._pending)
+        self._reported.update(self._entries if self._pending_reset else self._pending.keys() & self._entries.keys())
+        self._pending, self._pending_metadata, self._pending_reset = {}, set(), False
+        return events
+
+    def _event(self, cell_id: str, fields: set[CellField]) -> NotebookEvent | None:
+        if cell_id in self._entries:
+            return CellChanged(cell_id, frozenset(fields)) if cell_id in self._reported else CellAdded(cell_id)
+        return CellRemoved(cell_id) if cell_id in self._reported else None
+
+    # --- the index ----------------------------------------------------------------------------------------------------
+
+    @property
+    def _view(self) -> Replica | Transaction:
+        return self._transaction or self.replica
+
+    @property
+    def _tx(self) -> Transaction:
+        assert self._transaction is not None, "edits happen inside edit()"
+        return self._transaction
+
+    def _entry(self, cell_id: str) -> _Entry:
+        self._refresh()
+        entry = self._entries.get(cell_id)
+        if entry is None:
+            raise UnknownCell(cell_id)
+        return entry
+
+    def _refresh(self) -> None:
+        """Follow the replica: look again at the cells that were touched since the last time."""
+        if self._transaction is not None or self._objects.current:
+            return
+        for path in self._objects.changed_paths():
+            match path:
+                case ():
+                    self._reindex()
+                    self._pending_reset = True
+                case ("cells", cell_id):
+                    self._look_again(cell_id, _FIELDS)
+                case ("cells", cell_id, field, *_):
+                    self._look_again(cell_id, _FIELDS & {cast(CellField, field)})
+                case ("metadata", key, *_):
+                    self._pending_metadata.add(key)
+                case _:
+                    pass  # notebook_id and the seed's own keys: nothing that an event names
+
+    def _look_again(self, cell_id: str, fields: frozenset[CellField]) -> None:
+        self._pending.setdefault(cell_id, set()).update(fields)
+        if (known := self._entries.pop(cell_id, None)) is not None:
+            self._forget_order(cell_id, known.position)
+        if (obj := self.replica.child(self._cells, cell_id)) is not None:
+            entry = self._entries[cell_id] = self._read_entry(cell_id, obj)
+            insort(self._order, (entry.position, cell_id))
+
+    def _reindex(self) -> None:
+        self._objects.skip_to_now()
+        objects = self.replica.objects_in(self._cells)
+        self._entries = {cell_id: self._read_entry(cell_id, obj) for cell_id, obj in objects if cell_id is not None}
+        self._order = sorted((entry.position, cell_id) for cell_id, entry in self._entries.items())
+
+    def _read_entry(self, cell_id: str, obj: ObjectId) -> _Entry:
+        source = self.replica.child(obj, "source")
+        self._objects.place(self._cells, cell_id, obj)
+        if source is not None:
+            self._objects.place(obj, "source", source)
+        position = self.replica.string(obj, "position")
+        readable = position is not None and positions.is_position(position)
+        return _Entry(obj, source, position if position and readable else _LAST)
+
+    def _forget_order(self, cell_id: str, position: str) -> None:
+        index = bisect_left(self._order, (position, cell_id))
+        if index < len(self._order) and self._order[index] == (position, cell_id):
+            del self._order[index]
+
+    # --- writing helpers, inside edit() -------------------------------------------------------------------------------
+
+    def _create(
+        self,
+        cell_id: str,
+        cell_type: str,
+        position: str,
+        source: str,
+        metadata: Mapping[str, Json],
+        attachments: Mapping[str, Json],
+    ) -> str:
+        obj, text = write_cell(self._tx, self._cells, cell_id, cell_type, position, source, metadata, attachments)
+        self._entries[cell_id] = _Entry(obj, text, position)
+        insort(self._order, (position, cell_id))
+        return cell_id
+
+    def _splice(self, cell_id: str, edits: Sequence[Splice]) -> None:
+        with self.edit():
+            entry = self._entry(cell_id)
+            if entry.source is None:
+                entry.source = self._tx.make_text(entry.obj, "source")
+            self._tx.splice(entry.source, edits)
+
+    def _set_position(self, cell_id: str, position: str) -> None:
+        entry = self._entries[cell_id]
+        if entry.position != position:
+            self._tx.put(entry.obj, "position", position)
+            self._forget_order(cell_id, entry.position)
+            entry.position = position
+            insort(self._order, (position, cell_id))
+
+    def _place(self, after: str | None, before: str | None, *, moving: str | None) -> str:
+        """A position for a cell that goes after or before another, making room if there is none."""
+        if after is not None and before is not None:
+            raise BadEdit("a cell goes either after or before another.", "Name one of the two.")
+        order = [entry for entry in self._order if entry[1] != moving] if moving is not None else self._order
+        if after is not None:
+            index = self._index_in(order, after) + 1
+        elif before is not None:
+            index = self._index_in(order, before)
+        else:
+            index = len(order)
+        left = order[index - 1][0] if index > 0 else None
+        right = order[index][0] if index < len(order) else None
+        if left == _LAST:
+            self._settle()
+            return self._place(after, before, moving=moving)
+        if left is not None and left == right:
+            left, right = self._make_room(order, index)
+        return positions.between(left, None if right == _LAST else right)
+
+    def _index_in(self, order: Sequence[tuple[str, str]], cell_id: str) -> int:
+        return bisect_left(order, (self._entry(cell_id).position, cell_id))
+
+    def _make_room(self, order: Sequence[tuple[str, str]], index: int) -> tuple[str, str]:
+        """Cells at one position stand around `index`: spread those from `index` on towards the next greater one."""
+        left = order[index - 1][0]
+        end = index
+        while end < len(order) and order[end][0] == left:
+            end += 1
+        limit = order[end][0] if end < len(order) and order[end][0] != _LAST else None
+        spread = positions.evenly(end - index + 1, left, limit)
+        for (_, cell_id), position in zip(list(order[index:end]), spread[1:], strict=True):
+            self._set_position(cell_id, position)
+        return left, spread[1]
+
+    def _settle(self) -> None:
+        """Give the cells without a readable position one, at the end where they are shown."""
+        lost = [cell_id for position, cell_id in self._order if position == _LAST]
+        last = max((position for position, _ in self._order if position != _LAST), default=None)
+        for cell_id, position in zip(lost, positions.evenly(len(lost), last), strict=True):
+            self._set_position(cell_id, position)
+
+    def _json_map(self, obj: ObjectId, key: str) -> dict[str, Json]:
+        child = self._view.child(obj, key)
+        value = {} if child is None else self._view.json(child)
+        return value if isinstance(value, dict) else {}
+
+
+def write_cell(
+    transaction: Transaction,
+    cells: ObjectId,
+    cell_id: str,
+    cell_type: str,
+    position: str,
+    source: str,
+    metadata: Mapping[str, Json],
+    attachments: Mapping[str, Json],
+) -> tuple[ObjectId, ObjectId]:
+    """Create a cell's map; return it and its source."""
+    obj = transaction.make_map(cells, cell_id)
+    transaction.put(obj, "id", cell_id)
+    transaction.put(obj, "cell_type", cell_type)
+    transaction.put(obj, "position", position)
+    text = transaction.make_text(obj, "source", source)
+    transaction.put_json(obj, "metadata", dict(metadata))
+    transaction.put_json(obj, "attachments", dict(attachments))
+    return obj, text
+
+
+def _check_cell_type(cell_type: str) -> None:
+    if cell_type not in CELL_TYPES:
+        raise BadEdit(f"{cell_type!r} is no cell type.", "Use code, markdown or raw.")

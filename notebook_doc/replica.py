@@ -1,0 +1,460 @@
+"""One peer's copy of one Automerge document: the only module that knows the `automerge` binding.
+
+A Replica owns the binding's document. It offers what the rest of Quire needs of it (reading, transactions, text
+splices, JSON diffed into place, changes since heads, forks, sync sessions) in plain Python values, and turns the
+binding's failures into errors of our own. It promises that a failed transaction leaves no trace, and that a replica
+whose core has panicked says so (ReplicaPanic) instead of answering from a state nobody can vouch for: drop it and load
+another. It does no I/O, is not thread-safe, and never writes counters, which crash the binding.
+
+Objects are named by `ObjectId`, valid in the replica they came from and its forks. Text is indexed in Unicode code
+points.
+"""
+
+from __future__ import annotations
+
+import os
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from itertools import repeat
+from typing import Any, Final, NewType, TypeVar
+
+from automerge.core import ROOT as _ROOT
+from automerge.core import Document, Message, ObjType, ScalarType, SyncState
+
+from notebook_doc.errors import BadEdit, BadSyncMessage, CorruptDocument, ReplicaError, ReplicaPanic, UnknownHeads
+from notebook_doc.json_values import Json, Scalar, from_scalar, same_scalar, to_scalar
+from notebook_doc.sync_message import Have, Reader, decode, encode, read_change
+from notebook_doc.text_diff import Splice
+from notebook_doc.touched import ROOT_KEY, ObjectKey
+
+ObjectId = NewType("ObjectId", bytes)
+Heads = tuple[bytes, ...]  # sorted change hashes, 32 bytes each
+
+ROOT: Final = ObjectId(_ROOT)
+ACTOR_SIZE: Final = 16  # bytes
+
+_SCALAR_TYPES: Final[dict[str, ScalarType]] = {
+    "str": ScalarType.Str,
+    "int": ScalarType.Int,
+    "uint": ScalarType.Uint,
+    "float": ScalarType.F64,
+    "bool": ScalarType.Boolean,
+    "null": ScalarType.Null,
+}
+R = TypeVar("R")
+
+
+def random_actor() -> bytes:
+    """A fresh actor id. Every replica that writes needs its own, forks included."""
+    return os.urandom(ACTOR_SIZE)
+
+
+def _is_panic(error: BaseException) -> bool:
+    # pyo3 raises a class that cannot be imported and derives from BaseException.
+    return type(error).__name__ == "PanicException"
+
+
+class ReadView(ABC):
+    """Reading, the same on a document and inside a transaction."""
+
+    _source: Any  # the binding's Document or Transaction: both have get, keys, values, length, text, object_type
+
+    @abstractmethod
+    def _call(self, function: Callable[..., R], *arguments: object) -> R:
+        """Call into the binding, with its failures turned into ours."""
+
+    def child(self, parent: ObjectId, key: str | int) -> ObjectId | None:
+        """The map, list or text at `key`; None if there is none or a scalar."""
+        found = self._call(self._source.get, parent, key)
+        return ObjectId(found[1]) if found is not None and isinstance(found[0], ObjType) else None
+
+    def scalar(self, parent: ObjectId, key: str | int) -> Scalar:
+        """The scalar at `key`, None if it is absent, null or an object. Raises ReplicaPanic for a foreign counter."""
+        found = self._call(self._source.get, parent, key)
+        return None if found is None or isinstance(found[0], ObjType) else from_scalar(found[0][1])
+
+    def string(self, parent: ObjectId, key: str) -> str | None:
+        """The string at `key`, whether it was written as a scalar or as a Text; None if there is none."""
+        found = self._call(self._source.get, parent, key)
+        if found is None:
+            return None
+        if isinstance(found[0], ObjType):
+            return self.text(ObjectId(found[1])) if found[0] == ObjType.Text else None
+        value = found[0][1]
+        return value if isinstance(value, str) else None
+
+    def keys(self, obj: ObjectId) -> list[str]:
+        """The keys of a map, sorted."""
+        return self._call(self._source.keys, obj)
+
+    def objects_in(self, obj: ObjectId) -> list[tuple[str | None, ObjectId]]:
+        """The maps, lists and texts directly in a map (by key) or a list (key None); a text has none."""
+        kind = self.kind(obj)
+        if kind == ObjType.Text:
+            return []
+        values = self._call(self._source.values, obj)
+        keys: Iterable[str | None] = self.keys(obj) if kind == ObjType.Map else repeat(None)
+        return [(k, ObjectId(o)) for k, (v, o) in zip(keys, values, strict=False) if isinstance(v, ObjType)]
+
+    def writer(self, obj: ObjectId, key: str) -> bytes | None:
+        """The actor whose write of `key` counts; None if the key is absent."""
+        found = self._call(self._source.get, obj, key)
+        return None if found is None else object_key(ObjectId(found[1])).actor
+
+    def length(self, obj: ObjectId) -> int:
+        """The length of a list, or of a text in code points."""
+        length: int = self._call(self._source.length, obj)
+        return length
+
+    def text(self, obj: ObjectId) -> str:
+        """The whole text. Costs about 0.07 us a character."""
+        text: str = self._call(self._source.text, obj)
+        return text
+
+    def kind(self, obj: ObjectId) -> ObjType:
+        """Map, List or Text."""
+        kind: ObjType = self._call(self._source.object_type, obj)
+        return kind
+
+    def json(self, obj: ObjectId) -> Json:
+        """The object and all in it as JSON values."""
+        kind = self.kind(obj)
+        if kind == ObjType.Text:
+            return self.text(obj)
+        values = self._call(self._source.values, obj)
+        if kind == ObjType.List:
+            return [self._json_value(value, ObjectId(oid)) for value, oid in values]
+        return _restore_big_int(
+            {k: self._json_value(value, ObjectId(oid)) for k, (value, oid) in zip(self.keys(obj), values, strict=True)}
+        )
+
+    def _json_value(self, value: Any, oid: ObjectId) -> Json:
+        return self.json(oid) if isinstance(value, ObjType) else from_scalar(value[1])
+
+
+class Transaction(ReadView):
+    """Writes that become one change, or none at all. Made by `Replica.transaction()`."""
+
+    def __init__(self, replica: Replica, source: Any) -> None:
+        self._replica = replica
+        self._source = source
+
+    def _call(self, function: Callable[..., R], *arguments: object) -> R:
+        return self._replica._guarded(function, *arguments)
+
+    def put(self, obj: ObjectId, key: str | int, value: Scalar) -> None:
+        """Write a scalar, unless it is there already."""
+        found = self._call(self._source.get, obj, key)
+        if found is not None and not isinstance(found[0], ObjType) and same_scalar(found[0][1], value):
+            return
+        kind, plain = to_scalar(value)
+        self._call(self._source.put, obj, key, _SCALAR_TYPES[kind], plain)
+
+    def put_uint(self, obj: ObjectId, key: str, value: int) -> None:
+        """Write an unsigned integer (the schema's Uint)."""
+        self._call(self._source.put, obj, key, ScalarType.Uint, value)
+
+    def make_map(self, obj: ObjectId, key: str) -> ObjectId:
+        """A new empty map at `key`."""
+        return ObjectId(self._call(self._source.put_object, obj, key, ObjType.Map))
+
+    def make_list(self, obj: ObjectId, key: str) -> ObjectId:
+        """A new empty list at `key`."""
+        return ObjectId(self._call(self._source.put_object, obj, key, ObjType.List))
+
+    def make_text(self, obj: ObjectId, key: str, content: str = "") -> ObjectId:
+        """A new Text at `key`."""
+        text = ObjectId(self._call(self._source.put_object, obj, key, ObjType.Text))
+        if content:
+            self._call(self._source.splice_text, text, 0, 0, content)
+        return text
+
+    def splice(self, text: ObjectId, splices: Iterable[Splice]) -> None:
+        """Apply splices in order, each to the text that the one before left. Raises BadEdit outside the text."""
+        length = self.length(text)
+        for splice in splices:
+            if splice.index < 0 or splice.delete < 0 or splice.index + splice.delete > length:
+                raise BadEdit(
+                    f"a splice at {splice.index} deleting {splice.delete} does not fit a text of {length} characters.",
+                    "Make the edit against the text as it is now.",
+                )
+            self._call(self._source.splice_text, text, splice.index, splice.delete, splice.insert)
+            length += len(splice.insert) - splice.delete
+
+    def delete(self, obj: ObjectId, key: str | int) -> None:
+        """Remove a key from a map, or an element from a list."""
+        self._call(self._source.delete, obj, key)
+
+    def append_scalar(self, obj: ObjectId, value: Scalar) -> None:
+        """Add a scalar at the end of a list."""
+        self._insert_json(obj, self.length(obj), value)
+
+    def append_json(self, obj: ObjectId, value: Json) -> None:
+        """Add a JSON value at the end of a list."""
+        self._insert_json(obj, self.length(obj), value)
+
+    def put_json(self, obj: ObjectId, key: str | int, value: Json) -> None:
+        """Make the value at `key` equal to `value`, changing only what differs in the objects that are there."""
+        value = _store_big_int(value)
+        existing = self._call(self._source.get, obj, key)
+        if isinstance(value, dict):
+            if existing is not None and existing[0] == ObjType.Map:
+                self._merge_map(ObjectId(existing[1]), value)
+            else:
+                self._fill_map(ObjectId(self._call(self._source.put_object, obj, key, ObjType.Map)), value)
+        elif isinstance(value, list):
+            if existing is not None and existing[0] == ObjType.List:
+                self._merge_list(ObjectId(existing[1]), value)
+            else:
+                self._fill_list(ObjectId(self._call(self._source.put_object, obj, key, ObjType.List)), value)
+        else:
+            self.put(obj, key, value)
+
+    def merge_json(self, obj: ObjectId, value: dict[str, Json]) -> None:
+        """Make the map `obj` equal to `value`, changing only what differs."""
+        self._merge_map(obj, value)
+
+    def _merge_map(self, obj: ObjectId, value: dict[str, Json]) -> None:
+        for key in self.keys(obj):
+            if key not in value:
+                self.delete(obj, key)
+        for key, item in value.items():
+            self.put_json(obj, key, item)
+
+    def _fill_map(self, obj: ObjectId, value: dict[str, Json]) -> None:
+        for key, item in value.items():
+            self.put_json(obj, key, item)
+
+    def _merge_list(self, obj: ObjectId, value: list[Json]) -> None:
+        current = self.json(obj)
+        assert isinstance(current, list)
+        start = 0
+        while start < min(len(current), len(value)) and same_scalar(current[start], value[start]):
+            start += 1
+        tail = 0
+        while tail < min(len(current), len(value)) - start and same_scalar(current[-1 - tail], value[-1 - tail]):
+            tail += 1
+        common = min(len(current), len(value)) - start - tail
+        for index in range(start, start + common):
+            self.put_json(obj, index, value[index])
+        for _ in range(len(current) - start - tail - common):
+            self.delete(obj, start + common)
+        for index in range(start + common, len(value) - tail):
+            self._insert_json(obj, index, value[index])
+
+    def _fill_list(self, obj: ObjectId, value: list[Json]) -> None:
+        for index, item in enumerate(value):
+            self._insert_json(obj, index, item)
+
+    def _insert_json(self, obj: ObjectId, index: int, value: Json) -> None:
+        value = _store_big_int(value)
+        if isinstance(value, dict):
+            self._fill_map(ObjectId(self._call(self._source.insert_object, obj, index, ObjType.Map)), value)
+        elif isinstance(value, list):
+            self._fill_list(ObjectId(self._call(self._source.insert_object, obj, index, ObjType.List)), value)
+        else:
+            kind, plain = to_scalar(value)
+            self._call(self._source.insert, obj, index, _SCALAR_TYPES[kind], plain)
+
+
+class Replica(ReadView):
+    """A copy of a document. `actor` names its writer; None draws a fresh one."""
+
+    def __init__(self, actor: bytes | None = None) -> None:
+        self._source: Document = Document(actor_id=actor or random_actor())
+        self._panic: str | None = None
+
+    @classmethod
+    def load(cls, data: bytes, actor: bytes | None = None) -> Replica:
+        """A replica of saved bytes: a snapshot, or a snapshot or nothing followed by change chunks.
+
+        Raises CorruptDocument. Costs about 4 us a change.
+        """
+        replica = cls.__new__(cls)
+        replica._panic = None
+        try:
+            replica._source = Document.load(data)
+        except BaseException as error:
+            if _is_panic(error) or isinstance(error, Exception):
+                raise CorruptDocument(f"a document of {len(data)} bytes cannot be loaded: {error}.") from error
+            raise
+        replica._source.set_actor(actor or random_actor())
+        return replica
+
+    def _call(self, function: Callable[..., R], *arguments: object) -> R:
+        return self._guarded(function, *arguments)
+
+    def _guarded(self, function: Callable[..., R], *arguments: object) -> R:
+        if self._panic is not None:
+            raise ReplicaPanic(f"this replica is unusable since its core failed: {self._panic}.")
+        try:
+            return function(*arguments)
+        except Exception as error:
+            raise ReplicaError(f"the document core refused {function.__name__}: {error}.") from error
+        except BaseException as error:
+            if not _is_panic(error):
+                raise
+            self._panic = str(error)
+            raise ReplicaPanic(f"the document core failed in {function.__name__}: {error}.") from error
+
+    # --- history ----------------------------------------------------------------------------------------------------
+
+    @property
+    def actor(self) -> bytes:
+        """The actor under which this replica writes."""
+        return self._source.get_actor()
+
+    def heads(self) -> Heads:
+        """The hashes of the changes that nothing builds on yet: the document's version."""
+        return tuple(sorted(self._source.get_heads()))
+
+    def save(self) -> bytes:
+        """A snapshot with the whole history."""
+        return self._call(self._source.save)
+
+    def changes_since(self, heads: Iterable[bytes]) -> list[bytes]:
+        """The chunks of all changes that are not contained in `heads`, in an order that can be applied.
+
+        Heads that this replica does not know count as nothing.
+        """
+        return [change.bytes for change in self._call(self._source.get_changes, list(heads))]
+
+    def hashed_changes_since(self, heads: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
+        """The same with each change's hash: (hash, chunk)."""
+        return [(change.hash, change.bytes) for change in self._call(self._source.get_changes, list(heads))]
+
+    def own_changes_since(self, heads: Iterable[bytes]) -> list[bytes]:
+        """The chunks of the changes that this replica's actor made and that are not contained in `heads`."""
+        changes = self._call(self._source.get_changes, list(heads))
+        return [change.bytes for change in changes if change.actor_id == self.actor]
+
+    def present(self, hashes: Sequence[bytes]) -> set[bytes]:
+        """Those of the given changes that this replica has.
+
+        The binding has no look-up by hash, but a sync peer that asks for a change by hash is given it if it is there.
+        """
+        ask = encode((), tuple(hashes), (), ())
+        state = SyncState()
+        self._call(self._source.receive_sync_message, state, Message.decode(ask))
+        answer = self._call(self._source.generate_sync_message, state)
+        if answer is None:
+            return set()
+        return {read_change(chunk).hash for chunk in decode(answer.encode()).chunks} & set(hashes)
+
+    def contains(self, heads: Iterable[bytes]) -> bool:
+        """Whether every one of these changes is in this replica."""
+        missing = set(heads).difference(self._source.get_heads())
+        return not missing or self.present(sorted(missing)) == missing
+
+    def apply(self, chunks: Sequence[bytes]) -> None:
+        """Take in changes (chunks, any order, known ones are ignored). Changes whose dependencies are missing wait
+        inside.
+
+        Raises BadSyncMessage if a chunk is damaged, ReplicaPanic if an operation in it is impossible. Share the cost of
+        one call between as many changes as there are: it grows with the touched text, not with their number.
+        """
+        if not chunks:
+            return
+        heads = self.heads()
+        message = encode(heads, (), (Have(heads, b""),), chunks)
+        try:
+            self._call(self._source.receive_sync_message, SyncState(), Message.decode(message))
+        except ReplicaPanic:
+            raise
+        except (ReplicaError, ValueError) as error:
+            raise BadSyncMessage(f"its changes cannot be applied ({error})") from error
+
+    # --- writing ----------------------------------------------------------------------------------------------------
+
+    @contextmanager
+    def transaction(self) -> Iterator[Transaction]:
+        """All writes inside become one change; an exception inside undoes them and passes on."""
+        if self._panic is not None:
+            raise ReplicaPanic(f"this replica is unusable since its core failed: {self._panic}.")
+        with self._source.transaction() as source:
+            yield Transaction(self, source)
+
+    # --- forks ------------------------------------------------------------------------------------------------------
+
+    def fork(self, actor: bytes | None = None) -> Replica:
+        """An independent copy at the current heads, with an actor of its own. Cheap: keep one to edit what was read."""
+        copy = Replica.__new__(Replica)
+        copy._panic = None
+        copy._source = self._call(self._source.fork)
+        copy._source.set_actor(actor or random_actor())
+        return copy
+
+    def fork_at(self, heads: Sequence[bytes], actor: bytes | None = None) -> Replica:
+        """An independent copy as it was at `heads`. Costs the history: for rare needs.
+
+        Rebuilt from the changes that `heads` contain, because the binding's own fork_at fails on concurrent histories.
+        Raises UnknownHeads.
+        """
+        if not self.contains(heads):
+            raise UnknownHeads("the replica does not contain the heads to fork at.")
+        later = {change.hash for change in self._call(self._source.get_changes, list(heads))}
+        chunks = [change.bytes for change in self._call(self._source.get_changes, []) if change.hash not in later]
+        return Replica.load(b"".join(chunks), actor)
+
+    def merge(self, other: Replica) -> None:
+        """Take in everything that `other` has."""
+        if other is not self:
+            self._call(self._source.merge, other._source)
+
+    # --- sync -------------------------------------------------------------------------------------------------------
+
+    def sync_session(self) -> SyncSession:
+        """A new conversation with one peer about this document: one per connection."""
+        return SyncSession(self)
+
+
+class SyncSession:
+    """The Automerge sync protocol with one peer over one connection. Owns the sync state; the replica is shared."""
+
+    def __init__(self, replica: Replica) -> None:
+        self._replica = replica
+        self._state = SyncState()
+
+    def receive(self, payload: bytes) -> None:
+        """Take in a message of the peer, its changes included. Raises BadSyncMessage, ReplicaPanic."""
+        try:
+            self._replica._call(self._replica._source.receive_sync_message, self._state, Message.decode(payload))
+        except ReplicaPanic:
+            raise
+        except Exception as error:
+            raise BadSyncMessage(f"the document core cannot read it ({error})") from error
+
+    def generate(self) -> bytes | None:
+        """The next message for the peer, or None if there is nothing to say. What is generated must be sent."""
+        message = self._replica._call(self._replica._source.generate_sync_message, self._state)
+        return None if message is None else message.encode()
+
+
+def object_key(obj: ObjectId) -> ObjectKey:
+    """The replica-independent name of an object, to compare with `touched_since`."""
+    if obj == ROOT:
+        return ROOT_KEY
+    reader = Reader(obj, 1)  # after a version byte: the actor, its index in this replica, the counter
+    actor = reader.take(reader.uleb())
+    reader.uleb()
+    return ObjectKey(reader.uleb(), actor)
+
+
+# --- integers beyond 64 bits ------------------------------------------------------------------------------------------
+
+_BIG_INT: Final = "$int"
+
+
+def _store_big_int(value: Json) -> Json:
+    if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**64:
+        return {_BIG_INT: str(value)}
+    return value
+
+
+def _restore_big_int(value: dict[str, Json]) -> Json:
+    if len(value) == 1:
+        digits = value.get(_BIG_INT)
+        if isinstance(digits, str) and digits.removeprefix("-").isdecimal() and len(digits) >= 19:
+            return int(digits)
+    return value

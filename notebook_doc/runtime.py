@@ -1,0 +1,397 @@
+"""RuntimeDoc: what happened when the notebook ran. Kernel state, the queue, executions and their outputs.
+
+Only the daemon writes it; every other peer's copy is read-only, and the hub refuses what breaks that. A RuntimeDoc is a
+view on a replica; it finds what changed at the cost of the change. It stores statuses and does not decide them (the
+daemon's queue does), and it stores output manifests whose bytes lie elsewhere.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from typing import Final, Literal, cast
+
+from notebook_doc.errors import BadEdit, CorruptDocument
+from notebook_doc.events import ExecutionChanged, KernelChanged, LatestChanged, QueueChanged, Reset, RuntimeEvent
+from notebook_doc.json_values import Json
+from notebook_doc.object_index import ObjectIndex
+from notebook_doc.replica import ROOT, ObjectId, Replica, Transaction
+from notebook_doc.seed import check_schema, genesis, give_birth, seed
+
+ExecutionStatus = Literal["queued", "running", "done", "error", "cancelled", "died", "imported"]
+TERMINAL_STATUSES: Final = frozenset(("done", "error", "cancelled", "died", "imported"))
+Lifecycle = Literal["none", "starting", "ready", "restarting", "dead", "stopped"]
+Activity = Literal["idle", "busy"]
+Manifest = dict[str, Json]  # an output or a content, see docs/document-schema.md
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Requester:
+    """Who asked for an execution."""
+
+    peer_id: str = ""
+    name: str = ""
+    kind: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ExecutionError:
+    """How an execution failed."""
+
+    ename: str
+    evalue: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Execution:
+    """One run of one cell, without its outputs. Times are seconds since the epoch."""
+
+    id: str
+    cell_id: str
+    status: ExecutionStatus
+    source: str = ""
+    notebook_heads: tuple[bytes, ...] = ()
+    requested_by: Requester = Requester()
+    seq: int = 0
+    execution_count: int | None = None
+    submitted: float = 0.0
+    started: float | None = None
+    ended: float | None = None
+    error: ExecutionError | None = None
+
+    @property
+    def is_terminal(self) -> bool:
+        """Whether nothing more will happen to it."""
+        return self.status in TERMINAL_STATUSES
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KernelState:
+    """The notebook's kernel as the daemon last saw it. `error` says why it is dead or could not start."""
+
+    lifecycle: Lifecycle = "none"
+    activity: Activity = "idle"
+    name: str = ""
+    language: str = ""
+    error: str | None = None
+
+
+@cache
+def runtime_seed() -> bytes:
+    """The bytes with which every RuntimeDoc begins."""
+
+    def roots(transaction: Transaction) -> None:
+        transaction.put_uint(ROOT, "epoch", 0)
+        transaction.put_json(ROOT, "kernel", _kernel_json(KernelState()))
+        transaction.make_list(ROOT, "queue")
+        for name in ("executions", "latest", "display_index"):
+            transaction.make_map(ROOT, name)
+
+    return seed(roots)
+
+
+class RuntimeDoc:
+    """What ran, as one replica has it."""
+
+    def __init__(self, replica: Replica) -> None:
+        check_schema(replica)
+        self.replica = replica
+        self._objects = ObjectIndex(replica)
+        self._kernel = self._root("kernel")
+        self._queue = self._root("queue")
+        self._executions = self._root("executions")
+        self._latest = self._root("latest")
+        self._displays = self._root("display_index")
+        self._transaction: Transaction | None = None
+        self._pending: dict[str, set[str]] = {}  # execution id -> "outputs", "status"
+        self._pending_latest: set[str] = set()
+        self._pending_flags: set[str] = set()  # "kernel", "queue", "reset"
+
+    @classmethod
+    def blank(cls) -> RuntimeDoc:
+        """A replica that holds only the seed: where a peer starts that will receive the rest."""
+        return cls(Replica.load(runtime_seed()))
+
+    @classmethod
+    def create(
+        cls, notebook_id: str, imported: Sequence[tuple[Execution, Sequence[Manifest]]] = (), digest: bytes = b""
+    ) -> RuntimeDoc:
+        """A new RuntimeDoc, with the outputs that a file brought; `digest` identifies that file's content."""
+
+        def fill(transaction: Transaction) -> None:
+            executions = transaction.child(ROOT, "executions")
+            latest = transaction.child(ROOT, "latest")
+            assert executions is not None, "the seed made it"
+            assert latest is not None, "the seed made it"
+            for execution, outputs in imported:
+                _write_execution(transaction, executions, execution, outputs)
+                transaction.put(latest, execution.cell_id, execution.id)
+
+        return cls(give_birth(runtime_seed(), notebook_id, digest, fill))
+
+    # --- identity and reading -----------------------------------------------------------------------------------------
+
+    @property
+    def genesis(self) -> bytes | None:
+        """The document's identity (16 bytes); None while only the seed is here."""
+        return genesis(self.replica)
+
+    def kernel(self) -> KernelState:
+        """The kernel's state."""
+        value = self._view.json(self._kernel)
+        assert isinstance(value, dict), "kernel is a map since the seed"
+        error = value.get("error")
+        return KernelState(
+            lifecycle=cast(Lifecycle, value.get("lifecycle", "none")),
+            activity=cast(Activity, value.get("activity", "idle")),
+            name=str(value.get("name", "")),
+            language=str(value.get("language", "")),
+            error=error if isinstance(error, str) else None,
+        )
+
+    def queue(self) -> list[str]:
+        """The ids of running and queued executions, in the order in which they run."""
+        return [str(item) for item in cast(list[Json], self._view.json(self._queue))]
+
+    def execution_ids(self) -> list[str]:
+        """The ids of all executions on record, sorted."""
+        return self._view.keys(self._executions)
+
+    def latest(self, cell_id: str) -> str | None:
+        """The id of the execution whose outputs a cell shows; None if it never ran."""
+        return self._view.string(self._latest, cell_id)
+
+    def execution(self, execution_id: str) -> Execution | None:
+        """An execution's record; None if there is none."""
+        obj = self._view.child(self._executions, execution_id)
+        return None if obj is None else self._read_execution(execution_id, obj)
+
+    def outputs(self, execution_id: str) -> list[Manifest]:
+        """The manifests of an execution's outputs, in order; empty if there is no such execution."""
+        obj = self._view.child(self._executions, execution_id)
+        outputs = None if obj is None else self._view.child(obj, "outputs")
+        return [] if outputs is None else cast(list[Manifest], self._view.json(outputs))
+
+    def displays(self, display_id: str) -> list[tuple[str, int]]:
+        """Where a display is shown: (execution id, output index)."""
+        places = self._view.child(self._displays, display_id)
+        if places is None:
+            return []
+        return [
+            (execution, int(index)) for execution, _, index in (key.rpartition("/") for key in self._view.keys(places))
+        ]
+
+    # --- writing: the daemon's ----------------------------------------------------------------------------------------
+
+    @contextmanager
+    def edit(self) -> Iterator[None]:
+        """Everything inside becomes one change; an exception inside undoes it all and passes on."""
+        if self._transaction is not None:
+            yield
+            return
+        with self.replica.transaction() as transaction:
+            self._transaction = transaction
+            try:
+                yield
+            finally:
+                self._transaction = None
+
+    def record(self, execution: Execution) -> None:
+        """Write a new execution, without outputs, and make it its cell's latest."""
+        with self.edit():
+            _write_execution(self._tx, self._executions, execution, ())
+            self._tx.put(self._latest, execution.cell_id, execution.id)
+
+    def update(self, execution: Execution) -> None:
+        """Write what changed of an execution's record. Its outputs stay."""
+        with self.edit():
+            obj = self._execution_obj(execution.id)
+            for key, value in _execution_json(execution).items():
+                self._tx.put_json(obj, key, value)
+
+    def set_kernel(self, state: KernelState) -> None:
+        """Write what changed of the kernel's state."""
+        with self.edit():
+            self._tx.merge_json(self._kernel, _kernel_json(state))
+
+    def set_queue(self, execution_ids: Sequence[str]) -> None:
+        """Write the order of running and queued executions."""
+        with self.edit():
+            self._tx.put_json(ROOT, "queue", list(execution_ids))
+
+    def append_output(self, execution_id: str, manifest: Manifest) -> None:
+        """Add an output at the end of an execution's; a `display_id` in it is entered into the display index."""
+        with self.edit():
+            outputs = self._outputs_obj(execution_id)
+            display_id = manifest.get("display_id")
+            if isinstance(display_id, str):
+                places = self._tx.child(self._displays, display_id) or self._tx.make_map(self._displays, display_id)
+                self._tx.put(places, f"{execution_id}/{self._tx.length(outputs)}", True)
+            self._tx.append_json(outputs, cast(Json, manifest))
+
+    def set_output(self, execution_id: str, index: int, manifest: Manifest) -> None:
+        """Make an output equal to this manifest, writing only what differs: a stream that grew, a display updated."""
+        with self.edit():
+            outputs = self._outputs_obj(execution_id)
+            if not 0 <= index < self._tx.length(outputs):
+                raise BadEdit(f"execution {execution_id!r} has no output {index}.")
+            self._tx.put_json(outputs, index, cast(Json, manifest))
+
+    def put_stream_tail(self, execution_id: str, index: int, contents: Sequence[Manifest], at: int) -> None:
+        """Replace a stream output's contents from number `at` on. Costs what is new, however long the stream is."""
+        with self.edit():
+            output = self._tx.child(self._outputs_obj(execution_id), index)
+            text = None if output is None else self._tx.child(output, "text")
+            if text is None or at > self._tx.length(text):
+                raise BadEdit(f"execution {execution_id!r} has no stream output {index} with {at} contents.")
+            for number in range(self._tx.length(text) - 1, at + len(contents) - 1, -1):
+                self._tx.delete(text, number)
+            for number, content in enumerate(contents, at):
+                if number < self._tx.length(text):
+                    self._tx.put_json(text, number, cast(Json, content))
+                else:
+                    self._tx.append_json(text, cast(Json, content))
+
+    def clear_outputs(self, execution_id: str) -> None:
+        """Remove an execution's outputs and what the display index says of them."""
+        with self.edit():
+            for index, output in enumerate(self.outputs(execution_id)):
+                display_id = output.get("display_id")
+                places = self._tx.child(self._displays, display_id) if isinstance(display_id, str) else None
+                if places is not None:
+                    self._tx.delete(places, f"{execution_id}/{index}")
+            self._tx.put_json(self._execution_obj(execution_id), "outputs", [])
+
+    # --- events -------------------------------------------------------------------------------------------------------
+
+    def take_events(self) -> list[RuntimeEvent]:
+        """What happened since the last call, each thing once."""
+        self._follow()
+        events: list[RuntimeEvent] = []
+        if "reset" in self._pending_flags:
+            events.append(Reset())
+        else:
+            if "kernel" in self._pending_flags:
+                events.append(KernelChanged())
+            if "queue" in self._pending_flags:
+                events.append(QueueChanged())
+            events += [LatestChanged(cell_id) for cell_id in sorted(self._pending_latest)]
+            events += [ExecutionChanged(i, "outputs" in what, "status" in what) for i, what in self._pending.items()]
+        self._pending, self._pending_latest, self._pending_flags = {}, set(), set()
+        return events
+
+    def _follow(self) -> None:
+        if self._objects.current:
+            return
+        for path in self._objects.changed_paths():
+            match path:
+                case ():
+                    self._pending_flags.add("reset")
+                case ("executions", execution_id):
+                    self._pending.setdefault(execution_id, set()).update(("outputs", "status"))
+                case ("executions", execution_id, "outputs", *_):
+                    self._pending.setdefault(execution_id, set()).add("outputs")
+                case ("executions", execution_id, *_):
+                    self._pending.setdefault(execution_id, set()).add("status")
+                case ("latest", cell_id):
+                    self._pending_latest.add(cell_id)
+                case ("kernel" | "queue" as name, *_):
+                    self._pending_flags.add(name)
+                case _:
+                    pass  # identity and the display index: nothing that an event names
+
+    # --- helpers ------------------------------------------------------------------------------------------------------
+
+    @property
+    def _view(self) -> Replica | Transaction:
+        return self._transaction or self.replica
+
+    @property
+    def _tx(self) -> Transaction:
+        assert self._transaction is not None, "edits happen inside edit()"
+        return self._transaction
+
+    def _root(self, key: str) -> ObjectId:
+        obj = self.replica.child(ROOT, key)
+        if obj is None:
+            raise CorruptDocument(f"this RuntimeDoc lacks its root {key!r}.", "Drop it; the daemon starts a fresh one.")
+        self._objects.place(ROOT, key, obj)
+        return obj
+
+    def _execution_obj(self, execution_id: str) -> ObjectId:
+        obj = self._tx.child(self._executions, execution_id)
+        if obj is None:
+            raise BadEdit(f"there is no execution {execution_id!r} on record.")
+        return obj
+
+    def _outputs_obj(self, execution_id: str) -> ObjectId:
+        obj = self._execution_obj(execution_id)
+        return self._tx.child(obj, "outputs") or self._tx.make_list(obj, "outputs")
+
+    def _read_execution(self, execution_id: str, obj: ObjectId) -> Execution:
+        view = self._view
+        count = view.scalar(obj, "execution_count")
+        heads = view.child(obj, "notebook_heads")
+        who = view.child(obj, "requested_by")
+        error = view.child(obj, "error")
+        return Execution(
+            id=execution_id,
+            cell_id=view.string(obj, "cell_id") or "",
+            status=cast(ExecutionStatus, view.string(obj, "status") or "died"),
+            source=view.string(obj, "source") or "",
+            notebook_heads=()
+            if heads is None
+            else tuple(bytes.fromhex(str(h)) for h in cast(list[Json], view.json(heads))),
+            requested_by=Requester() if who is None else Requester(**_strings(view, who, "peer_id", "name", "kind")),
+            seq=int(cast(int, view.scalar(obj, "seq") or 0)),
+            execution_count=count if isinstance(count, int) else None,
+            submitted=_seconds(view.scalar(obj, "submitted")) or 0.0,
+            started=_seconds(view.scalar(obj, "started")),
+            ended=_seconds(view.scalar(obj, "ended")),
+            error=None if error is None else ExecutionError(**_strings(view, error, "ename", "evalue")),
+        )
+
+
+def _strings(view: Replica | Transaction, obj: ObjectId, *keys: str) -> dict[str, str]:
+    return {key: view.string(obj, key) or "" for key in keys}
+
+
+def _seconds(value: object) -> float | None:
+    return float(value) if isinstance(value, (int, float)) else None
+
+
+def _kernel_json(state: KernelState) -> dict[str, Json]:
+    return {
+        "lifecycle": state.lifecycle,
+        "activity": state.activity,
+        "name": state.name,
+        "language": state.language,
+        "error": state.error,
+    }
+
+
+def _execution_json(execution: Execution) -> dict[str, Json]:
+    who, error = execution.requested_by, execution.error
+    return {
+        "cell_id": execution.cell_id,
+        "status": execution.status,
+        "source": execution.source,
+        "notebook_heads": [head.hex() for head in execution.notebook_heads],
+        "requested_by": {"peer_id": who.peer_id, "name": who.name, "kind": who.kind},
+        "seq": execution.seq,
+        "execution_count": execution.execution_count,
+        "submitted": execution.submitted,
+        "started": execution.started,
+        "ended": execution.ended,
+        "error": None if error is None else {"ename": error.ename, "evalue": error.evalue},
+    }
+
+
+def _write_execution(
+    transaction: Transaction, executions: ObjectId, execution: Execution, outputs: Sequence[Mapping[str, Json]]
+) -> None:
+    obj = transaction.make_map(executions, execution.id)
+    transaction.merge_json(obj, _execution_json(execution))
+    transaction.put_json(obj, "outputs", [dict(output) for output in outputs])

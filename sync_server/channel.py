@@ -1,0 +1,406 @@
+"""One document of a room: what each peer has, what is forwarded, what is stored, what is acknowledged. Pure.
+
+A Channel owns the hub's replica of one document and a link for each peer. It takes what peers send, the end of each
+event-loop turn, and the news that a batch is on disk, and answers with effects for its shell to carry out. It promises:
+
+1. What one peer sent in a turn reaches every peer that is up to date in one message at the end of that turn, without
+   waiting for the replica or the disk. What cannot be forwarded that way is forwarded once the replica has it.
+2. The replica takes changes in batches, at most one batch being on its way to the disk. Between batches its heads are
+   exactly the durable heads; only then is the ordinary sync protocol spoken, to peers that join, fell behind or need
+   something.
+3. `heads` in what the hub sends are durable heads, always. So a peer finds a change of its own there only after it is
+   on disk.
+4. A message is made only when it is handed over to be sent. A peer whose queue is busy gets none and catches up later.
+5. When a peer has what the hub has and knows it, nothing is sent.
+6. Changes that the replica cannot take are never stored; whoever sent them is refused.
+
+Why forwarding needs no replica: a change names its dependencies and its hash follows from its bytes, so the heads after
+it are computed ("projected") from the message alone. `have` of a forwarded message is those projected heads, by which
+the receiver knows that the hub wants none of these changes back, although its `heads` do not contain them yet.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import Final, NewType
+
+from notebook_doc.errors import BadSyncMessage, ReplicaPanic
+from notebook_doc.replica import Heads, Replica, SyncSession
+from notebook_doc.sync_message import ChangeChunk, Have, SyncMessage, changes_in, decode, encode, read_change
+
+PeerKey = NewType("PeerKey", int)  # one connection; a peer that reconnects gets another
+
+HUB: Final = PeerKey(0)  # the author of the hub's own changes; no connection has this key
+
+# Hashes of changes seen lately, to recognise dependencies without asking the replica (15 us a question).
+RECENT_HASHES: Final = 8192
+# Changes of one peer that wait for dependencies nobody has sent. A peer in good order has none, or a few while it is
+# joining.
+MAX_ORPHANS: Final = 4096
+# Changes applied and stored in one batch; bounds how long one batch holds the loop (about 50 us a change).
+MAX_BATCH: Final = 400
+
+
+@dataclass(frozen=True, slots=True)
+class Send:
+    """Hand this sync payload to this peer's queue."""
+
+    peer: PeerKey
+    payload: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Persist:
+    """Append these changes to the store, then call `committed` (or `commit_failed`)."""
+
+    chunks: list[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Refuse:
+    """Tell this peer why and close its connection."""
+
+    peer: PeerKey
+    code: str
+    message: str
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """The replica is lost (its core panicked): load the stored document and call `reloaded`."""
+
+
+Effect = Send | Persist | Refuse | Reload
+
+
+@dataclass(slots=True)
+class _Arrival:
+    """Something a peer sent that the replica does not have yet. `changes` is None for a snapshot."""
+
+    author: PeerKey
+    chunks: tuple[bytes, ...]
+    changes: list[ChangeChunk] | None
+    forwarded: bool
+
+
+@dataclass(slots=True)
+class _Link:
+    """What the hub knows of one peer's copy."""
+
+    may_write: bool
+    session: SyncSession
+    said: SyncMessage | None = None  # the latest header, not yet told to the session
+    live: bool = False  # gets what is forwarded
+    behind: bool = False  # is owed a message of the sync protocol
+    busy: bool = False  # its queue is not drained
+    told: Heads | None = None  # durable heads it was told last
+    orphans: int = 0
+    authored: bool = field(default=False)  # has changes that were not acknowledged yet
+
+
+class Channel:
+    """See the module. `replica` must hold exactly what is stored."""
+
+    def __init__(self, replica: Replica) -> None:
+        self.replica = replica
+        self._links: dict[PeerKey, _Link] = {}
+        self._durable: Heads = replica.heads()
+        self._projected: set[bytes] = set(self._durable)
+        self._recent: OrderedDict[bytes, None] = OrderedDict.fromkeys(self._durable)
+        self._inbox: list[_Arrival] = []
+        self._outgoing: list[tuple[PeerKey, bytes]] = []  # to be forwarded at the end of this turn
+        self._batch: list[bytes] | None = None  # on its way to the disk
+        self._suspects: bool = False  # the replica was lost: take what waits one author at a time
+        self._reloading = False
+
+    # --- peers --------------------------------------------------------------------------------------------------------
+
+    def join(self, peer: PeerKey, *, may_write: bool) -> None:
+        """A peer is connected. It speaks first."""
+        self._links[peer] = _Link(may_write, self.replica.sync_session())
+
+    def leave(self, peer: PeerKey) -> None:
+        """A peer is gone. What it sent stays."""
+        self._links.pop(peer, None)
+
+    def busy(self, peer: PeerKey) -> None:
+        """A peer's queue is not drained: skip it until `drained`."""
+        if (link := self._links.get(peer)) is not None:
+            link.busy = True
+
+    def drained(self, peer: PeerKey) -> list[Effect]:
+        """A peer's queue is empty again."""
+        link = self._links.get(peer)
+        if link is None or not link.busy:
+            return []
+        link.busy = False
+        return self._converse()
+
+    # --- what is known ------------------------------------------------------------------------------------------------
+
+    @property
+    def durable_heads(self) -> Heads:
+        """The heads that are on disk."""
+        return self._durable
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything that arrived is on disk."""
+        return not self._inbox and self._batch is None and not self._outgoing
+
+    def is_quiet(self, peer: PeerKey) -> bool:
+        """Whether this peer is up to date and has been told so."""
+        link = self._links[peer]
+        return link.live and not link.behind and link.told == self._durable
+
+    # --- input --------------------------------------------------------------------------------------------------------
+
+    def receive(self, peer: PeerKey, payload: bytes) -> list[Effect]:
+        """A sync message arrived. Its changes are forwarded at the end of the turn."""
+        link = self._links.get(peer)
+        if link is None:
+            return []
+        try:
+            message = decode(payload)
+            changes = changes_in(message.chunks)
+        except BadSyncMessage as error:
+            return [self._refuse(peer, "bad_sync", f"A sync message from you was refused: {error.message}.")]
+        if message.chunks:
+            if not link.may_write:
+                return [
+                    self._refuse(
+                        peer,
+                        "read_only",
+                        "You sent changes to a document that you may only read; none was taken.",
+                        "Reconnect with a fresh replica of it, and do not write to that one.",
+                    )
+                ]
+            link.authored = True
+            self._take(peer, link, message.chunks, changes)
+            if link.orphans > MAX_ORPHANS:
+                return [
+                    self._refuse(peer, "bad_sync", f"More than {MAX_ORPHANS} of your changes lack what they build on.")
+                ]
+        link.said = message
+        if not link.live or message.need or not self._knows_all(message.heads):
+            link.behind = True
+        return []
+
+    def offer(self, chunks: Sequence[bytes]) -> None:
+        """Changes the hub itself made, on a fork of the replica (an edit of the file from outside): like a peer's."""
+        link = _Link(True, self.replica.sync_session())
+        self._take(HUB, link, tuple(chunks), changes_in(chunks))
+
+    def end_of_turn(self) -> list[Effect]:
+        """Everything that arrived in this turn has been received."""
+        return [*self._forward(), *self._converse(), *self._start_batch()]
+
+    def committed(self) -> list[Effect]:
+        """The batch is on disk."""
+        assert self._batch is not None, "a batch was on its way"
+        self._batch = None
+        self._durable = self.replica.heads()
+        return [*self._converse(), *self._acknowledge(authors_only=True), *self._start_batch()]
+
+    def commit_failed(self) -> list[Effect]:
+        """The batch could not be stored; its changes stay unacknowledged and are offered again with `retry_commit`."""
+        return []
+
+    def retry_commit(self) -> list[Effect]:
+        """Try to store the batch that failed once more."""
+        return [] if self._batch is None else [Persist(self._batch)]
+
+    def acknowledge_all(self) -> list[Effect]:
+        """Tell every peer that does not know yet what is on disk. Called now and then: readers are in no hurry."""
+        return self._acknowledge(authors_only=False)
+
+    def reloaded(self, replica: Replica) -> list[Effect]:
+        """A replica with exactly what is stored, after `Reload`. Every peer has to be synced anew."""
+        self.replica = replica
+        self._reloading = False
+        self._durable = replica.heads()
+        self._recent.clear()
+        self._reproject()
+        for link in self._links.values():
+            link.session, link.live, link.behind = replica.sync_session(), False, link.said is not None
+        return [*self._converse(), *self._start_batch()]
+
+    # --- forwarding ---------------------------------------------------------------------------------------------------
+
+    def _take(self, peer: PeerKey, link: _Link, chunks: tuple[bytes, ...], changes: list[ChangeChunk] | None) -> None:
+        if changes is None:
+            self._inbox.append(_Arrival(peer, chunks, None, forwarded=False))
+            return
+        for change in changes:
+            state = self._classify(change)
+            if state == "known":
+                continue
+            if state == "next":
+                self._projected.difference_update(change.deps)
+                self._projected.add(change.hash)
+                self._remember(change.hash)
+                self._outgoing.append((peer, change.data))
+            else:
+                link.orphans += 1
+            self._inbox.append(_Arrival(peer, (change.data,), [change], forwarded=state == "next"))
+
+    def _classify(self, change: ChangeChunk) -> str:
+        """ "next": everything it builds on is here, and it is new; "known": it is here already; "orphan" otherwise."""
+        if change.deps and self._projected.issuperset(change.deps):
+            return "next"  # it builds on heads, so nothing here can contain it
+        if change.hash in self._recent:
+            return "known"
+        unsure = [change.hash, *(dep for dep in change.deps if dep not in self._recent)]
+        present = self._present(unsure)
+        if change.hash in present:
+            return "known"
+        return "next" if present.issuperset(unsure[1:]) else "orphan"
+
+    def _present(self, hashes: Sequence[bytes]) -> set[bytes]:
+        return set() if self._reloading else self.replica.present(hashes)
+
+    def _knows_all(self, heads: Heads) -> bool:
+        unsure = [head for head in heads if head not in self._projected and head not in self._recent]
+        return not unsure or len(self._present(unsure)) == len(unsure)
+
+    def _remember(self, change_hash: bytes) -> None:
+        self._recent[change_hash] = None
+        if len(self._recent) > RECENT_HASHES:
+            self._recent.popitem(last=False)
+
+    def _forward(self) -> list[Effect]:
+        if not self._outgoing:
+            return []
+        outgoing, self._outgoing = self._outgoing, []
+        authors = {author for author, _ in outgoing}
+        for_all = self._message([data for _, data in outgoing])
+        effects: list[Effect] = []
+        for peer, link in self._links.items():
+            if not link.live:
+                continue
+            if link.busy:
+                link.live, link.behind = False, True
+                continue
+            if peer not in authors:
+                payload = for_all
+            else:
+                others = [data for author, data in outgoing if author != peer]
+                if not others:
+                    continue
+                payload = self._message(others)
+            link.told = self._durable
+            effects.append(Send(peer, payload))
+        return effects
+
+    def _message(self, changes: Sequence[bytes]) -> bytes:
+        return encode(self._durable, (), (Have(tuple(self._projected), b""),), changes)
+
+    # --- the sync protocol, between batches ---------------------------------------------------------------------------
+
+    def _converse(self) -> list[Effect]:
+        """Speak the sync protocol with every peer that is owed a message, if the replica is at the durable heads."""
+        if self._batch is not None or self._reloading:
+            return []
+        effects: list[Effect] = []
+        for peer, link in list(self._links.items()):
+            if not link.behind or link.busy or link.said is None:
+                continue
+            try:
+                link.session.receive(link.said.without_changes())
+                payload = link.session.generate()
+            except (BadSyncMessage, ReplicaPanic) as error:
+                effects.append(self._refuse(peer, "bad_sync", f"A sync message from you was refused: {error.message}."))
+                continue
+            link.behind = False
+            if payload is not None:
+                link.told = self._durable
+                effects.append(Send(peer, payload))
+            if not link.live:
+                link.live = True
+                underway = [chunk for arrival in self._inbox if arrival.forwarded for chunk in arrival.chunks]
+                if underway:
+                    effects.append(Send(peer, self._message(underway)))
+        return effects
+
+    def _acknowledge(self, *, authors_only: bool) -> list[Effect]:
+        effects: list[Effect] = []
+        waiting = {arrival.author for arrival in self._inbox}
+        for peer, link in self._links.items():
+            if not link.live or link.busy or link.told == self._durable or (authors_only and not link.authored):
+                continue
+            link.told, link.authored = self._durable, peer in waiting
+            effects.append(Send(peer, self._message(())))
+        return effects
+
+    # --- the replica and the disk -------------------------------------------------------------------------------------
+
+    def _start_batch(self) -> list[Effect]:
+        if self._batch is not None or self._reloading or not self._inbox:
+            return []
+        arrivals, self._inbox = self._next_arrivals()
+        try:
+            self.replica.apply([chunk for arrival in arrivals for chunk in arrival.chunks])
+        except (BadSyncMessage, ReplicaPanic) as error:
+            return self._lost(arrivals, error)
+        fresh = self.replica.hashed_changes_since(self._durable)
+        self._hand_on(arrivals, fresh)
+        if not self._inbox:
+            self._suspects = False
+            self._reproject()
+        if not fresh:
+            return [*self._forward(), *self._converse(), *self._start_batch()]
+        self._batch = [chunk for _, chunk in fresh]
+        return [*self._forward(), Persist(self._batch)]
+
+    def _next_arrivals(self) -> tuple[list[_Arrival], list[_Arrival]]:
+        if not self._suspects:
+            return self._inbox[:MAX_BATCH], self._inbox[MAX_BATCH:]
+        return self._inbox[:1], self._inbox[1:]
+
+    def _hand_on(self, arrivals: Iterable[_Arrival], fresh: Iterable[tuple[bytes, bytes]]) -> None:
+        """Forward what the replica has now and nobody was sent: snapshots, orphans whose dependencies came."""
+        forwarded = {c.hash for arrival in arrivals if arrival.forwarded for c in arrival.changes or ()}
+        authors = {c.hash: arrival.author for arrival in arrivals for c in arrival.changes or ()}
+        for change_hash, chunk in fresh:
+            if change_hash not in forwarded and change_hash not in self._recent:
+                author = authors.get(change_hash, HUB)
+                if change_hash in authors and (link := self._links.get(author)) is not None and link.orphans:
+                    link.orphans -= 1
+                self._projected.difference_update(read_change(chunk).deps)
+                self._projected.add(change_hash)
+                self._outgoing.append((author, chunk))
+            self._remember(change_hash)
+
+    def _reproject(self) -> None:
+        """Nothing is under way: what is projected is what the replica has."""
+        self._projected = set(self.replica.heads())
+        for head in self._projected:
+            self._remember(head)
+        for arrival in self._inbox:
+            for change in arrival.changes or ():
+                if arrival.forwarded:
+                    self._projected.difference_update(change.deps)
+                    self._projected.add(change.hash)
+                    self._remember(change.hash)
+
+    def _lost(self, arrivals: list[_Arrival], error: Exception) -> list[Effect]:
+        """The replica failed on this batch: give it up, and refuse the author if it is clear who it was."""
+        self._reloading = True
+        effects: list[Effect] = [Reload()]
+        authors = {arrival.author for arrival in arrivals}
+        if len(authors) == 1:
+            (author,) = authors
+            self._inbox = [arrival for arrival in self._inbox if arrival.author != author]
+            message = f"Changes from you cannot be applied and none of them was kept: {error}"
+            effects.append(self._refuse(author, "bad_sync", message, "Reconnect with a fresh replica."))
+        else:
+            self._suspects = True
+            self._inbox = arrivals + self._inbox
+        return effects
+
+    def _refuse(self, peer: PeerKey, code: str, message: str, hint: str = "") -> Refuse:
+        self.leave(peer)
+        return Refuse(peer, code, message, hint)
