@@ -12,8 +12,8 @@
     ├── BadEdit                    bad_edit         an edit that makes no sense where it is applied
     └── NotANotebook               not_a_notebook   a file that cannot be read as .ipynb; says where it breaks
 
-The second column is `code`, which travels over the wire as it is. Programs may branch on it; `message` and `hint` are for
-people, and `str(error)` is both. This module knows nothing of the wire: the codes are plain strings here.
+The second column is `code`, which travels over the wire as it is. Programs may branch on it; `message` and `hint` are
+for people, and `str(error)` is both. This module knows nothing of the wire: the codes are plain strings here.
 """
 
 from __future__ import annotations
