@@ -2,9 +2,9 @@
 
 A position is a string of upper-case hexadecimal bytes ending in the terminator `80`, and positions are compared as
 strings. Between two different positions there is always another; the price is length: one byte for each 127 cells put
-at the same end or side, at worst one for each cell put into an ever smaller gap. The algorithm of `between` is that of the Rust crate
-`fractional_index` (drifting-in-space), so positions agree with other programs that use it. This module knows nothing of
-cells: that two of them may hold equal positions, and are then ordered by their ids, is the document's affair.
+at the same end or side, at worst one for each cell put into an ever smaller gap. The algorithm of `between` is that of
+the Rust crate `fractional_index` (drifting-in-space), so positions agree with other programs that use it. This module
+knows nothing of cells: that two of them may hold equal positions, and are then ordered by id, is the document's affair.
 """
 
 from __future__ import annotations
