@@ -1,0 +1,102 @@
+"""Errors of the documents.
+
+    NotebookDocError               internal         what happened, to which notebook or cell, and what to do next
+    ├── ReplicaError               internal         a replica refused bytes or an edit
+    │   ├── CorruptDocument        storage          saved bytes that cannot be read as a document
+    │   ├── ReplicaPanic           internal         the Automerge binding panicked inside a call
+    │   ├── BadSyncMessage         bad_sync         bytes that are no sync message, or more than is let in
+    │   ├── UnknownHeads           unknown_heads    heads that this replica has not seen
+    │   └── WrongGenesis           wrong_genesis    a document of another notebook, or of another life of this one
+    ├── SchemaTooNew               schema_version   a document written by a later Quire
+    ├── UnknownCell                unknown_cell     there is no such cell (any more)
+    ├── BadEdit                    bad_edit         an edit that makes no sense where it is applied
+    └── NotANotebook               not_a_notebook   a file that cannot be read as .ipynb; says where it breaks
+
+The second column is `code`, which travels over the wire as it is. Programs may branch on it; `message` and `hint` are
+for people, and `str(error)` is both. This module knows nothing of the wire: the codes are plain strings here.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+
+class NotebookDocError(Exception):
+    """What happened and to what (`message`), and what to do next (`hint`); `code` is the same for a whole class."""
+
+    code: ClassVar[str] = "internal"
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(f"{message} {hint}".rstrip())
+        self.message = message
+        self.hint = hint
+
+
+class ReplicaError(NotebookDocError):
+    """A replica could not do what it was asked; its document is as it was before the call."""
+
+
+class CorruptDocument(ReplicaError):
+    """Saved bytes cannot be read as an Automerge document of this kind."""
+
+    code: ClassVar[str] = "storage"
+
+
+class ReplicaPanic(ReplicaError):
+    """The Automerge binding panicked; the replica that raised this must be reloaded from what is on disk."""
+
+
+class BadSyncMessage(ReplicaError):
+    """Bytes from a peer are no sync message, or carry more than a peer may send at once."""
+
+    code: ClassVar[str] = "bad_sync"
+
+
+class UnknownHeads(ReplicaError):
+    """Heads were named that this replica does not contain; they may still arrive."""
+
+    code: ClassVar[str] = "unknown_heads"
+
+
+class WrongGenesis(ReplicaError):
+    """Two documents do not begin with the same genesis change; merging them would mix two notebooks."""
+
+    code: ClassVar[str] = "wrong_genesis"
+
+
+class SchemaTooNew(NotebookDocError):
+    """The document's `schema_version` is above the one this program knows."""
+
+    code: ClassVar[str] = "schema_version"
+
+
+class UnknownCell(NotebookDocError):
+    """No cell of this id is in the document: it never was, has not arrived yet, or was deleted."""
+
+    code: ClassVar[str] = "unknown_cell"
+
+    def __init__(
+        self, cell_id: str, message: str = "", hint: str = "List the cells again; it may have been deleted."
+    ) -> None:
+        super().__init__(message or f"there is no cell {cell_id!r} in this notebook.", hint)
+        self.cell_id = cell_id
+
+
+class BadEdit(NotebookDocError):
+    """An edit that cannot be applied as it was asked: a splice past the end, an order that contradicts itself."""
+
+    code: ClassVar[str] = "bad_edit"
+
+
+class NotANotebook(NotebookDocError):
+    """A file cannot be read as a notebook.
+
+    `place` says where it breaks: "line 12, column 3" when the JSON does, a path such as "cells[3].outputs[0].data" when
+    the JSON is well formed but no notebook, "" when it is the file as a whole.
+    """
+
+    code: ClassVar[str] = "not_a_notebook"
+
+    def __init__(self, message: str, hint: str = "", *, place: str = "") -> None:
+        super().__init__(f"at {place}: {message}" if place else message, hint)
+        self.place = place
