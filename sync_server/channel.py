@@ -169,7 +169,7 @@ class Channel:
         except BadSyncMessage as error:
             return [self._refuse(peer, "bad_sync", f"A sync message from you was refused: {error.message}.")]
         if message.chunks:
-            if not link.may_write:
+            if not link.may_write and self._brings_news(changes):
                 return [
                     self._refuse(
                         peer,
@@ -179,7 +179,8 @@ class Channel:
                     )
                 ]
             link.authored = True
-            self._take(peer, link, message.chunks, changes)
+            if link.may_write:
+                self._take(peer, link, message.chunks, changes)
             if link.orphans > MAX_ORPHANS:
                 return [
                     self._refuse(peer, "bad_sync", f"More than {MAX_ORPHANS} of your changes lack what they build on.")
@@ -246,6 +247,10 @@ class Channel:
             else:
                 link.orphans += 1
             self._inbox.append(_Arrival(peer, (change.data,), [change], forwarded=state == "next"))
+
+    def _brings_news(self, changes: list[ChangeChunk] | None) -> bool:
+        """Whether there is anything here that the hub does not know. A reader may well send back what it was sent."""
+        return changes is None or any(self._classify(change) != "known" for change in changes)
 
     def _classify(self, change: ChangeChunk) -> str:
         """ "next": everything it builds on is here, and it is new; "known": it is here already; "orphan" otherwise."""

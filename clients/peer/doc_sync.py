@@ -9,10 +9,12 @@ heads.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
+from clients.peer.errors import StartAgain
 from notebook_doc.replica import Heads, Replica, SyncSession
-from notebook_doc.sync_message import decode
+from notebook_doc.sync_message import decode, read_change
 
 # Seconds that an answer which only acknowledges may wait. Longer saves the hub messages (each reader answers every edit
 # otherwise); shorter tells the hub sooner what need not be sent again should the link break.
@@ -22,14 +24,17 @@ ACK_DELAY: Final = 0.05
 class DocSync:
     """Keeps `replica` and the hub's replica in agreement."""
 
-    def __init__(self, replica: Replica) -> None:
+    def __init__(self, replica: Replica, *, may_write: bool = True, unsaved: Iterable[bytes] = ()) -> None:
         self.replica = replica
+        self.may_write = may_write
         self.hub_heads: Heads | None = None  # what the hub says is on its disk
         self._session: SyncSession | None = None
         self._joined = False  # both sides have been seen to agree on this connection
+        self._fresh = True  # the hub has not said anything on this connection yet
         self._owes_at: float | None = None  # when an answer to the hub is due at the latest
         self._pumped: Heads = replica.heads()  # up to here local changes were looked at
-        self._unsaved: dict[bytes, bytes] = {}  # own changes that the hub has not acknowledged: hash -> chunk
+        # Own changes that the hub has not acknowledged: hash -> chunk.
+        self._unsaved = {read_change(chunk).hash: chunk for chunk in unsaved}
 
     # --- the link -----------------------------------------------------------------------------------------------------
 
@@ -37,6 +42,7 @@ class DocSync:
         """A new connection is open: begin a new session, with a message due at once."""
         self._session = self.replica.sync_session()
         self._joined = False
+        self._fresh = True
         self._owes_at = 0.0
 
     def disconnected(self) -> None:
@@ -45,7 +51,9 @@ class DocSync:
         self._owes_at = None
 
     def receive(self, payload: bytes, now: float) -> None:
-        """A sync message of the hub. Raises BadSyncMessage, ReplicaPanic."""
+        """A sync message of the hub. Raises BadSyncMessage, ReplicaPanic, and StartAgain for a read-only replica that
+        has more than the hub: what a hub forwarded and lost in a crash comes back from its author, not from readers.
+        """
         if self._session is None:
             return
         self._notice_local_changes()
@@ -54,6 +62,9 @@ class DocSync:
         self._pumped = self.replica.heads()
         self.hub_heads = message.heads
         self._forget_saved()
+        if not self.may_write and self._fresh and self.replica.changes_since(message.heads):
+            raise StartAgain("This read-only replica has changes that the hub lost; it is fetched anew.")
+        self._fresh = False
         complete = not message.need and self.replica.contains(message.heads)
         self._joined = self._joined or complete
         due = now + ACK_DELAY if self._joined and complete else now
@@ -86,8 +97,7 @@ class DocSync:
         return not self._unsaved
 
     def unsaved_changes(self) -> list[bytes]:
-        """The chunks of this peer's changes that the hub has not acknowledged, oldest first."""
-        self._notice_local_changes()
+        """The chunks of this peer's changes, up to the last pump, that the hub has not acknowledged; oldest first."""
         return list(self._unsaved.values())
 
     def _notice_local_changes(self) -> bool:

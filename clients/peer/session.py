@@ -12,11 +12,12 @@ Phases: offline --connected--> greeting --Welcome--> open --disconnected--> offl
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable
+from collections.abc import Sequence
 from enum import Enum
 from typing import Final
 
 from clients.peer.doc_sync import DocSync
+from clients.peer.errors import StartAgain
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import Heads, Replica
 from notebook_doc.runtime import RuntimeDoc
@@ -41,6 +42,9 @@ from relay.messages import (
 
 # Requests awaiting an answer at the same time; more is a caller that does not look at answers.
 MAX_PENDING_REQUESTS: Final = 1024
+
+
+EDITORS: Final[frozenset[Role]] = frozenset(("owner", "editor"))
 
 
 class Phase(Enum):
@@ -70,8 +74,8 @@ class PeerSession:
         self.phase = Phase.OFFLINE
         self.notebook = notebook or NotebookDoc.blank()
         self.runtime = RuntimeDoc.blank()
-        self.notebook_sync = DocSync(self.notebook.replica)
-        self.runtime_sync = DocSync(self.runtime.replica)
+        self.notebook_sync = DocSync(self.notebook.replica, may_write=role in EDITORS)
+        self.runtime_sync = DocSync(self.runtime.replica, may_write=role == "daemon")
         self._presence: PresenceState | None = None
         self._outbox: list[bytes] = []  # frames that are ready, in order
         self._pending: dict[str, Request] = {}
@@ -102,15 +106,23 @@ class PeerSession:
     def receive(self, whole_frame: bytes, now: float) -> Message | None:
         """Take in a frame; return its message if it has one that concerns the shell.
 
-        Raises Refused when the hub refuses the session, MalformedFrame and the documents' errors for what cannot be
-        read: the connection has to be given up then.
+        Raises Refused when the hub refuses the session, StartAgain when another connection would do, MalformedFrame and
+        the documents' errors for what cannot be read: the connection has to be given up in all these cases.
         """
         match check_frame(whole_frame):
             case FrameType.NOTEBOOK_SYNC:
-                self.notebook_sync.receive(whole_frame[1:], now)
+                try:
+                    self.notebook_sync.receive(whole_frame[1:], now)
+                except StartAgain:
+                    self._replace_notebook(())
+                    raise
                 return None
             case FrameType.RUNTIME_SYNC:
-                self.runtime_sync.receive(whole_frame[1:], now)
+                try:
+                    self.runtime_sync.receive(whole_frame[1:], now)
+                except StartAgain:
+                    self._replace_runtime()
+                    raise
                 return None
         message = decode(whole_frame)
         match message:
@@ -179,18 +191,17 @@ class PeerSession:
 
         Call it offline. The hub sends everything else on the next connection.
         """
-        unsaved = self.notebook_sync.unsaved_changes()
-        self._replace_notebook(NotebookDoc.blank(), unsaved)
+        self._replace_notebook(self.notebook_sync.unsaved_changes())
         self._replace_runtime()
 
-    def _replace_notebook(self, notebook: NotebookDoc, own_changes: Iterable[bytes]) -> None:
-        self.notebook = notebook
-        self.notebook_sync = DocSync(notebook.replica)
-        notebook.replica.apply(list(own_changes))
+    def _replace_notebook(self, unsaved: Sequence[bytes]) -> None:
+        self.notebook = NotebookDoc.blank()
+        self.notebook.replica.apply(unsaved)  # they wait in the replica until what they build on arrives
+        self.notebook_sync = DocSync(self.notebook.replica, may_write=self.role in EDITORS, unsaved=unsaved)
 
     def _replace_runtime(self) -> None:
         self.runtime = RuntimeDoc.blank()
-        self.runtime_sync = DocSync(self.runtime.replica)
+        self.runtime_sync = DocSync(self.runtime.replica, may_write=self.role == "daemon")
 
     def _welcomed(self, welcome: Welcome) -> None:
         if self.notebook.genesis not in (None, welcome.genesis):

@@ -1,0 +1,49 @@
+"""Errors of the peer.
+
+PeerError                       what happened, to which notebook, and what to do next
+├── StartAgain                  this connection cannot go on; dial again at once (the shell does, nobody sees it)
+├── NotConnected                something needs the hub and there is no connection
+├── NoService                   no local service runs and none could be started
+├── RequestFailed               the hub or the daemon answered with an error; `code` says which
+└── ExecutionFailed             a cell ended in another status than `done`
+"""
+
+from __future__ import annotations
+
+
+class PeerError(Exception):
+    """What happened (`message`) and what to do next (`hint`)."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(f"{message} {hint}".rstrip())
+        self.message = message
+        self.hint = hint
+
+
+class StartAgain(PeerError):
+    """The replica that this connection was about had to be replaced; connect again."""
+
+
+class NotConnected(PeerError):
+    """The hub cannot be reached at the moment. Edits are kept and sent when it can."""
+
+
+class NoService(PeerError):
+    """There is no running service to talk to."""
+
+
+class RequestFailed(PeerError):
+    """A request was answered with an error."""
+
+    def __init__(self, code: str, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.code = code
+
+
+class ExecutionFailed(PeerError):
+    """An execution did not end well. `execution_id` finds its record."""
+
+    def __init__(self, execution_id: str, status: str, message: str) -> None:
+        super().__init__(message)
+        self.execution_id = execution_id
+        self.status = status

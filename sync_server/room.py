@@ -1,0 +1,345 @@
+"""A room: one open notebook at the hub, with everyone who has it open. Pure.
+
+A Room owns the channels of the notebook's two documents, who is present with which role, and the requests that are on
+their way to the daemon. It takes frames and the passing of time, and answers with effects for its shell. It promises
+that one member's errors close that member's connection and touch nobody else, that a request is answered exactly once
+whoever reconnects meanwhile, and that a role is never exceeded: only owners and editors write NotebookDoc, only the
+daemon writes RuntimeDoc, viewers ask for nothing.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from notebook_doc.replica import Replica
+from relay.errors import ErrorCode, MalformedFrame, WireError
+from relay.frames import FrameType, check_frame, frame
+from relay.messages import (
+    SERVED_BY_HUB,
+    ErrorInfo,
+    Message,
+    PeerInfo,
+    PresenceLeft,
+    PresencePeers,
+    PresenceState,
+    PresentPeer,
+    Request,
+    Response,
+    Role,
+    SessionError,
+    decode,
+    encode,
+)
+from sync_server.channel import Channel, Effect, PeerKey, Persist, Refuse, Reload, Send
+
+# Seconds between acknowledgements to peers that only read: they learn what is on disk, in no hurry.
+ACKNOWLEDGE_EVERY: Final = 0.05
+# Seconds a request waits for a daemon to be there.
+DAEMON_PATIENCE: Final = 15.0
+# Answers kept so that a repeated request gets the first one, and requests that may wait at once.
+MAX_ANSWERS: Final = 1024
+MAX_REQUESTS: Final = 4096
+
+_CHANNELS: Final = (FrameType.NOTEBOOK_SYNC, FrameType.RUNTIME_SYNC)
+_EDITORS: Final[frozenset[Role]] = frozenset(("owner", "editor"))
+
+
+@dataclass(frozen=True, slots=True)
+class SendFrame:
+    """Hand this frame to this member's queue."""
+
+    peer: PeerKey
+    frame: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class PersistDoc:
+    """Append these changes to a document's log, then call `committed`."""
+
+    doc: FrameType
+    chunks: list[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Send this member an error frame and close its connection; it has left the room already."""
+
+    peer: PeerKey
+    error: SessionError
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadDoc:
+    """A document's replica is lost: load what is stored and call `reloaded`."""
+
+    doc: FrameType
+
+
+@dataclass(frozen=True, slots=True)
+class ServeRequest:
+    """A request for the hub itself; answer with `answer`."""
+
+    request: Request
+    key: RequestKey
+
+
+RequestKey = tuple[str, str]  # peer id, request id: a peer may repeat its own ids, and cannot guess another's answers
+RoomEffect = SendFrame | PersistDoc | Close | ReloadDoc | ServeRequest
+
+
+@dataclass(slots=True)
+class _Member:
+    info: PeerInfo
+    role: Role
+    presence: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(slots=True)
+class _Waiting:
+    """A request for the daemon. `frame` is kept so that a daemon that comes back is asked again."""
+
+    asker: PeerKey
+    frame: bytes
+    deadline: float | None  # None while a daemon has it
+
+
+class Room:
+    """See the module. Replicas must hold exactly what is stored."""
+
+    def __init__(self, notebook_id: str, notebook: Replica, runtime: Replica) -> None:
+        self.notebook_id = notebook_id
+        self.channels: Final = {
+            FrameType.NOTEBOOK_SYNC: Channel(notebook),
+            FrameType.RUNTIME_SYNC: Channel(runtime),
+        }
+        self._members: dict[PeerKey, _Member] = {}
+        self._waiting: OrderedDict[RequestKey, _Waiting] = OrderedDict()
+        self._answers: OrderedDict[RequestKey, bytes] = OrderedDict()
+        self._acknowledge_at: float | None = None
+        self._now = 0.0  # the time that was handed in last
+
+    @property
+    def notebook(self) -> Channel:
+        """The channel of NotebookDoc."""
+        return self.channels[FrameType.NOTEBOOK_SYNC]
+
+    @property
+    def runtime(self) -> Channel:
+        """The channel of RuntimeDoc."""
+        return self.channels[FrameType.RUNTIME_SYNC]
+
+    @property
+    def members(self) -> list[PresentPeer]:
+        """Everyone who is here."""
+        return [_present(member) for member in self._members.values()]
+
+    @property
+    def empty(self) -> bool:
+        """Whether nobody but daemons is here and nothing is under way: the room may leave memory."""
+        people = any(member.role != "daemon" for member in self._members.values())
+        return not people and all(channel.idle for channel in self.channels.values())
+
+    @property
+    def has_daemon(self) -> bool:
+        """Whether a daemon is here."""
+        return self._daemon() is not None
+
+    # --- members ------------------------------------------------------------------------------------------------------
+
+    def join(self, peer: PeerKey, info: PeerInfo, role: Role) -> list[RoomEffect]:
+        """A greeted peer comes in; the handshake is the shell's. One daemon at a time: the newcomer takes over."""
+        effects: list[RoomEffect] = []
+        if role == "daemon" and (old := self._daemon()) is not None:
+            effects += self._expel(old, ErrorCode.FORBIDDEN, "Another daemon has taken over this notebook.")
+        newcomer = self._members[peer] = _Member(info, role)
+        self.notebook.join(peer, may_write=role in _EDITORS)
+        self.runtime.join(peer, may_write=role == "daemon")
+        effects.append(SendFrame(peer, encode(PresencePeers(peers=self.members))))
+        effects += self._to_others(peer, PresencePeers(peers=[_present(newcomer)]))
+        if role == "daemon":
+            for waiting in self._waiting.values():
+                waiting.deadline = None
+                effects.append(SendFrame(peer, waiting.frame))
+        return effects
+
+    def leave(self, peer: PeerKey) -> list[RoomEffect]:
+        """A connection has ended."""
+        member = self._members.pop(peer, None)
+        if member is None:
+            return []
+        for channel in self.channels.values():
+            channel.leave(peer)
+        if member.role == "daemon":
+            for waiting in self._waiting.values():
+                waiting.deadline = self._now + DAEMON_PATIENCE
+        if any(other.info.peer_id == member.info.peer_id for other in self._members.values()):
+            return []  # the same peer is here on a newer connection
+        return self._to_others(peer, PresenceLeft(peer_id=member.info.peer_id))
+
+    def busy(self, peer: PeerKey) -> None:
+        """This member's queue is not drained."""
+        for channel in self.channels.values():
+            channel.busy(peer)
+
+    def drained(self, peer: PeerKey) -> list[RoomEffect]:
+        """This member's queue is empty again."""
+        return self._collect((kind, channel.drained(peer)) for kind, channel in self.channels.items())
+
+    # --- input --------------------------------------------------------------------------------------------------------
+
+    def receive(self, peer: PeerKey, whole_frame: bytes, now: float) -> list[RoomEffect]:
+        """A frame arrived from a member."""
+        self._now = now
+        member = self._members.get(peer)
+        if member is None:
+            return []
+        try:
+            kind = check_frame(whole_frame)
+            if kind in _CHANNELS:
+                effects = self.channels[FrameType(kind)].receive(peer, whole_frame[1:])
+                return self._collect([(FrameType(kind), effects)])
+            return self._message(peer, member, decode(whole_frame))
+        except WireError as error:
+            return self._expel(peer, error.code, error.message, error.hint)
+
+    def end_of_turn(self, now: float) -> list[RoomEffect]:
+        """Everything that arrived in this turn of the event loop has been received."""
+        self._now = now
+        return self._collect((kind, channel.end_of_turn()) for kind, channel in self.channels.items()) + self._tick()
+
+    def committed(self, doc: FrameType, now: float) -> list[RoomEffect]:
+        """A document's batch is on disk."""
+        self._now = now
+        if self._acknowledge_at is None:
+            self._acknowledge_at = now + ACKNOWLEDGE_EVERY
+        return self._collect([(doc, self.channels[doc].committed())])
+
+    def reloaded(self, doc: FrameType, replica: Replica) -> list[RoomEffect]:
+        """A document was loaded anew after ReloadDoc."""
+        return self._collect([(doc, self.channels[doc].reloaded(replica))])
+
+    def tick(self, now: float) -> list[RoomEffect]:
+        """Time has passed, at least until `due`."""
+        self._now = now
+        return self._tick()
+
+    @property
+    def due(self) -> float | None:
+        """When `tick` is wanted next; None while nothing waits for time to pass."""
+        times = [waiting.deadline for waiting in self._waiting.values() if waiting.deadline is not None]
+        if self._acknowledge_at is not None:
+            times.append(self._acknowledge_at)
+        return min(times, default=None)
+
+    def broadcast(self, message: Message) -> list[RoomEffect]:
+        """Send a message of the hub to everyone."""
+        data = encode(message)
+        return [SendFrame(peer, data) for peer in self._members]
+
+    # --- requests -----------------------------------------------------------------------------------------------------
+
+    def answer(self, key: RequestKey, response: Response) -> list[RoomEffect]:
+        """The answer to a request: keep it, and send it to whoever waits for it."""
+        data = encode(response)
+        self._answers[key] = data
+        if len(self._answers) > MAX_ANSWERS:
+            self._answers.popitem(last=False)
+        waiting = self._waiting.pop(key, None)
+        return [SendFrame(waiting.asker, data)] if waiting is not None and waiting.asker in self._members else []
+
+    def _request(self, peer: PeerKey, member: _Member, request: Request) -> list[RoomEffect]:
+        key: RequestKey = (member.info.peer_id, request.id)
+        if (known := self._answers.get(key)) is not None:
+            return [SendFrame(peer, known)]
+        if (waiting := self._waiting.get(key)) is not None:
+            waiting.asker = peer
+            return []
+        if member.role == "viewer":
+            error = ErrorInfo(code=ErrorCode.FORBIDDEN, message="Viewers may only read.", hint="Ask for another role.")
+            return [SendFrame(peer, encode(Response(id=request.id, error=error)))]
+        if len(self._waiting) >= MAX_REQUESTS:
+            raise WireError(
+                ErrorCode.BAD_REQUEST, f"{MAX_REQUESTS} requests of this notebook are waiting.", "Ask later."
+            )
+        asked = Request(
+            id="\0".join(key), body=request.body, required_heads=request.required_heads, requester=member.info
+        )
+        daemon = self._daemon()
+        served_here = isinstance(request.body, SERVED_BY_HUB)
+        deadline = self._now + DAEMON_PATIENCE if daemon is None and not served_here else None
+        self._waiting[key] = _Waiting(peer, encode(asked), deadline)
+        if served_here:
+            return [ServeRequest(request, key)]
+        return [] if daemon is None else [SendFrame(daemon, self._waiting[key].frame)]
+
+    def _message(self, peer: PeerKey, member: _Member, message: Message | None) -> list[RoomEffect]:
+        match message:
+            case Request():
+                return self._request(peer, member, message)
+            case Response() if member.role == "daemon":
+                peer_id, _, request_id = message.id.partition("\0")
+                return self.answer((peer_id, request_id), _renamed(message, request_id))
+            case PresenceState():
+                member.presence = message.state
+                return self._to_others(peer, PresencePeers(peers=[_present(member)]))
+            case SessionError() | None:
+                return []  # a complaint, or a frame of a later protocol
+            case _:
+                raise MalformedFrame(f"a {type(message).__name__} is not for a peer to send here.")
+
+    # --- time ---------------------------------------------------------------------------------------------------------
+
+    def _tick(self) -> list[RoomEffect]:
+        effects: list[RoomEffect] = []
+        if self._acknowledge_at is not None and self._acknowledge_at <= self._now:
+            self._acknowledge_at = None
+            effects += self._collect((kind, channel.acknowledge_all()) for kind, channel in self.channels.items())
+        deadlines = [(key, waiting.deadline) for key, waiting in self._waiting.items() if waiting.deadline is not None]
+        for key in [key for key, deadline in deadlines if deadline <= self._now]:
+            error = ErrorInfo(
+                code=ErrorCode.NO_DAEMON,
+                message=f"No daemon has come to notebook {self.notebook_id}, so nothing can run.",
+                hint="Start it with `quire up`.",
+            )
+            effects += self.answer(key, Response(id=key[1], error=error))
+            del self._answers[key]  # not an answer to keep: asked again, it may be served
+        return effects
+
+    # --- helpers ------------------------------------------------------------------------------------------------------
+
+    def _collect(self, per_channel: Iterable[tuple[FrameType, list[Effect]]]) -> list[RoomEffect]:
+        effects: list[RoomEffect] = []
+        for kind, channel_effects in per_channel:
+            for effect in channel_effects:
+                match effect:
+                    case Send(peer, payload):
+                        effects.append(SendFrame(peer, frame(kind, payload)))
+                    case Persist(chunks):
+                        effects.append(PersistDoc(kind, chunks))
+                    case Refuse(peer, code, message, hint):
+                        effects += self._expel(peer, code, message, hint)
+                    case Reload():
+                        effects.append(ReloadDoc(kind))
+        return effects
+
+    def _expel(self, peer: PeerKey, code: str, message: str, hint: str = "") -> list[RoomEffect]:
+        effects = self.leave(peer)
+        return [Close(peer, SessionError(code=code, message=message, hint=hint)), *effects]
+
+    def _to_others(self, peer: PeerKey, message: Message) -> list[RoomEffect]:
+        data = encode(message)
+        return [SendFrame(other, data) for other in self._members if other != peer]
+
+    def _daemon(self) -> PeerKey | None:
+        return next((peer for peer, member in self._members.items() if member.role == "daemon"), None)
+
+
+def _present(member: _Member) -> PresentPeer:
+    return PresentPeer(peer=member.info, role=member.role, state=member.presence)
+
+
+def _renamed(response: Response, request_id: str) -> Response:
+    return Response(id=request_id, result=response.result, error=response.error)
