@@ -93,7 +93,8 @@ class NotebookModel:
 def content_digest(model: NotebookModel) -> bytes:
     """SHA-256 over everything the model says: 32 bytes, equal exactly when the models say the same in the same order.
 
-    1, 1.0 and true are told apart, the order of keys is not. It must never change: imports derive their actor from it.
+    1, 1.0 and true are told apart; the order of keys is not, except inside the JSON text of a content. It must never
+    change: imports derive their actor from it.
     """
     cells = [
         [c.id, c.cell_type, c.source, c.metadata, c.attachments, list(c.outputs), c.execution_count]
