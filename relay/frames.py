@@ -62,7 +62,7 @@ def check_frame(frame: bytes) -> int:
 
 
 def frame(frame_type: FrameType, payload: bytes) -> bytes:
-    """One frame, ready for a WebSocket message. Raises FrameTooLarge rather than send what the other side must refuse."""
+    """One frame, ready for a WebSocket message. Raises FrameTooLarge for what the other side would have to refuse."""
     if len(payload) > PAYLOAD_CAPS[frame_type]:
         raise FrameTooLarge(frame_type, len(payload), PAYLOAD_CAPS[frame_type])
     return bytes((frame_type,)) + payload

@@ -1,7 +1,8 @@
 """The messages that are not sync: MessagePack, typed once, here.
 
-Every message is a MessagePack map. Where several kinds share a frame type, the key `type` (for requests: `method`) tells
-them apart; unknown keys are ignored, so that a later minor version can add some. Change hashes travel as 32 raw bytes.
+Every message is a MessagePack map. Where several kinds share a frame type, the key `type` (for requests: `method`)
+tells them apart; unknown keys are ignored, so that a later minor version can add some. Change hashes travel as 32 raw
+bytes.
 
 | frame | messages | direction |
 |---|---|---|
