@@ -4,6 +4,8 @@
     ├── MalformedFrame             bad_frame          remote   bytes that are no frame or no message
     ├── FrameTooLarge              frame_too_large    remote   a length above the cap of its type
     ├── Refused                    (any code)         local    the other side said no, in an error frame
+    ├── BadEndpoint                bad_request        local    an address that is none, is taken, or must not be used
+    ├── UnsafeState                forbidden          local    a file, folder or socket that others could have made
     └── ConnectionLost             connection_lost    neither  the link ended; what was not acknowledged may be resent
 
 `fault` says who has to change something: "local" is the side that holds the exception, "remote" is the other one.
@@ -83,8 +85,22 @@ class Refused(WireError):
         super().__init__(code, message, hint, fault="local")
 
 
-class ConnectionLost(WireError):
-    """The link ended, cleanly or not."""
+class BadEndpoint(WireError):
+    """An address cannot be understood, is in use, or is not one to listen on. Trying again does not help."""
 
-    def __init__(self, message: str) -> None:
-        super().__init__(ErrorCode.CONNECTION_LOST, message, fault="neither")
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(ErrorCode.BAD_REQUEST, message, hint, fault="local")
+
+
+class UnsafeState(WireError):
+    """A registry file, a socket or its folder belongs to somebody else, or others may write or read it."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(ErrorCode.FORBIDDEN, message, hint, fault="local")
+
+
+class ConnectionLost(WireError):
+    """The link ended, cleanly or not, or could not be made; trying again later may help."""
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(ErrorCode.CONNECTION_LOST, message, hint, fault="neither")

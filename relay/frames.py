@@ -78,19 +78,44 @@ class FrameDecoder:
 
     Owns the bytes that do not yet make a frame: never more than one frame's worth plus the piece just fed. The length
     and type of a frame are checked as soon as the first five bytes are there, before anything is set aside for it.
+    The frames before a bad one are delivered like any others: the error is raised by the call after theirs.
     """
 
     def __init__(self) -> None:
         self._buffer = bytearray()
+        self.error: MalformedFrame | FrameTooLarge | None = None  # what is wrong with the stream, once something is
 
     def feed(self, data: bytes) -> list[bytes]:
         """Take the next bytes of the stream; return the frames that are now whole, in order.
 
-        Raises FrameTooLarge or MalformedFrame; the stream has lost its footing then and must be closed.
+        Raises FrameTooLarge or MalformedFrame; the stream has lost its footing then and must be closed. When there
+        are frames to return first, `error` is set at once and raised by the next call.
         """
-        buffer = self._buffer
-        buffer += data
+        if self.error is not None:
+            raise self.error
+        self._buffer += data
         frames: list[bytes] = []
+        try:
+            consumed = self._cut(frames)
+        except (MalformedFrame, FrameTooLarge) as error:
+            self.error = error
+            self._buffer.clear()
+            if not frames:
+                raise
+        else:
+            del self._buffer[:consumed]
+        return frames
+
+    def close(self) -> None:
+        """The stream ended. Raises MalformedFrame if it ended inside a frame, or what was wrong with it before."""
+        if self.error is not None:
+            raise self.error
+        if self._buffer:
+            raise MalformedFrame(f"the stream ended inside a frame, {len(self._buffer)} bytes into it")
+
+    def _cut(self, frames: list[bytes]) -> int:
+        """Append the whole frames at the front of the buffer to `frames`; return how many bytes they took."""
+        buffer = self._buffer
         start = 0
         while len(buffer) - start >= _LENGTH.size:
             (length,) = _LENGTH.unpack_from(buffer, start)
@@ -105,10 +130,4 @@ class FrameDecoder:
                 break
             frames.append(bytes(buffer[body : body + length]))
             start = body + length
-        del buffer[:start]
-        return frames
-
-    def close(self) -> None:
-        """The stream ended. Raises MalformedFrame if it ended inside a frame."""
-        if self._buffer:
-            raise MalformedFrame(f"the stream ended inside a frame, {len(self._buffer)} bytes into it")
+        return start

@@ -1,0 +1,32 @@
+"""Async tests without a plugin: `@aio` runs a coroutine function as a test, on asyncio's own event loop.
+
+Each test gets a fresh loop and `TEST_SECONDS` to finish, so a test that hangs fails with a traceback of where it hung.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Coroutine
+from typing import Any, Final, ParamSpec
+
+P = ParamSpec("P")
+
+TEST_SECONDS: Final = 30.0  # far above what any test takes on a slow machine; only a hang gets there
+
+
+def aio(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
+    """Make a test of a coroutine function; fixtures and parameters pass through.
+
+    Raises TimeoutError after TEST_SECONDS, and whatever the test raises.
+    """
+
+    @functools.wraps(test)
+    def run(*args: P.args, **kwargs: P.kwargs) -> None:
+        async def bounded() -> None:
+            async with asyncio.timeout(TEST_SECONDS):
+                await test(*args, **kwargs)
+
+        asyncio.run(bounded(), debug=False)
+
+    return run
