@@ -1,0 +1,266 @@
+r"""From a kernel's outputs to the fewest changes of one execution's output list.
+
+Knows one execution: what its list holds (as far as it told) and what has arrived since. It takes the kernel's output
+events in order and gives, when asked, the operations that bring the list up to date: chunks of a stream are joined,
+moves of a terminal are rendered (see `terminal`), what was cleared before anybody saw it is never written. It promises
+that the list depends only on the events, not on when `take` was called (only where a stream is cut into contents does).
+It knows no clock, no document and no blob store: values come out as the kernel sent them, for the shell to convert.
+
+A stream is a list of contents. Full ones are sealed: given out once, forgotten here, never written again; the last, the
+tail, is rewritten while the stream grows. So memory is bounded by one segment and what arrived since the last `take`,
+and work is linear. The price: `\r` and `\b` cannot reach what is sealed, which is finished lines, or a line longer than
+any screen: `LONGEST_STATUS_LINE` when it is printed slowly, `SEGMENT` in any case.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from clients.daemon.events import ClearOutput, Output, OutputEvent, UpdateDisplay
+from clients.daemon.terminal import Line
+
+SEGMENT: Final = 64 * 1024  # code points in a full content: few contents (1,600 for 100 MB), and each is quick to fetch
+INLINE: Final = 1024  # code points: a tail beyond it is a blob, and then each rewriting leaves a blob behind
+# Code points: an open line beyond it is no status line that a `\r` will come back to, so it need not be held open.
+LONGEST_STATUS_LINE: Final = 4096
+# Takes after which a tail that is a blob is sealed though not full: about a second of printing at 30 ms a take. It
+# bounds what slow printing writes in total to this many times half its length.
+TAIL_REWRITES: Final = 32
+
+
+@dataclass(frozen=True)
+class AppendOutput:
+    """Append this output, which is no stream, at `index`, the present length of the list; in the shape of nbformat."""
+
+    index: int
+    output: Mapping[str, Any]
+    display_id: str | None = None
+
+
+@dataclass(frozen=True)
+class AppendStream:
+    """Append a stream at `index`, its contents these sealed ones and, unless empty, the tail."""
+
+    index: int
+    name: str
+    sealed: tuple[str, ...]
+    tail: str
+
+
+@dataclass(frozen=True)
+class ExtendStream:
+    """Of the stream at `index`, keep the first `keep` contents; then come these sealed ones and the tail, if any."""
+
+    index: int
+    keep: int
+    sealed: tuple[str, ...]
+    tail: str
+
+
+@dataclass(frozen=True)
+class ClearOutputs:
+    """Remove every output of this execution."""
+
+
+Operation = AppendOutput | AppendStream | ExtendStream | ClearOutputs | UpdateDisplay
+
+
+class OutputBuffer:
+    """The outputs of one execution on their way into its list. `written` is how many the list holds already."""
+
+    def __init__(self, written: int = 0) -> None:
+        self._written = written  # outputs in the list, once what is pending has been carried out up to its last clear
+        self._count = written
+        self._stream: _Stream | None = None  # the last output, if it is a stream
+        self._clear_at_next = False
+        # What `take` will give, in order. The key is what an entry is about: a later one about the same replaces it.
+        self._pending: dict[tuple[str, int | str], Operation | _Stream] = {}
+
+    @property
+    def waiting(self) -> int:
+        """Code points of stream text that the next `take` will give: a shell in doubt takes before this grows large."""
+        return sum(entry.waiting for entry in self._pending.values() if isinstance(entry, _Stream))
+
+    def feed(self, event: OutputEvent) -> None:
+        """Take the next event of this execution."""
+        match event:
+            case Output(output={"output_type": "stream", "name": str(name), "text": str(text)}):
+                self._write(name, text)
+            case Output(output=output, display_id=display_id):
+                self._append(output, display_id)
+            case ClearOutput(wait=True):
+                self._clear_at_next = True
+            case ClearOutput():
+                self._clear()
+            case UpdateDisplay():
+                self._update(event)
+
+    def take(self) -> list[Operation]:
+        """What to do to the list to bring it up to date, in this order; empty if nothing is to be done."""
+        operations: list[Operation] = []
+        for entry in self._pending.values():
+            operation = entry.take() if isinstance(entry, _Stream) else entry
+            if operation is not None:
+                operations.append(operation)
+        self._pending.clear()
+        self._written = self._count
+        return operations
+
+    def _write(self, name: str, text: str) -> None:
+        text = without_surrogates(text)
+        if self._stream is None or self._stream.name != name or self._clear_at_next:
+            text = text.lstrip("\r\b")  # on an empty line they do nothing; a stream of nothing else is no output
+            if not text:
+                return
+            self._clear_if_due()
+            self._stream = _Stream(self._count, name)
+            self._count += 1
+        self._stream.write(text)
+        self._pending["output", self._stream.index] = self._stream
+
+    def _append(self, output: Mapping[str, Any], display_id: str | None) -> None:
+        self._clear_if_due()
+        self._stream = None
+        if display_id is not None:  # as in every Jupyter client, the older outputs of that display follow the new one
+            self._update(UpdateDisplay(display_id, output.get("data", {}), output.get("metadata", {})))
+        self._pending["output", self._count] = AppendOutput(self._count, output, display_id)
+        self._count += 1
+
+    def _update(self, event: UpdateDisplay) -> None:
+        key = ("display", event.display_id)
+        self._pending.pop(key, None)  # it moves to the end: outputs appended meanwhile are to follow it too
+        self._pending[key] = event
+
+    def _clear_if_due(self) -> None:
+        if self._clear_at_next:
+            self._clear()
+
+    def _clear(self) -> None:
+        self._clear_at_next = False
+        self._stream = None
+        self._pending = {key: entry for key, entry in self._pending.items() if key[0] != "output"}
+        if self._written:
+            self._pending["clear", 0] = ClearOutputs()
+        self._written = self._count = 0
+
+
+class _Stream:
+    """One stream output: what its list of contents holds, and what comes next."""
+
+    def __init__(self, index: int, name: str) -> None:
+        self.index = index
+        self.name = name
+        self._appended = False
+        self._kept = 0  # sealed contents given out
+        self._sealed: list[str] = []  # sealed since
+        self._lines: list[str] = []  # finished lines after them
+        self._lines_length = 0
+        self._line = Line()
+        self._given_tail = ""
+        self._rewrites = 0
+
+    @property
+    def waiting(self) -> int:
+        return sum(map(len, self._sealed)) + self._lines_length + len(self._line)
+
+    def write(self, text: str) -> None:
+        if "\r\n" in text:
+            text = text.replace("\r\n", "\n")
+        finished, newline, rest = text.rpartition("\n")
+        if newline:
+            self._finish_lines(finished)
+        if rest:
+            self._line.write(rest)
+        if self._lines_length >= SEGMENT:
+            self._seal_lines()
+        if len(self._line) >= SEGMENT:
+            self._seal_open_line()
+
+    def take(self) -> AppendStream | ExtendStream | None:
+        """The operation that brings this stream up to date, or None if it is."""
+        if self._rewrites >= TAIL_REWRITES and not self._sealed:
+            self._seal_early()
+        if len(self._lines) > 1:
+            self._lines = ["".join(self._lines)]
+        tail = "".join((*self._lines, self._line.render()))
+        sealed = tuple(self._sealed)
+        if self._appended and not sealed and tail == self._given_tail:
+            return None
+        operation: AppendStream | ExtendStream = (
+            ExtendStream(self.index, self._kept, sealed, tail)
+            if self._appended
+            else AppendStream(self.index, self.name, sealed, tail)
+        )
+        self._rewrites = 0 if sealed else self._rewrites + 1
+        self._appended = True
+        self._kept += len(sealed)
+        self._sealed.clear()
+        self._given_tail = tail
+        return operation
+
+    def _finish_lines(self, text: str) -> None:
+        """The open line goes on with `text` and ends after it; `text` may hold newlines itself."""
+        if "\r" in text or "\b" in text:
+            for line in text.split("\n"):
+                self._finish_line(line)
+            return
+        first, newline, others = text.partition("\n")
+        self._finish_line(first)
+        if newline:
+            self._add(others)
+
+    def _finish_line(self, text: str) -> None:
+        if len(self._line) or not self._line.plain or "\r" in text or "\b" in text:
+            self._line.write(text)
+            text = self._line.render()
+            self._line = Line()
+        self._add(text)
+
+    def _add(self, text: str) -> None:
+        self._lines += (text, "\n")
+        self._lines_length += len(text) + 1
+
+    def _seal_lines(self) -> None:
+        """Seal full segments of the finished lines."""
+        rest = self._seal_segments("".join(self._lines))
+        self._lines, self._lines_length = [rest], len(rest)
+
+    def _seal_open_line(self) -> None:
+        """Seal full segments, of the open line too. A line on which something moved is sealed as it stands."""
+        text = "".join((*self._lines, self._line.render()))
+        plain = self._line.plain
+        self._lines, self._lines_length, self._line = [], 0, Line()
+        rest = self._seal_segments(text)
+        if plain:
+            self._line.write(rest)
+        elif rest:
+            self._sealed.append(rest)
+
+    def _seal_early(self) -> None:
+        """Seal a tail that has been rewritten often, so that slow printing does not rewrite it for ever."""
+        if self._lines_length >= INLINE:
+            self._sealed.append("".join(self._lines))
+            self._lines, self._lines_length = [], 0
+        if len(self._line) >= LONGEST_STATUS_LINE:
+            self._sealed.append("".join((*self._lines, self._line.render())))
+            self._lines, self._lines_length, self._line = [], 0, Line()
+
+    def _seal_segments(self, text: str) -> str:
+        """Seal full segments of this text, cut behind a newline where there is one; return the rest."""
+        at = 0
+        while len(text) - at >= SEGMENT:
+            cut = text.rfind("\n", at, at + SEGMENT) + 1 or at + SEGMENT
+            self._sealed.append(text[at:cut])
+            at = cut
+        return text[at:]
+
+
+def without_surrogates(text: str) -> str:
+    """The same text, without lone surrogates (each becomes U+FFFD), which neither UTF-8 nor Automerge can hold."""
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+    return text
