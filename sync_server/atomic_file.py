@@ -93,7 +93,7 @@ def _inspect(path: Path, target: Path) -> os.stat_result | None:
         kind = {stat.S_IFDIR: "a directory", stat.S_IFLNK: "a circle of symbolic links"}
         what = kind.get(stat.S_IFMT(existing.st_mode), "not a regular file")
         raise FileError(f"{path} cannot be written: it is {what}.", "Choose another path.")
-    if not os.access(target, os.W_OK):
+    if not os.access(target, os.W_OK, effective_ids=os.access in os.supports_effective_ids):
         raise FileError(f"{path} cannot be written: the file is read-only.", f"Allow writing to it: chmod u+w {path}")
     return existing
 

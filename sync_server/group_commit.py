@@ -198,11 +198,12 @@ class GroupWriter:
                 self._commit(group.jobs)
             except StorageError as error:
                 group.error = error
-            except BaseException as error:  # a bug of ours: nobody may wait for ever because of it
+            except (
+                BaseException
+            ) as error:  # a bug of ours, and the thread's end: nobody may wait for ever because of it
+                log.exception("the thread that writes %s failed", self._path)
                 group.error = StorageError(f"the writer of {self._path} failed: {error!r}.", "Restart the hub.")
-                group.last = True
-                self._tell(group)
-                raise
+                group.last = last = True
             group.seconds = time.perf_counter() - began
             if last:
                 self._disconnect()

@@ -146,12 +146,9 @@ def connect(path: Path, busy_timeout: float = BUSY_TIMEOUT_S) -> sqlite3.Connect
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring the file to the present version, or find that it is there already and may be written.
-
-    Raises StorageError; then nothing was changed.
-    """
+    """Bring the file to the present version. Raises StorageError; then nothing was changed."""
     try:
-        connection.execute("BEGIN IMMEDIATE")  # fails now, and not at the first change, if it may not be written
+        connection.execute("BEGIN IMMEDIATE")
         (version,) = connection.execute("PRAGMA user_version").fetchone()
         if version < len(MIGRATIONS):
             for statement in chain.from_iterable(MIGRATIONS[version:]):

@@ -198,8 +198,11 @@ def _open(folder: Path, path: Path, busy_timeout: float) -> tuple[StateLock, sql
 
 
 def _make_private(path: Path) -> None:
-    """Let SQLite find a file of mode 0600; it gives the same mode to the log beside it."""
-    os.close(os.open(path, os.O_RDONLY | os.O_CREAT | os.O_CLOEXEC, 0o600))
+    """Let SQLite find a file of mode 0600 (it gives the same to the log beside it) that may be written.
+
+    SQLite would open one that may not, and leave a log beside it that stays unwritable when the file no longer is.
+    """
+    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
 
 
 def _load(connection: sqlite3.Connection, key: DocKey) -> StoredDocument | None:
