@@ -1,0 +1,108 @@
+"""The seam between the hub and wherever documents are kept.
+
+A store keeps two things: for each document an optional snapshot and the chunks appended after it, and an index of
+notebooks. It knows nothing of Automerge: chunks and snapshots are bytes, returned as they were given, in order. It is
+small on purpose, so that a server's database can implement it as well as the SQLite file does (`sqlite_store`).
+
+What every implementation promises:
+
+1. `append`, `replace_with_snapshot` and the index's writes return only after the disk has them; a crash at any instant
+   after that loses nothing, and a crash before it leaves each of them done whole or not at all.
+2. Appends to one document are kept in the order in which they began, whether or not the caller awaited each.
+3. A write that was accepted happens even if the task that awaits it is cancelled.
+4. A write that raises is not known to be on disk. Later writes may succeed, so whoever appends a chunk that
+   needs an earlier one appends the one that failed again first; appending a change twice is harmless to Automerge.
+
+Everything raises `StorageError` (see `sync_server.errors`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, Protocol
+
+DocumentKind = Literal["notebook", "runtime"]
+
+
+@dataclass(frozen=True, slots=True)
+class DocKey:
+    """Which document: one of the two of a notebook, and which fresh start of it (always 0 for the notebook's own)."""
+
+    notebook_id: str
+    doc: DocumentKind
+    epoch: int = 0
+
+    def __str__(self) -> str:
+        return f"{self.doc} document of notebook {self.notebook_id}, epoch {self.epoch}"
+
+
+@dataclass(frozen=True, slots=True)
+class StoredDocument:
+    """What is on disk of one document: the snapshot, if there is one, and the chunks after it in append order."""
+
+    snapshot: bytes | None
+    changes: list[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The file as the hub last wrote or read it: the base against which an edit from outside is merged.
+
+    `file_sha256` is lower-case hex; `heads` are the NotebookDoc's change hashes (32 bytes each) that the file holds;
+    `mtime_ns` and `size` tell cheaply that a file was not touched.
+    """
+
+    file_sha256: str
+    heads: list[bytes]
+    mtime_ns: int
+    size: int
+
+
+@dataclass(frozen=True, slots=True)
+class NotebookRow:
+    """A notebook in the index. `path` is None for one that has no file; times are seconds since the epoch, UTC."""
+
+    notebook_id: str
+    path: str | None
+    runtime_epoch: int
+    checkpoint: Checkpoint | None
+    created: float
+    updated: float
+
+
+class DocumentStore(Protocol):
+    """See the module's docstring for what all of these promise."""
+
+    async def load(self, key: DocKey) -> StoredDocument | None:
+        """Everything acknowledged of this document, or None if there is nothing."""
+
+    async def append(self, key: DocKey, changes: Sequence[bytes]) -> None:
+        """Keep these chunks after those already there. Concurrent appends share a commit; no chunks, no write."""
+
+    async def replace_with_snapshot(self, key: DocKey, snapshot: bytes, covers: int) -> None:
+        """Put `snapshot` in the place of the present one and of the first `covers` chunks that `load` would return now.
+
+        Chunks after those stay. Raises StorageError, changing nothing, if there are fewer than `covers`.
+        """
+
+    async def delete_epochs_below(self, key: DocKey) -> None:
+        """Forget the earlier epochs of this document: those lower than `key.epoch`."""
+
+    async def notebooks(self) -> list[NotebookRow]:
+        """The whole index, oldest first."""
+
+    async def notebook(self, notebook_id: str) -> NotebookRow | None:
+        """The notebook of this id."""
+
+    async def find(self, path: str) -> NotebookRow | None:
+        """The notebook whose file is at this path (compared as the string it was put with)."""
+
+    async def put_notebook(self, row: NotebookRow) -> None:
+        """Add or replace the row of this id. Raises PathTaken if another notebook has its path."""
+
+    async def set_checkpoint(self, notebook_id: str, checkpoint: Checkpoint, updated: float) -> None:
+        """Record what the file now holds. Raises StorageError if the notebook is not in the index."""
+
+    async def close(self) -> None:
+        """Finish what was accepted, then let go of the disk. Afterwards everything raises StorageClosed. Idempotent."""
