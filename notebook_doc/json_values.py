@@ -9,6 +9,7 @@ import math
 from typing import Literal, TypeAlias
 
 from notebook_doc.errors import BadEdit
+from notebook_doc.plain import well_formed
 
 Scalar: TypeAlias = str | int | float | bool | None
 Json: TypeAlias = "Scalar | list[Json] | dict[str, Json]"
@@ -23,7 +24,7 @@ def to_scalar(value: object) -> tuple[ScalarKind, Scalar]:
         case bool():
             return "bool", value
         case str():
-            return "str", clean_text(value)
+            return "str", well_formed(value)
         case int() if -(2**63) <= value < 2**63:
             return "int", value
         case int() if 0 <= value < 2**64:
@@ -53,12 +54,3 @@ def same_scalar(one: object, other: object) -> bool:
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same_scalar(value, other[key]) for key, value in one.items())
     return one == other
-
-
-def clean_text(text: str) -> str:
-    """The text with lone surrogates, which are not Unicode and cannot be stored, replaced by U+FFFD."""
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
-    return text

@@ -22,8 +22,9 @@ from typing import Final, Literal, cast
 from notebook_doc import position as positions
 from notebook_doc.errors import BadEdit, CorruptDocument, UnknownCell
 from notebook_doc.events import CellAdded, CellChanged, CellField, CellRemoved, MetadataChanged, NotebookEvent, Reset
-from notebook_doc.json_values import Json, clean_text
+from notebook_doc.json_values import Json
 from notebook_doc.object_index import ObjectIndex
+from notebook_doc.plain import well_formed
 from notebook_doc.replica import ROOT, ObjectId, Replica, Transaction
 from notebook_doc.seed import check_schema, genesis, give_birth, seed
 from notebook_doc.text_diff import Splice, splices
@@ -34,6 +35,7 @@ DEFAULT_NBFORMAT_MINOR: Final = 5
 
 # A position sorted after every real one, for cells whose position cannot be read.
 _LAST: Final = "\uffff"
+_UNKNOWN_TYPE: Final = "raw"  # what a cell without a readable type is shown as
 _FIELDS: Final[frozenset[CellField]] = frozenset(("cell_type", "position", "source", "metadata", "attachments"))
 
 
@@ -46,7 +48,7 @@ class Cell:
     position: str
     source: str
     metadata: dict[str, Json]
-    attachments: dict[str, Json]
+    attachments: dict[str, Json] | None  # None: the cell has none, and its file no such key
 
 
 @dataclass(slots=True)
@@ -149,13 +151,16 @@ class NotebookDoc:
     def cell(self, cell_id: str) -> Cell:
         """Everything of a cell. Raises UnknownCell."""
         entry = self._entry(cell_id)
+        value = cast(dict[str, Json], self._view.json(entry.obj))
+        cell_type, source = value.get("cell_type"), value.get("source")
+        metadata, attachments = value.get("metadata"), value.get("attachments")
         return Cell(
             cell_id,
-            self.cell_type(cell_id),
+            cell_type if isinstance(cell_type, str) else _UNKNOWN_TYPE,
             entry.position,
-            self.source(cell_id),
-            self._json_map(entry.obj, "metadata"),
-            self._json_map(entry.obj, "attachments"),
+            source if isinstance(source, str) else "",
+            metadata if isinstance(metadata, dict) else {},
+            attachments if isinstance(attachments, dict) else None,
         )
 
     def cells(self) -> list[Cell]:
@@ -169,7 +174,7 @@ class NotebookDoc:
 
     def cell_type(self, cell_id: str) -> str:
         """ "code", "markdown" or "raw"; what a later version may add reads as it is written. Raises UnknownCell."""
-        return self._view.string(self._entry(cell_id).obj, "cell_type") or "raw"
+        return self._view.string(self._entry(cell_id).obj, "cell_type") or _UNKNOWN_TYPE
 
     def position(self, cell_id: str) -> str:
         """A cell's fractional index. Raises UnknownCell."""
@@ -219,7 +224,7 @@ class NotebookDoc:
             if cell_id in self._entries:
                 raise BadEdit(f"there is a cell {cell_id!r} already.", "Leave the id out to get a fresh one.")
             place = self._place(after, before, moving=None)
-            return self._create(cell_id, cell_type, place, clean_text(source), metadata or {}, {})
+            return self._create(cell_id, cell_type, place, well_formed(source), metadata or {}, None)
 
     def delete_cell(self, cell_id: str) -> None:
         """Remove a cell. Raises UnknownCell."""
@@ -261,12 +266,12 @@ class NotebookDoc:
 
     def splice_source(self, cell_id: str, index: int, delete: int, insert: str) -> None:
         """Replace `delete` code points at `index` of a cell's source. Raises UnknownCell, BadEdit outside the text."""
-        self._splice(cell_id, [Splice(index, delete, clean_text(insert))])
+        self._splice(cell_id, [Splice(index, delete, well_formed(insert))])
 
     def set_source(self, cell_id: str, source: str) -> None:
         """Make a cell's source this text by a minimal edit, so that what others type beside it survives."""
         with self.edit():
-            self._splice(cell_id, splices(self.source(cell_id), clean_text(source)))
+            self._splice(cell_id, splices(self.source(cell_id), well_formed(source)))
 
     def set_cell_type(self, cell_id: str, cell_type: CellType) -> None:
         """Change a cell's type. Raises UnknownCell, BadEdit."""
@@ -279,10 +284,14 @@ class NotebookDoc:
         with self.edit():
             self._tx.put_json(self._entry(cell_id).obj, "metadata", dict(metadata))
 
-    def set_attachments(self, cell_id: str, attachments: Mapping[str, Json]) -> None:
+    def set_attachments(self, cell_id: str, attachments: Mapping[str, Json] | None) -> None:
         """Make a cell's attachments equal to this (file name -> MIME type -> content). Raises UnknownCell."""
         with self.edit():
-            self._tx.put_json(self._entry(cell_id).obj, "attachments", dict(attachments))
+            obj = self._entry(cell_id).obj
+            if attachments is not None:
+                self._tx.put_json(obj, "attachments", dict(attachments))
+            elif self._tx.child(obj, "attachments") is not None:
+                self._tx.delete(obj, "attachments")
 
     def set_metadata(self, metadata: Mapping[str, Json]) -> None:
         """Make the notebook's metadata equal to this, writing only what differs."""
@@ -384,7 +393,7 @@ class NotebookDoc:
         position: str,
         source: str,
         metadata: Mapping[str, Json],
-        attachments: Mapping[str, Json],
+        attachments: Mapping[str, Json] | None,
     ) -> str:
         obj, text = write_cell(self._tx, self._cells, cell_id, cell_type, position, source, metadata, attachments)
         self._entries[cell_id] = _Entry(obj, text, position)
@@ -448,11 +457,6 @@ class NotebookDoc:
         for cell_id, position in zip(lost, positions.evenly(len(lost), last), strict=True):
             self._set_position(cell_id, position)
 
-    def _json_map(self, obj: ObjectId, key: str) -> dict[str, Json]:
-        child = self._view.child(obj, key)
-        value = {} if child is None else self._view.json(child)
-        return value if isinstance(value, dict) else {}
-
 
 def write_cell(
     transaction: Transaction,
@@ -462,16 +466,20 @@ def write_cell(
     position: str,
     source: str,
     metadata: Mapping[str, Json],
-    attachments: Mapping[str, Json],
+    attachments: Mapping[str, Json] | None,
 ) -> tuple[ObjectId, ObjectId]:
     """Create a cell's map; return it and its source."""
     obj = transaction.make_map(cells, cell_id)
-    transaction.put(obj, "id", cell_id)
-    transaction.put(obj, "cell_type", cell_type)
-    transaction.put(obj, "position", position)
     text = transaction.make_text(obj, "source", source)
-    transaction.put_json(obj, "metadata", dict(metadata))
-    transaction.put_json(obj, "attachments", dict(attachments))
+    values: dict[str, Json] = {
+        "id": cell_id,
+        "cell_type": cell_type,
+        "position": position,
+        "metadata": dict(metadata),
+    }
+    if attachments is not None:
+        values["attachments"] = dict(attachments)
+    transaction.fill(obj, values)
     return obj, text
 
 

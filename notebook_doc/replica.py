@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import repeat
 from typing import Any, Final, NewType, TypeVar
@@ -202,7 +202,7 @@ class Transaction(ReadView):
             if existing is not None and existing[0] == ObjType.Map:
                 self._merge_map(ObjectId(existing[1]), value)
             else:
-                self._fill_map(ObjectId(self._call(self._source.put_object, obj, key, ObjType.Map)), value)
+                self.fill(ObjectId(self._call(self._source.put_object, obj, key, ObjType.Map)), value)
         elif isinstance(value, list):
             if existing is not None and existing[0] == ObjType.List:
                 self._merge_list(ObjectId(existing[1]), value)
@@ -222,9 +222,17 @@ class Transaction(ReadView):
         for key, item in value.items():
             self.put_json(obj, key, item)
 
-    def _fill_map(self, obj: ObjectId, value: dict[str, Json]) -> None:
+    def fill(self, obj: ObjectId, value: Mapping[str, Json]) -> None:
+        """Write a JSON object's items into a map that was just made: nothing there is looked at first."""
         for key, item in value.items():
-            self.put_json(obj, key, item)
+            item = _store_big_int(item)
+            if isinstance(item, dict):
+                self.fill(ObjectId(self._call(self._source.put_object, obj, key, ObjType.Map)), item)
+            elif isinstance(item, list):
+                self._fill_list(ObjectId(self._call(self._source.put_object, obj, key, ObjType.List)), item)
+            else:
+                kind, plain = to_scalar(item)
+                self._call(self._source.put, obj, key, _SCALAR_TYPES[kind], plain)
 
     def _merge_list(self, obj: ObjectId, value: list[Json]) -> None:
         current = self.json(obj)
@@ -250,7 +258,7 @@ class Transaction(ReadView):
     def _insert_json(self, obj: ObjectId, index: int, value: Json) -> None:
         value = _store_big_int(value)
         if isinstance(value, dict):
-            self._fill_map(ObjectId(self._call(self._source.insert_object, obj, index, ObjType.Map)), value)
+            self.fill(ObjectId(self._call(self._source.insert_object, obj, index, ObjType.Map)), value)
         elif isinstance(value, list):
             self._fill_list(ObjectId(self._call(self._source.insert_object, obj, index, ObjType.List)), value)
         else:

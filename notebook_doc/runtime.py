@@ -174,6 +174,16 @@ class RuntimeDoc:
         outputs = None if obj is None else self._view.child(obj, "outputs")
         return [] if outputs is None else cast(list[Manifest], self._view.json(outputs))
 
+    def shown(self, cell_id: str) -> tuple[int | None, list[Manifest]]:
+        """What a cell shows: count and outputs of its latest execution; (None, []) if it never ran."""
+        execution_id = self.latest(cell_id)
+        obj = None if execution_id is None else self._view.child(self._executions, execution_id)
+        if obj is None:
+            return None, []
+        count, outputs = self._view.scalar(obj, "execution_count"), self._view.child(obj, "outputs")
+        manifests = [] if outputs is None else cast(list[Manifest], self._view.json(outputs))
+        return count if isinstance(count, int) else None, manifests
+
     def displays(self, display_id: str) -> list[tuple[str, int]]:
         """Where a display is shown: (execution id, output index)."""
         places = self._view.child(self._displays, display_id)
@@ -208,8 +218,10 @@ class RuntimeDoc:
         """Write what changed of an execution's record. Its outputs stay."""
         with self.edit():
             obj = self._execution_obj(execution.id)
+            present = set(self._tx.keys(obj))
             for key, value in _execution_json(execution).items():
-                self._tx.put_json(obj, key, value)
+                if value is not None or key in present:
+                    self._tx.put_json(obj, key, value)
 
     def set_kernel(self, state: KernelState) -> None:
         """Write what changed of the kernel's state."""
@@ -374,12 +386,13 @@ def _kernel_json(state: KernelState) -> dict[str, Json]:
 
 def _execution_json(execution: Execution) -> dict[str, Json]:
     who, error = execution.requested_by, execution.error
+    requested_by: dict[str, Json] = {"peer_id": who.peer_id, "name": who.name, "kind": who.kind}
     return {
         "cell_id": execution.cell_id,
         "status": execution.status,
         "source": execution.source,
         "notebook_heads": [head.hex() for head in execution.notebook_heads],
-        "requested_by": {"peer_id": who.peer_id, "name": who.name, "kind": who.kind},
+        "requested_by": None if who == Requester() else requested_by,
         "seq": execution.seq,
         "execution_count": execution.execution_count,
         "submitted": execution.submitted,
@@ -393,5 +406,5 @@ def _write_execution(
     transaction: Transaction, executions: ObjectId, execution: Execution, outputs: Sequence[Mapping[str, Json]]
 ) -> None:
     obj = transaction.make_map(executions, execution.id)
-    transaction.merge_json(obj, _execution_json(execution))
-    transaction.put_json(obj, "outputs", [dict(output) for output in outputs])
+    told = {key: value for key, value in _execution_json(execution).items() if value not in (None, "", [], 0, 0.0)}
+    transaction.fill(obj, {**told, "outputs": [dict(output) for output in outputs]})

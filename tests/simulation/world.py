@@ -1,8 +1,9 @@
 """A hub, its disk, peers and the links between them, in one thread, without sockets, clocks or sleeps.
 
-The cores are the real ones (Room, PeerSession); what is simulated is what lies between and below them: links that deliver
-whole frames in order but late and can be cut, losing what is under way; a disk that commits late and keeps only what was committed when the hub
-crashes. Everything that could happen in any order happens in the order a seeded random generator chooses.
+The cores are the real ones (Room, PeerSession); what is simulated is what lies between and below them: links that
+deliver whole frames in order but late and can be cut, losing what is under way; a disk that commits late and keeps only
+what was committed when the hub crashes. Everything that could happen in any order happens in the order a seeded random
+generator chooses.
 """
 
 from __future__ import annotations
