@@ -97,9 +97,7 @@ _NAMES: Final = {dict: "an object", list: "a list", str: "a string", (str, list)
 
 def _expect(holder: JsonMap, key: str, kind: type | tuple[type, ...], place: str) -> None:
     if key not in holder:
-        owner = (
-            "the notebook" if not place else "the cell" if place.endswith("]") and "." not in place else "the output"
-        )
+        owner = "the output" if ".outputs[" in place else "the cell" if place else "the notebook"
         raise NotANotebook(f"{owner} has no {key!r}.", HINT, place=place)
     if not isinstance(holder[key], kind):
         raise _unexpected(_NAMES[kind], holder[key], f"{place}.{key}" if place else key)

@@ -109,6 +109,10 @@ def test_a_moved_cell_is_recognised_wherever_it_went() -> None:
     assert matched(["a", "b", "c", "d"], ["d", "a", "b", "c"]) == ["d", "a", "b", "c"]
 
 
+def test_an_empty_cell_elsewhere_is_a_new_one() -> None:
+    assert matched(["", "a"], ["a", ""]) == ["a", None]
+
+
 def test_equal_cells_are_told_apart_by_their_order() -> None:
     known = [("1", ""), ("2", "x"), ("3", ""), ("4", "")]
     new = [CellModel(id="-", cell_type="code", source=source) for source in ["", "x", "", "y", ""]]

@@ -183,7 +183,11 @@ def test_unknown_keys_never_shadow_what_the_model_says() -> None:
     assert read_model.cells[0].metadata == {UNKNOWN_KEYS: {"outputs": [], "execution_count": 7}}
     text = as_file(
         of_cells(
-            {"cell_type": "code", "source": "", "metadata": {UNKNOWN_KEYS: {"source": "x", "outputs": [1]}}}
+            {
+                "cell_type": "code",
+                "source": "",
+                "metadata": {UNKNOWN_KEYS: {"source": "x", "outputs": [1], "id": "x", "attachments": {}}},
+            }
             | {"outputs": [], "execution_count": None}
         )
     )
@@ -279,11 +283,12 @@ def test_the_digest_tells_apart_what_json_tells_apart() -> None:
             as_file(of_cells(minor=4)),
             as_file(of_cells(minor=5)),
             as_file(of_cells(CELL)),
+            as_file(of_cells(CELL | {"execution_count": 1})),
             as_file(of_cells(CELL, CELL)),
             *(as_file(of_cells() | {"metadata": {"x": x}}) for x in (1, 1.0, True, "1", None, [1])),
         )
     }
-    assert len(digests) == 10
+    assert len(digests) == 11
     both_ways = [
         as_file(of_cells()).replace('"metadata": {}', f'"metadata": {x}') for x in ('{"a":1,"b":2}', '{"b":2,"a":1}')
     ]

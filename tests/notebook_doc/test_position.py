@@ -90,10 +90,19 @@ def test_evenly_makes_ascending_positions_inside_the_bounds(n: int, before: str 
     assert all(a < b for a, b in pairwise(bounds))
 
 
-def test_a_thousand_imported_cells_have_short_positions_with_room_between() -> None:
-    made = evenly(1000)
-    assert max(map(len, made)) == 6
-    assert all(int(b[:4], 16) - int(a[:4], 16) >= ROOM for a, b in pairwise(made))
+def test_a_thousand_imported_cells_have_short_positions() -> None:
+    assert {len(position) for position in evenly(1000)} == {6}
+
+
+@pytest.mark.parametrize("n", [2, 60, 63, 64, 200, 1000])
+def test_evenly_leaves_room_for_what_is_inserted_later(n: int) -> None:
+    digits = [int(position[:-2], 16) for position in evenly(n)]
+    assert all(b - a >= ROOM for a, b in pairwise(digits))
+
+
+def test_a_place_in_a_wide_gap_is_in_its_middle() -> None:
+    assert between("4080", "C080") == "8080"
+    assert between("408180", "408980") == "408580"
 
 
 def test_appending_and_prepending_a_thousand_cells_stay_under_twenty_characters() -> None:

@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from notebook_doc.errors import BadEdit
-from notebook_doc.matching import Budget, greedy, matches
+from notebook_doc.matching import Budget, Match, greedy, matches
 from notebook_doc.text_diff import Splice, apply, splices
 
 texts = st.one_of(
@@ -138,6 +138,10 @@ def test_matches_are_equal_items_in_ascending_runs(old: list[int], new: list[int
         assert old[run.old : i] == new[run.new : j]
     assert i <= len(old)
     assert j <= len(new)
+
+
+def test_an_item_that_occurs_once_is_matched_before_many_that_repeat() -> None:
+    assert matches(["}", "}", "}", "f"], ["f", "}", "}", "}"]) == [Match(3, 0, 1)]
 
 
 @given(st.lists(st.integers(0, 2), max_size=15), st.lists(st.integers(0, 2), max_size=15))
