@@ -66,6 +66,22 @@ def model_of(notebook: NotebookDoc, runtime: RuntimeDoc) -> NotebookModel:
     )
 
 
+def blobs_in(model: NotebookModel) -> set[str]:
+    """The names (SHA-256, hex) of all blobs that a model refers to."""
+    names: set[str] = set()
+    waiting: list[object] = [output for cell in model.cells for output in cell.outputs]
+    waiting += [cell.attachments for cell in model.cells]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, dict):
+            if isinstance(value.get("blob"), str) and "encoding" in value:
+                names.add(value["blob"])
+            waiting += value.values()
+        elif isinstance(value, list):
+            waiting += value
+    return names
+
+
 def reconcile(notebook: NotebookDoc, model: NotebookModel) -> None:
     """Make a NotebookDoc say what a model says, as one change of the smallest edits. Outputs are not touched.
 

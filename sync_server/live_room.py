@@ -1,0 +1,221 @@
+"""A room that runs: the pure Room with its connections, its disk and its clock.
+
+A LiveRoom carries out what its Room decides. It owns the room, the outboxes of the connections in it and the tasks that store
+batches; all its state changes on the event loop, in turns: everything that arrives in one turn is received before the turn is ended. When
+the disk fails nothing is acknowledged, everyone is told, and the batch is tried again until it is stored.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from notebook_doc.replica import Heads, Replica
+from relay.connection import Connection
+from relay.errors import ErrorCode
+from relay.frames import FrameType
+from relay.messages import ErrorInfo, PeerInfo, Request, Response, Role, SessionError, encode
+from sync_server.channel import PeerKey
+from sync_server.errors import StorageError
+from sync_server.outbox import Outbox
+from sync_server.room import Close, PersistDoc, ReloadDoc, RequestKey, Room, RoomEffect, SendFrame, ServeRequest
+from sync_server.store import DocKey, DocumentStore
+from sync_server.tasks import Tasks
+
+logger = logging.getLogger("quire.hub")
+
+# Seconds between attempts to store a batch that the disk refused.
+STORE_RETRY: Final = 1.0
+
+Serve = Callable[["LiveRoom", Request], Awaitable[Response]]
+
+
+@dataclass(slots=True)
+class _Seat:
+    connection: Connection
+    outbox: Outbox
+
+
+class LiveRoom:
+    """See the module. `serve` answers the requests that are for the hub; `load` reads a document from the store."""
+
+    def __init__(
+        self,
+        room: Room,
+        keys: dict[FrameType, DocKey],
+        store: DocumentStore,
+        tasks: Tasks,
+        *,
+        serve: Serve,
+        load: Callable[[DocKey], Awaitable[Replica]],
+    ) -> None:
+        self.room = room
+        self.keys = keys
+        self._store, self._tasks, self._serve, self._load = store, tasks, serve, load
+        self._seats: dict[PeerKey, _Seat] = {}
+        self._next_key = 1
+        self._loop = asyncio.get_running_loop()
+        self._turn_is_scheduled = False
+        self._timer: asyncio.TimerHandle | None = None
+        self.stored = asyncio.Event()  # set whenever something was stored; whoever waits clears it
+        self._progress = asyncio.Condition()
+        self.frames_received = 0
+
+    @property
+    def notebook_id(self) -> str:
+        """The notebook's UUID."""
+        return self.room.notebook_id
+
+    # --- peers --------------------------------------------------------------------------------------------------------
+
+    def enter(self, connection: Connection, info: PeerInfo, role: Role) -> PeerKey:
+        """A greeted peer takes its seat. Whoever calls this reads the connection and calls `leave` at its end."""
+        key = PeerKey(self._next_key)
+        self._next_key += 1
+        outbox = Outbox(
+            connection,
+            on_busy=lambda: self.room.busy(key),
+            on_drained=lambda: self._carry_out(self.room.drained(key)),
+            on_overflow=lambda: self._give_up(key),
+        )
+        self._seats[key] = _Seat(connection, outbox)
+        self._tasks.start(outbox.run(), f"send to {connection.peer_name}")
+        self._carry_out(self.room.join(key, info, role))
+        return key
+
+    def receive(self, key: PeerKey, frame: bytes) -> None:
+        """A frame arrived. Its consequences follow at the end of this turn of the loop."""
+        self.frames_received += 1
+        self._carry_out(self.room.receive(key, frame, self._loop.time()))
+        self._schedule_turn()
+
+    def leave(self, key: PeerKey) -> None:
+        """A connection has ended."""
+        self._carry_out(self.room.leave(key))
+        if (seat := self._seats.pop(key, None)) is not None:
+            seat.outbox.close()
+
+    def offer(self, chunks: list[bytes]) -> None:
+        """Changes that the hub itself made on a fork of the notebook's replica."""
+        self.room.notebook.offer(chunks)
+        self._schedule_turn()
+
+    def broadcast(self, frame: bytes) -> None:
+        """Send a frame to everyone here."""
+        for seat in self._seats.values():
+            seat.outbox.put(frame)
+
+    async def until_stored(self, heads: Heads, seconds: float) -> bool:
+        """Wait until the notebook's durable heads contain these; False if that took longer."""
+        try:
+            async with asyncio.timeout(seconds), self._progress:
+                while not (self.room.notebook.idle and self.room.notebook.replica.contains(heads)):
+                    await self._progress.wait()
+        except TimeoutError:
+            return False
+        return True
+
+    async def until_idle(self) -> None:
+        """Wait until everything that arrived is on disk."""
+        async with self._progress:
+            while not all(channel.idle for channel in self.room.channels.values()):
+                await self._progress.wait()
+
+    def dismiss(self, code: ErrorCode, message: str, hint: str = "") -> None:
+        """Tell everyone why, and close their connections."""
+        for key in list(self._seats):
+            self._carry_out([Close(key, SessionError(code=code, message=message, hint=hint))])
+
+    # --- carrying out -------------------------------------------------------------------------------------------------
+
+    def _schedule_turn(self) -> None:
+        if not self._turn_is_scheduled:
+            self._turn_is_scheduled = True
+            self._loop.call_soon(self._end_turn)
+
+    def _end_turn(self) -> None:
+        self._turn_is_scheduled = False
+        self._carry_out(self.room.end_of_turn(self._loop.time()))
+
+    def _carry_out(self, effects: Iterable[RoomEffect]) -> None:
+        for effect in effects:
+            match effect:
+                case SendFrame(peer, frame):
+                    if (seat := self._seats.get(peer)) is not None:
+                        seat.outbox.put(frame)
+                case PersistDoc():
+                    self._tasks.start(self._persist(effect), f"store changes of {self.notebook_id}")
+                case Close(peer, error):
+                    self._close(peer, error)
+                case ReloadDoc(doc):
+                    self._tasks.start(self._reload(doc), f"reload {self.keys[doc]}")
+                case ServeRequest(request, key):
+                    self._tasks.start(self._answer(request, key), f"serve a request of {self.notebook_id}")
+        self._arm_timer()
+
+    async def _persist(self, batch: PersistDoc) -> None:
+        told = False
+        while True:
+            try:
+                await self._store.append(self.keys[batch.doc], batch.chunks)
+                break
+            except StorageError as error:
+                logger.error("notebook %s: changes could not be stored: %s", self.notebook_id, error)
+                if not told:
+                    told = True
+                    self.broadcast(encode(SessionError(code=error.code, message=error.message, hint=error.hint, fatal=False)))
+                await asyncio.sleep(STORE_RETRY)
+        self._carry_out(self.room.committed(batch.doc, self._loop.time()))
+        self.stored.set()
+        async with self._progress:
+            self._progress.notify_all()
+
+    async def _reload(self, doc: FrameType) -> None:
+        logger.error("%s: its replica failed and is loaded anew", self.keys[doc])
+        replica = await self._load(self.keys[doc])
+        self._carry_out(self.room.reloaded(doc, replica))
+
+    async def _answer(self, request: Request, key: RequestKey) -> None:
+        response = await self._serve(self, request)
+        self._carry_out(self.room.answer(key, response))
+
+    def _close(self, peer: PeerKey, error: SessionError) -> None:
+        seat = self._seats.pop(peer, None)
+        if seat is None:
+            return
+        logger.warning("notebook %s: %s is sent away: %s", self.notebook_id, seat.connection.peer_name, error.message)
+        seat.outbox.put(encode(error))
+        seat.outbox.close()
+        self._tasks.start(seat.connection.close(error.message), f"close {seat.connection.peer_name}")
+
+    def _give_up(self, key: PeerKey) -> None:
+        message = "You did not read what was sent to you for too long."
+        self._carry_out(self.room.leave(key))
+        self._close(key, SessionError(code=ErrorCode.TOO_SLOW, message=message, hint="Reconnect; nothing is lost."))
+
+    def _arm_timer(self) -> None:
+        due = self.room.due
+        if due is None:
+            return
+        if self._timer is not None:
+            if not self._timer.cancelled() and self._timer.when() <= due and self._timer.when() > self._loop.time():
+                return
+            self._timer.cancel()
+        self._timer = self._loop.call_at(due, self._tick)
+
+    def _tick(self) -> None:
+        self._timer = None
+        self._carry_out(self.room.tick(self._loop.time()))
+
+    def close(self) -> None:
+        """Forget the timer; the room is not used again."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+
+def failed(request: Request, code: str, message: str, hint: str = "") -> Response:
+    """The answer to a request that cannot be served."""
+    return Response(id=request.id, error=ErrorInfo(code=code, message=message, hint=hint))
