@@ -138,9 +138,9 @@ class KernelProcess:
 
 
 async def launch(kernel_name: str, cwd: Path, env: Mapping[str, str] | None) -> KernelProcess:
-    """Launch the kernel of this kernelspec in `cwd`, with this environment (None: the daemon's). Raises KernelStartError.
+    """Launch the kernel of this kernelspec in `cwd` with this environment (None: the daemon's).
 
-    That the process runs is all this promises; whether a kernel is in it shows when it answers.
+    That the process runs is all this promises; whether it is a kernel shows when it answers. Raises KernelStartError.
     """
     specs = KernelSpecManager()
     try:
@@ -152,7 +152,7 @@ async def launch(kernel_name: str, cwd: Path, env: Mapping[str, str] | None) -> 
         raise KernelStartError(
             f"The kernelspec '{kernel_name}' cannot be read: {error}.", "Install it again."
         ) from error
-    if not cwd.is_dir():
+    if not await asyncio.to_thread(cwd.is_dir):
         raise KernelStartError(
             f"The kernel '{kernel_name}' cannot start in {cwd}: there is no such directory.",
             "Save the notebook in a directory that exists.",
@@ -205,7 +205,7 @@ def describe_exit(code: int, out_of_memory: bool = False) -> str:
 def start_hint(kernel_name: str, log_tail: str) -> str:
     """What to do about a kernel that ended while it was starting."""
     if "No module named" in log_tail and "ipykernel" in log_tail:
-        return f"Install ipykernel into the environment of the kernelspec '{kernel_name}': python -m pip install ipykernel."
+        return f"Install ipykernel into the environment that '{kernel_name}' names: python -m pip install ipykernel."
     return f"Run the kernelspec's command by hand to see what is wrong: jupyter console --kernel {kernel_name}."
 
 

@@ -1,0 +1,171 @@
+"""Messages in, events out, without a kernel: above all what happens when one of them is lost."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from typing import Any
+
+import pytest
+
+from clients.daemon.conversation import Conversation
+from clients.daemon.events import Busy, Finished, Idle, KernelFailure, Output, Started
+from clients.daemon.jupyter_wire import JupyterWire, MalformedMessage, Message
+
+
+def about(msg_type: str, parent: str = "e1", *, parent_type: str = "execute_request", **content: Any) -> Message:
+    return Message(msg_type, parent, parent_type, content)
+
+
+def status(state: str, parent: str = "e1", parent_type: str = "execute_request") -> Message:
+    return about("status", parent, parent_type=parent_type, execution_state=state)
+
+
+def begun(*executions: str) -> Conversation:
+    conversation = Conversation()
+    for execution in executions:
+        conversation.executing(execution)
+        conversation.on_iopub(about("execute_input", execution, execution_count=1))
+    return conversation
+
+
+OK = about("execute_reply", status="ok", execution_count=1)
+DONE = Finished("e1", "ok", 1, None)
+
+
+def test_it_finishes_at_idle_if_the_reply_came_first() -> None:
+    conversation = begun("e1")
+    assert conversation.on_shell(OK) == []
+    late = conversation.on_iopub(about("stream", name="stdout", text="late"))
+    assert late == [Output("e1", {"output_type": "stream", "name": "stdout", "text": "late"})]
+    assert conversation.on_iopub(status("idle")) == [DONE]
+
+
+def test_it_finishes_at_the_reply_if_idle_came_first() -> None:
+    conversation = begun("e1")
+    assert conversation.on_iopub(status("idle")) == []
+    assert conversation.on_shell(OK) == [DONE]
+
+
+def test_busy_and_idle_alternate() -> None:
+    conversation = begun("e1")
+    said = [event for state in ("busy", "busy", "idle", "idle") for event in conversation.on_iopub(status(state))]
+    assert said == [Busy(), Idle()]
+
+
+def test_it_has_started_before_anything_else_even_if_the_kernel_does_not_say_so() -> None:
+    conversation = Conversation()
+    conversation.executing("e1")
+    first = conversation.on_iopub(about("stream", name="stdout", text="x"))
+    assert first[0] == Started("e1", None)
+    assert not any(isinstance(event, Started) for event in conversation.on_iopub(about("execute_input")))
+
+
+def lose_the_other_half_and_probe(conversation: Conversation) -> list[object]:
+    assert conversation.half_done
+    conversation.probing("p")
+    assert conversation.on_shell(about("kernel_info_reply", "p", parent_type="kernel_info_request")) == []
+    return list(conversation.on_iopub(status("idle", "p", "kernel_info_request")))
+
+
+def test_a_lost_idle_is_settled_by_a_probe() -> None:
+    conversation = begun("e1")
+    conversation.on_shell(OK)
+    assert lose_the_other_half_and_probe(conversation) == [DONE]
+    assert not conversation.half_done
+
+
+def test_a_lost_reply_is_settled_by_a_probe_as_aborted() -> None:
+    conversation = begun("e1")
+    conversation.on_iopub(status("idle"))
+    assert lose_the_other_half_and_probe(conversation) == [Finished("e1", "aborted", 1, None)]
+
+
+def test_a_lost_reply_after_a_published_error_is_settled_as_that_error() -> None:
+    conversation = begun("e1")
+    conversation.on_iopub(about("error", ename="KeyboardInterrupt", evalue="", traceback=[]))
+    conversation.on_iopub(status("idle"))
+    failure = KernelFailure("KeyboardInterrupt", "")
+    assert lose_the_other_half_and_probe(conversation) == [Finished("e1", "error", 1, failure)]
+
+
+def test_a_probe_settles_only_what_was_half_done_when_it_was_sent() -> None:
+    conversation = begun("e1", "e2")
+    conversation.on_shell(OK)
+    conversation.probing("p")
+    conversation.on_iopub(status("idle", "e2"))  # e2's reply is still on its way
+    conversation.on_shell(about("kernel_info_reply", "p", parent_type="kernel_info_request"))
+    assert conversation.on_iopub(status("idle", "p", "kernel_info_request")) == [DONE]
+    assert conversation.on_shell(about("execute_reply", "e2", status="ok", execution_count=2)) == [
+        Finished("e2", "ok", 2, None)
+    ]
+
+
+def test_it_is_ready_when_a_probe_came_back_on_both_channels() -> None:
+    conversation = Conversation()
+    conversation.probing("p")
+    conversation.on_shell(about("kernel_info_reply", "p", parent_type="kernel_info_request", banner="hi"))
+    assert not conversation.ready
+    conversation.on_iopub(status("idle", "p", "kernel_info_request"))
+    assert conversation.ready
+    assert conversation.kernel_info["banner"] == "hi"
+
+
+def test_an_aborted_execution_is_reported_as_aborted() -> None:
+    conversation = begun("e1")
+    conversation.on_iopub(status("idle"))
+    assert conversation.on_shell(about("execute_reply", status="aborted")) == [Finished("e1", "aborted", 1, None)]
+
+
+def test_what_answers_none_of_our_executions_is_ignored() -> None:
+    conversation = Conversation()
+    assert conversation.on_iopub(about("stream", "", parent_type="", name="stdout", text="x")) == []
+    assert conversation.on_shell(about("execute_reply", "unknown", status="ok")) == []
+
+
+# --- bytes ----------------------------------------------------------------------------------------------------------
+
+
+def signed(*parts: bytes) -> list[bytes]:
+    digest = hmac.new(b"key", digestmod=hashlib.sha256)
+    for part in parts:
+        digest.update(part)
+    return [b"topic", b"<IDS|MSG>", digest.hexdigest().encode(), *parts]
+
+
+HEADER = json.dumps({"msg_id": "m", "msg_type": "stream", "date": "x"}).encode()
+PARENT = json.dumps({"msg_id": "e1", "msg_type": "execute_request"}).encode()
+
+
+def test_a_message_is_made_with_the_id_that_was_chosen() -> None:
+    wire = JupyterWire(b"key", "session")
+    delimiter, signature, header, parent, metadata, content = wire.encode("execute_request", "chosen", {"code": "1"})
+    assert delimiter == b"<IDS|MSG>"
+    assert [delimiter, signature] == signed(header, parent, metadata, content)[1:3]
+    assert json.loads(header)["msg_id"] == "chosen"
+    assert json.loads(content) == {"code": "1"}
+
+
+def test_content_beyond_strict_json_is_read() -> None:
+    wire = JupyterWire(b"key", "session")
+    message = wire.decode(signed(HEADER, PARENT, b"{}", b'{"text": "\\ud800", "n": NaN, "raw": "\xff"}'))
+    assert (message.msg_type, message.parent_id, message.content["text"]) == ("stream", "e1", "\ud800")
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        [],
+        [b"no delimiter"],
+        [b"<IDS|MSG>", b"too", b"few"],
+        [*signed(HEADER, PARENT, b"{}", b"{}")[:2], b"wrong signature", HEADER, PARENT, b"{}", b"{}"],
+        signed(b"not json", PARENT, b"{}", b"{}"),
+        signed(HEADER, b"[]", b"{}", b"{}"),
+        signed(HEADER, PARENT, b"{}", b"[1]"),
+        signed(HEADER, PARENT, b"{}", b"{"),
+    ],
+)
+def test_what_is_no_message_is_refused(parts: list[bytes]) -> None:
+    with pytest.raises(MalformedMessage):
+        JupyterWire(b"key", "session").decode(parts)
