@@ -68,9 +68,13 @@ def model_of(notebook: NotebookDoc, runtime: RuntimeDoc) -> NotebookModel:
 
 def blobs_in(model: NotebookModel) -> set[str]:
     """The names (SHA-256, hex) of all blobs that a model refers to."""
+    return blob_names([[list(cell.outputs), cell.attachments] for cell in model.cells])
+
+
+def blob_names(value: object) -> set[str]:
+    """The names of all blobs in a value made of manifests and contents."""
     names: set[str] = set()
-    waiting: list[object] = [output for cell in model.cells for output in cell.outputs]
-    waiting += [cell.attachments for cell in model.cells]
+    waiting = [value]
     while waiting:
         value = waiting.pop()
         if isinstance(value, dict):

@@ -1,8 +1,9 @@
 """Keeps a notebook's file in step with its documents, and its documents in step with the file.
 
-A Checkpointer owns the checkpoint of one room: what the file held when the hub last read or wrote it, and at which heads. It writes the file a
-moment after things have become quiet, and at the latest every few seconds; before writing, and when the room opens, it looks whether
-somebody edited the file outside, and merges that edit as one made from the checkpoint. A file that cannot be read as a notebook is left alone and reported.
+A Checkpointer owns the checkpoint of one room: what the file held when the hub last read or wrote it, and at which
+heads. It writes the file a moment after things have become quiet, and at the latest every few seconds; before writing,
+and when the room opens, it looks whether somebody edited the file outside, and merges that edit as one made from the
+checkpoint. A file that cannot be read as a notebook is left alone and reported.
 """
 
 from __future__ import annotations

@@ -21,10 +21,8 @@ class Door:
 
     server_id: str
     notebook_id: str
-    token: str
     genesis: bytes
     runtime_genesis: bytes
-    authenticated: bool = False  # the HTTP upgrade carried a valid token or cookie already
 
 
 def read_hello(whole_frame: bytes) -> Hello | SessionError:
@@ -43,20 +41,28 @@ def read_hello(whole_frame: bytes) -> Hello | SessionError:
     return message
 
 
-def admit(hello: Hello, door: Door) -> Welcome | SessionError:
-    """Whether this peer may come in."""
+def identify(hello: Hello, token: str, *, authenticated: bool) -> SessionError | None:
+    """Whether this peer may be talked to at all: why not, or None. Ask before anything is looked up for it.
+
+    `authenticated`: the HTTP upgrade carried a valid token or cookie already.
+    """
     if hello.protocol != PROTOCOL_VERSION:
         return SessionError(
             code=ErrorCode.PROTOCOL_VERSION,
             message=f"You speak protocol version {hello.protocol}; this hub speaks {PROTOCOL_VERSION}.",
             hint=f"Upgrade the {'hub' if hello.protocol > PROTOCOL_VERSION else 'peer'}.",
         )
-    if not (door.authenticated or hmac.compare_digest(hello.token.encode(), door.token.encode())):
+    if not (authenticated or hmac.compare_digest(hello.token.encode(), token.encode())):
         return SessionError(
             code=ErrorCode.UNAUTHORIZED,
             message="The token is wrong.",
             hint="Take it from the server's registry file (`quire status --json`); it changes with every start.",
         )
+    return None
+
+
+def admit(hello: Hello, door: Door) -> Welcome | SessionError:
+    """Whether this peer, once identified, may come in to this notebook."""
     if hello.notebook_id != door.notebook_id:
         return SessionError(
             code=ErrorCode.UNKNOWN_NOTEBOOK,

@@ -1,8 +1,8 @@
 """The hub: which notebooks there are, which of them are open, and who keeps them running.
 
-A Hub owns the store, the blobs, the rooms in memory and the daemons' lobby. It opens a notebook by its path (importing the file the first time,
-merging what was edited outside since), keeps its room as long as somebody is there and a while longer, and lets it go with its file
-saved. It knows connections only as `Connection`; HTTP and sockets are in `app`.
+A Hub owns the store, the blobs, the rooms in memory and the daemons' lobby. It opens a notebook by its path (importing
+the file the first time, merging what was edited outside since), keeps its room as long as somebody is there and a while
+longer, and lets it go with its file saved. It knows connections only as `Connection`; HTTP and sockets are in `app`.
 """
 
 from __future__ import annotations
@@ -36,16 +36,15 @@ from relay.messages import (
     Response,
     Save,
     SessionError,
-    Welcome,
     encode,
 )
 from sync_server.blobs import BlobStore
 from sync_server.checkpoints import Checkpointer
-from sync_server.handshake import Door, admit
+from sync_server.handshake import Door, admit, identify
 from sync_server.live_room import LiveRoom, failed
 from sync_server.notebook_file import checked_path, parse_file, read_file, write_file
 from sync_server.outbox import Outbox
-from sync_server.peer_door import first_frame, turn_away
+from sync_server.peer_door import first_frame
 from sync_server.room import Room
 from sync_server.store import Checkpoint, DocKey, DocumentStore, NotebookRow
 from sync_server.tasks import Tasks
@@ -54,12 +53,12 @@ logger = logging.getLogger("quire.hub")
 
 # Seconds an empty room stays in memory: a browser that reloads finds it warm.
 IDLE_SECONDS: Final = 30.0
-# Chunks of a document on disk above which it is replaced by a snapshot when its room opens: loading takes 4 us a change.
+# Chunks of a document on disk above which it is replaced by a snapshot when its room opens: loading takes 4 us a
+# change.
 COMPACT_ABOVE: Final = 500
 # Seconds a request may wait for the heads it names.
 REQUIRED_HEADS_SECONDS: Final = 10.0
 _IDS: Final = uuid.UUID("9d0a4a2e-6c0b-5b0e-9f5e-2f6f5a1f9c11")  # the namespace of ids derived from paths
-_NOBODY: Final = bytes(16)  # the genesis that the lobby, which has no documents, shows
 
 
 @dataclass(slots=True)
@@ -101,7 +100,7 @@ class Hub:
             try:
                 yield hub
             finally:
-                await hub._close()
+                await hub.close()
 
     # --- notebooks ----------------------------------------------------------------------------------------------------
 
@@ -119,13 +118,13 @@ class Hub:
         """The open room of a notebook. Raises WireError (unknown_notebook, storage …)."""
         return (await self._opened(notebook_id)).live
 
-    async def door(self, notebook_id: str, *, authenticated: bool) -> tuple[LiveRoom, Door]:
+    async def door(self, notebook_id: str) -> tuple[LiveRoom, Door]:
         """A notebook's room and what a newcomer is measured against."""
         live = await self.room(notebook_id)
         own, runtime = genesis(live.room.notebook.replica), genesis(live.room.runtime.replica)
         assert own is not None, "every stored document was born"
         assert runtime is not None, "every stored document was born"
-        return live, Door(self.server_id, notebook_id, self.token, own, runtime, authenticated)
+        return live, Door(self.server_id, notebook_id, own, runtime)
 
     async def save(self, notebook_id: str) -> Path:
         """Write a notebook's file now. Raises FileError and what else can go wrong, WireError if it has no file."""
@@ -137,6 +136,12 @@ class Hub:
     def open_rooms(self) -> list[LiveRoom]:
         """The rooms in memory."""
         return [shelf.open.live for shelf in self._shelves.values() if shelf.open is not None]
+
+    def is_saved(self, notebook_id: str) -> bool:
+        """Whether an open notebook's file says what the notebook says."""
+        shelf = self._shelves.get(notebook_id)
+        checkpointer = shelf.open.checkpointer if shelf is not None and shelf.open is not None else None
+        return checkpointer is not None and checkpointer.up_to_date
 
     def path_of(self, notebook_id: str) -> Path | None:
         """The file of an open notebook."""
@@ -150,12 +155,13 @@ class Hub:
         """A daemon's session about the server as a whole: it learns which notebooks are open."""
         try:
             hello = await first_frame(connection)
-            door = Door(self.server_id, "", self.token, _NOBODY, _NOBODY, authenticated)
-            answer = hello if isinstance(hello, SessionError) else admit(hello, door)
-            if not isinstance(answer, Welcome):
-                await turn_away(connection, answer)
-                return
+            if not isinstance(hello, SessionError):
+                hello = identify(hello, self.token, authenticated=authenticated) or hello
+            answer = hello if isinstance(hello, SessionError) else admit(hello, _lobby_door(self.server_id))
             await connection.send(encode(answer))
+            if isinstance(answer, SessionError):
+                await connection.close(answer.message)
+                return
             await self._stay_in_lobby(connection)
         except ConnectionLost:
             pass  # it has gone: there is nothing left to do for it
@@ -185,8 +191,8 @@ class Hub:
     # --- bringing in and opening --------------------------------------------------------------------------------------
 
     async def _bring_in(self, path: Path, *, create: bool) -> NotebookRow:
-        """Import a file that this hub has not seen. Its id follows from its path, so a hub that lost its state and peers
-        that kept theirs still mean the same notebook."""
+        """Import a file that this hub has not seen. Its id follows from its path, so a hub that lost its state and
+        peers that kept theirs still mean the same notebook."""
         notebook_id = str(uuid.uuid5(_IDS, str(path)))
         state = await asyncio.to_thread(read_file, path)
         if state is None and not create:
@@ -270,7 +276,9 @@ class Hub:
             match request.body:
                 case Save():
                     path = await self.save(live.notebook_id)
-                    return Response(id=request.id, result={"path": str(path), "heads": list(live.room.notebook.durable_heads)})
+                    return Response(
+                        id=request.id, result={"path": str(path), "heads": list(live.room.notebook.durable_heads)}
+                    )
                 case body:
                     return failed(request, ErrorCode.BAD_REQUEST, f"The hub does not serve {type(body).__name__}.")
         except WireError as error:
@@ -311,12 +319,14 @@ class Hub:
         self._tell_lobby(NotebookClosed(notebook_id=notebook_id))
         logger.info("notebook %s: closed", notebook_id)
 
-    async def _close(self) -> None:
+    async def close(self) -> None:
+        """Save every file, tell every peer, close every room; nothing is opened any more. May be called again."""
         self._closing = True
         for notebook_id, shelf in self._shelves.items():
             async with shelf.lock:
                 if shelf.open is not None:
                     await self._let_go(notebook_id, shelf.open)
+                    shelf.open = None
 
 
 def _documents(notebook_id: str, imported: Imported) -> tuple[NotebookDoc, RuntimeDoc]:
@@ -327,7 +337,9 @@ def _empty_model() -> NotebookModel:
     return NotebookModel(nbformat_minor=5, cells=(CellModel(id=new_cell_id(), cell_type="code", source=""),))
 
 
+def _lobby_door(server_id: str) -> Door:
+    return Door(server_id, notebook_id="", genesis=b"", runtime_genesis=b"")
+
+
 def _nothing() -> None:
     """A lobby's outbox is never skipped: what it carries is a few small frames."""
-
-

@@ -1,8 +1,9 @@
 """A room that runs: the pure Room with its connections, its disk and its clock.
 
-A LiveRoom carries out what its Room decides. It owns the room, the outboxes of the connections in it and the tasks that store
-batches; all its state changes on the event loop, in turns: everything that arrives in one turn is received before the turn is ended. When
-the disk fails nothing is acknowledged, everyone is told, and the batch is tried again until it is stored.
+A LiveRoom carries out what its Room decides. It owns the room, the outboxes of the connections in it and the tasks that
+store batches; all its state changes on the event loop, in turns: everything that arrives in one turn is received before
+the turn is ended. When the disk fails nothing is acknowledged, everyone is told, and the batch is tried again until it
+is stored.
 """
 
 from __future__ import annotations
@@ -166,7 +167,9 @@ class LiveRoom:
                 logger.error("notebook %s: changes could not be stored: %s", self.notebook_id, error)
                 if not told:
                     told = True
-                    self.broadcast(encode(SessionError(code=error.code, message=error.message, hint=error.hint, fatal=False)))
+                    self.broadcast(
+                        encode(SessionError(code=error.code, message=error.message, hint=error.hint, fatal=False))
+                    )
                 await asyncio.sleep(STORE_RETRY)
         self._carry_out(self.room.committed(batch.doc, self._loop.time()))
         self.stored.set()

@@ -1,7 +1,8 @@
 """A notebook's file: reading it in, and writing it back as a checkpoint.
 
-The file is not the notebook but what others see of it. These functions say which paths can be a notebook's, read what is there with what
-tells it from a later version, and write the whole file or nothing. They keep no state; all of them block, so call them in a thread.
+The file is not the notebook but what others see of it. These functions say which paths can be a notebook's, read what
+is there with what tells it from a later version, and write the whole file or nothing. They keep no state; all of them
+block, so call them in a thread.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """The frames on their way to one peer: a bounded queue and the one task that sends from it.
 
-An Outbox owns what was handed over and not yet sent. It promises order, never waits, and says when it is no longer drained (so that the
-room skips this peer) and when it is again. A peer that does not read for so long that the bound is reached is given up:
-its connection is closed, no frame of it is dropped.
+An Outbox owns what was handed over and not yet sent. It promises order, never waits, and says when it is no longer
+drained (so that the room skips this peer) and when it is again. A peer that does not read for so long that the bound is
+reached is given up: its connection is closed, no frame of it is dropped.
 """
 
 from __future__ import annotations

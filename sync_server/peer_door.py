@@ -1,20 +1,20 @@
 """Where connections come in: the handshake, then one reader for as long as the connection lasts.
 
-`serve_peer` owns the reading side of one connection. It speaks for the hub until the peer has been admitted, hands every frame to the room after that,
-and always leaves the room. Whatever is wrong with a connection is answered on that connection alone.
+`serve_peer` owns the reading side of one connection. It speaks for the hub until the peer has been admitted, hands
+every frame to the room after that, and always leaves the room. Whatever is wrong with a connection is answered on that
+connection alone.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, Protocol
 
 from relay.connection import Connection
 from relay.errors import ConnectionLost, ErrorCode, WireError
 from relay.messages import Hello, SessionError, encode
-from sync_server.handshake import Door, admit, read_hello
+from sync_server.handshake import Door, admit, identify, read_hello
 from sync_server.live_room import LiveRoom
 
 logger = logging.getLogger("quire.hub")
@@ -22,25 +22,35 @@ logger = logging.getLogger("quire.hub")
 # Seconds a connection may take to say hello.
 HELLO_SECONDS: Final = 10.0
 
-OpenRoom = Callable[[str], Awaitable[tuple[LiveRoom, Door]]]
+
+class Rooms(Protocol):
+    """Where peers go: the hub."""
+
+    token: str
+
+    async def door(self, notebook_id: str) -> tuple[LiveRoom, Door]:
+        """A notebook's room, opened if it was not, and what a newcomer is measured against."""
 
 
-async def serve_peer(connection: Connection, open_room: OpenRoom, notebook_id: str | None, authenticated: bool) -> None:
+async def serve_peer(connection: Connection, rooms: Rooms, notebook_id: str | None, *, authenticated: bool) -> None:
     """One peer, from its first frame to its last. `notebook_id` is that of the address, None if it names none."""
     try:
         hello = await first_frame(connection)
+        if not isinstance(hello, SessionError):
+            hello = identify(hello, rooms.token, authenticated=authenticated) or hello
         if isinstance(hello, SessionError):
             await turn_away(connection, hello)
             return
-        # A peer learns what exists only when it has shown its token; opening a room costs memory, too.
-        room, door = await open_room(notebook_id or hello.notebook_id)
+        room, door = await rooms.door(notebook_id or hello.notebook_id)
         answer = admit(hello, door)
         if isinstance(answer, SessionError):
             await turn_away(connection, answer)
             return
         await connection.send(encode(answer))
         key = room.enter(connection, hello.peer, answer.role)
-        logger.info("notebook %s: %s (%s) is here as %s", room.notebook_id, hello.peer.name, hello.peer.kind, answer.role)
+        logger.info(
+            "notebook %s: %s (%s) is here as %s", room.notebook_id, hello.peer.name, hello.peer.kind, answer.role
+        )
         try:
             while True:
                 room.receive(key, await connection.receive())

@@ -1,7 +1,8 @@
 """The hub's tasks: each has an owner, and what goes wrong in one is logged and touches no other.
 
-Tasks wraps one asyncio.TaskGroup. A task that fails with an exception nobody expected is a bug: it is logged with its name and
-traceback, and the hub goes on for everyone else. Leaving the `async with` cancels what still runs and waits for it.
+Tasks wraps one asyncio.TaskGroup. A task that fails with an exception nobody expected is a bug: it is logged with its
+name and traceback, and the hub goes on for everyone else. Leaving the `async with` cancels what still runs and waits
+for it.
 """
 
 from __future__ import annotations
@@ -42,5 +43,5 @@ class Tasks:
     async def _contained(self, work: Coroutine[object, object, None], name: str) -> None:
         try:
             await work
-        except Exception:  # noqa: BLE001 - the last line of defence: a bug in one task must not end everybody's session
+        except Exception:
             logger.exception("the task %r failed; this is a bug, please report it", name)

@@ -22,7 +22,7 @@ from relay.errors import Refused
 from relay.frames import FrameType
 from relay.messages import Message, PeerInfo, Role, SessionError, encode
 from sync_server.channel import PeerKey
-from sync_server.handshake import Door, admit, read_hello
+from sync_server.handshake import Door, admit, identify, read_hello
 from sync_server.room import Close, PersistDoc, ReloadDoc, Room, RoomEffect, SendFrame, ServeRequest
 
 NOTEBOOK_ID = "6f1c2a4e-0000-4000-8000-000000000001"
@@ -177,7 +177,9 @@ class World:
         assert notebook.genesis is not None
         assert runtime.genesis is not None
         hello = read_hello(data)
-        door = Door("sim", NOTEBOOK_ID, TOKEN, notebook.genesis, runtime.genesis)
+        door = Door("sim", NOTEBOOK_ID, notebook.genesis, runtime.genesis)
+        if not isinstance(hello, SessionError):
+            hello = identify(hello, TOKEN, authenticated=False) or hello
         answer = hello if isinstance(hello, SessionError) else admit(hello, door)
         link.down.append(encode(answer))
         if not isinstance(answer, SessionError) and not isinstance(hello, SessionError):

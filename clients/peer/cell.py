@@ -1,0 +1,169 @@
+"""Cells as live objects: what they say is read from the replica when it is asked for, what is assigned is an edit.
+
+A Cell holds a notebook and a cell id and nothing else, so it can be kept: it follows the cell through moves and edits
+of others, and raises UnknownCell once the cell is deleted.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Any, overload
+
+from clients.peer.execution import Execution
+from notebook_doc.errors import UnknownCell
+from notebook_doc.notebook import CellType
+
+if TYPE_CHECKING:
+    from clients.peer.notebook import Notebook
+
+
+class Cell:
+    """One cell of a live notebook. Raises UnknownCell when it is gone."""
+
+    def __init__(self, notebook: Notebook, cell_id: str) -> None:
+        self._notebook = notebook
+        self.id = cell_id
+
+    def __repr__(self) -> str:
+        if self.id not in self._notebook.doc:
+            return f"<cell {self.id}, deleted>"
+        first_line = self.source.partition("\n")[0]
+        return f"<{self.type} cell {self.id}: {first_line[:60]!r}>"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Cell) and (other._notebook, other.id) == (self._notebook, self.id)
+
+    def __hash__(self) -> int:
+        return hash((id(self._notebook), self.id))
+
+    @property
+    def source(self) -> str:
+        """The cell's text. Assigning makes a minimal edit, so what others type beside it survives."""
+        return self._notebook.doc.source(self.id)
+
+    @source.setter
+    def source(self, text: str) -> None:
+        with self._notebook.edit():
+            self._notebook.doc.set_source(self.id, text)
+
+    @property
+    def type(self) -> str:
+        """ "code", "markdown" or "raw"; assignable."""
+        return self._notebook.doc.cell_type(self.id)
+
+    @type.setter
+    def type(self, cell_type: CellType) -> None:
+        with self._notebook.edit():
+            self._notebook.doc.set_cell_type(self.id, cell_type)
+
+    @property
+    def metadata(self) -> dict[str, Any]:
+        """The cell's metadata, a copy; assigning writes what differs."""
+        return dict(self._notebook.doc.cell(self.id).metadata)
+
+    @metadata.setter
+    def metadata(self, metadata: dict[str, Any]) -> None:
+        with self._notebook.edit():
+            self._notebook.doc.set_cell_metadata(self.id, metadata)
+
+    @property
+    def index(self) -> int:
+        """Where the cell stands among the others, counted from 0."""
+        if self.id not in self._notebook.doc:
+            raise UnknownCell(self.id)
+        return self._notebook.doc.cell_ids().index(self.id)
+
+    def splice(self, index: int, delete: int, insert: str) -> None:
+        """Replace `delete` characters at `index` by `insert`: what an editor does at each keystroke."""
+        with self._notebook.edit():
+            self._notebook.doc.splice_source(self.id, index, delete, insert)
+
+    def append(self, text: str) -> None:
+        """Add text at the end of the source."""
+        self.splice(len(self.source), 0, text)
+
+    def move(self, *, after: Cell | None = None, before: Cell | None = None) -> None:
+        """Put the cell after or before another, at the end if neither is named."""
+        with self._notebook.edit():
+            self._notebook.doc.move_cell(self.id, after=_id(after), before=_id(before))
+
+    def split(self, at: int) -> Cell:
+        """Cut the source at a character; return the new cell, which has what follows it."""
+        with self._notebook.edit():
+            new_id = self._notebook.doc.split_cell(self.id, at)
+        return Cell(self._notebook, new_id)
+
+    def merge(self, other: Cell) -> None:
+        """Append another cell's source to this one's and delete the other."""
+        with self._notebook.edit():
+            self._notebook.doc.merge_cells(self.id, other.id)
+
+    def delete(self) -> None:
+        """Remove the cell."""
+        with self._notebook.edit():
+            self._notebook.doc.delete_cell(self.id)
+
+    @property
+    def execution(self) -> Execution | None:
+        """The execution whose outputs the cell shows; None if it never ran."""
+        execution_id = self._notebook.runtime.latest(self.id)
+        return None if execution_id is None else Execution(self._notebook, execution_id)
+
+    async def outputs(self) -> list[dict[str, Any]]:
+        """What the cell shows, as nbformat outputs; large contents are fetched from the hub."""
+        execution = self.execution
+        return [] if execution is None else await execution.outputs()
+
+    async def run(self, *, timeout: float | None = None) -> Execution:
+        """Run the cell with its source as it is here now, and wait until it has ended. See `Notebook.run`."""
+        (execution,) = await self._notebook.run([self.id], timeout=timeout)
+        return execution
+
+
+def _id(cell: Cell | None) -> str | None:
+    return None if cell is None else cell.id
+
+
+class Cells(Sequence[Cell]):
+    """The cells of a notebook in order, looked up anew at every use: by index, by slice, or by id."""
+
+    def __init__(self, notebook: Notebook) -> None:
+        self._notebook = notebook
+
+    def __len__(self) -> int:
+        return len(self._notebook.doc)
+
+    def __iter__(self) -> Iterator[Cell]:
+        return (Cell(self._notebook, cell_id) for cell_id in self._notebook.doc.cell_ids())
+
+    @overload
+    def __getitem__(self, key: int | str) -> Cell: ...
+
+    @overload
+    def __getitem__(self, key: slice) -> list[Cell]: ...
+
+    def __getitem__(self, key: int | str | slice) -> Cell | list[Cell]:
+        if isinstance(key, str):
+            if key not in self._notebook.doc:
+                raise UnknownCell(key)
+            return Cell(self._notebook, key)
+        ids = self._notebook.doc.cell_ids()
+        if isinstance(key, slice):
+            return [Cell(self._notebook, cell_id) for cell_id in ids[key]]
+        return Cell(self._notebook, ids[key])
+
+    def add(
+        self,
+        source: str = "",
+        type: CellType = "code",
+        *,
+        after: Cell | None = None,
+        before: Cell | None = None,
+        metadata: dict[str, Any] | None = None,
+    ) -> Cell:
+        """Insert a cell after or before another, at the end if neither is named."""
+        with self._notebook.edit():
+            cell_id = self._notebook.doc.add_cell(
+                source, type, after=_id(after), before=_id(before), metadata=metadata
+            )
+        return Cell(self._notebook, cell_id)

@@ -1,0 +1,98 @@
+"""Where a hub is and how to talk to it over HTTP: opening notebooks, fetching and keeping blobs.
+
+A HubAddress is found in the registry of running servers or given by hand. A HubClient owns one HTTP connection pool to
+one hub; every answer that is not a success becomes a RequestFailed with the hub's own words.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from clients.peer.errors import NotConnected, RequestFailed
+from relay.registry import running
+
+# Seconds for one HTTP exchange; opening a large file for the first time imports it.
+HTTP_SECONDS = 60.0
+
+
+@dataclass(frozen=True, slots=True)
+class HubAddress:
+    """A hub's base URL (without a slash at the end) and its token."""
+
+    url: str
+    token: str = field(repr=False)
+
+    def sync_url(self, notebook_id: str) -> str:
+        """The address of a notebook's sync session."""
+        return f"ws{self.url.removeprefix('http')}/v1/notebooks/{notebook_id}/sync"
+
+    @property
+    def lobby_url(self) -> str:
+        """The address of the daemons' session."""
+        return f"ws{self.url.removeprefix('http')}/v1/server/sync"
+
+
+def find_hub() -> HubAddress | None:
+    """The hub that runs under this state folder; None if there is none. Blocks for a few file reads."""
+    for entry in running("hub"):
+        if entry.endpoint is not None:
+            return HubAddress(entry.endpoint, entry.token)
+    return None
+
+
+class HubClient:
+    """HTTP to one hub. Close it when done."""
+
+    def __init__(self, address: HubAddress) -> None:
+        self.address = address
+        self._http = httpx.AsyncClient(
+            base_url=address.url,
+            headers={"Authorization": f"Bearer {address.token}"},
+            timeout=HTTP_SECONDS,
+            trust_env=False,  # a proxy from the environment has no business with a loopback server
+        )
+
+    async def close(self) -> None:
+        """Let go of the connections."""
+        await self._http.aclose()
+
+    async def open_notebook(self, path: Path, *, create: bool = False) -> str:
+        """Open a file at the hub and return its notebook's id. Raises RequestFailed, NotConnected."""
+        answer = await self._send("POST", "/v1/notebooks/open", json={"path": str(path), "create": create})
+        notebook_id: str = answer.json()["notebook_id"]
+        return notebook_id
+
+    async def describe(self, notebook_id: str) -> dict[str, Any]:
+        """What the hub says about an open notebook: path, peers, kernel."""
+        described: dict[str, Any] = (await self._send("GET", f"/v1/notebooks/{notebook_id}")).json()
+        return described
+
+    async def blob(self, sha256: str) -> bytes:
+        """A blob's bytes. Raises RequestFailed if there is no such blob."""
+        return (await self._send("GET", f"/v1/blobs/{sha256}")).content
+
+    async def put_blob(self, data: bytes) -> str:
+        """Keep bytes at the hub; they are on its disk when this returns their SHA-256 in hex."""
+        sha256 = hashlib.sha256(data).hexdigest()
+        await self._send("PUT", f"/v1/blobs/{sha256}", content=data)
+        return sha256
+
+    async def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        try:
+            answer = await self._http.request(method, path, **arguments)
+        except httpx.TransportError as error:
+            message = f"The hub at {self.address.url} cannot be reached: {error or type(error).__name__}."
+            raise NotConnected(message, "Is it running? `quire status` tells.") from error
+        if answer.is_success:
+            return answer
+        try:
+            told = answer.json()["error"]
+            raise RequestFailed(told["code"], told["message"], told.get("hint", ""))
+        except (ValueError, KeyError, TypeError) as error:
+            message = f"The hub answered {method} {path} with status {answer.status_code}."
+            raise RequestFailed("internal", message, "See its log.") from error
