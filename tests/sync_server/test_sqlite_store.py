@@ -224,6 +224,24 @@ def test_chunks_appended_while_a_snapshot_is_written_stay(tmp_path: Path) -> Non
     run(story)
 
 
+def test_a_snapshot_may_cover_chunks_that_are_on_their_way_to_the_disk(tmp_path: Path) -> None:
+    async def story() -> None:
+        store = await SqliteStore.open(tmp_path)
+        appends = [store.append(KEY, [bytes([number])]) for number in range(100)]
+        await asyncio.gather(
+            *appends, store.replace_with_snapshot(KEY, b"S", covers=100), store.append(KEY, [b"after"])
+        )
+        assert await store.load(KEY) == StoredDocument(b"S", [b"after"])
+        await store.replace_with_snapshot(KEY, b"T", covers=1)
+        assert await store.load(KEY) == StoredDocument(b"T", [])
+        await store.close()
+
+    run(story)
+    with sqlite3.connect(tmp_path / DATABASE_NAME) as database:
+        assert database.execute("SELECT count(*) FROM changes").fetchone() == (0,)
+    database.close()
+
+
 def test_the_index_finds_notebooks_by_id_and_by_path(tmp_path: Path) -> None:
     async def story() -> None:
         store = await SqliteStore.open(tmp_path)
