@@ -176,6 +176,24 @@ def test_a_damaged_blob_is_reported_and_healed_by_putting_it_again(tmp_path: Pat
     asyncio.run(story())
 
 
+def test_putting_a_blob_heals_a_file_of_another_size_that_nobody_read_yet(tmp_path: Path) -> None:
+    async def story() -> None:
+        store = DirectoryBlobStore(tmp_path)
+        await store.put(b"abc")
+        (tmp_path / files(tmp_path)[0]).write_bytes(b"")
+        assert (await store.put(b"abc")).created
+        assert await store.read(sha(b"abc")) == b"abc"
+
+    asyncio.run(story())
+
+
+def test_what_a_crash_left_is_gone_after_reopening(tmp_path: Path) -> None:
+    DirectoryBlobStore(tmp_path)
+    (tmp_path / "incoming" / "half").write_bytes(b"half a blob")
+    DirectoryBlobStore(tmp_path)
+    assert files(tmp_path) == []
+
+
 def test_a_full_disk_is_reported_and_leaves_nothing(small_disk: SmallDisk) -> None:
     async def story() -> None:
         root = small_disk.folder / "blobs"

@@ -116,6 +116,8 @@ def cookie(value: str, name: str = POLICY.cookie_name) -> tuple[str, str]:
         (("authorization", "Bearer \xe4\xf6\xfc"), False),
         (cookie(TOKEN), False),
         (cookie(""), False),
+        (cookie(POLICY.cookie_value[:-1]), False),
+        (cookie(POLICY.cookie_value + "0"), False),
         (cookie(POLICY.cookie_value, name="quire_8124"), False),
         (("x-token", TOKEN), False),
     ],

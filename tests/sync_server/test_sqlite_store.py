@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from sync_server.errors import PathTaken, StateInUse, StorageClosed, StorageDamaged, StorageError, StorageTooNew
 from sync_server.group_commit import CommitReport
-from sync_server.sqlite_schema import DATABASE_NAME
+from sync_server.sqlite_schema import DATABASE_NAME, connect
 from sync_server.sqlite_store import SqliteStore
 from sync_server.store import Checkpoint, DocKey, NotebookRow, StoredDocument
 
@@ -224,6 +224,24 @@ def test_chunks_appended_while_a_snapshot_is_written_stay(tmp_path: Path) -> Non
     run(story)
 
 
+def test_a_snapshot_may_cover_chunks_that_are_on_their_way_to_the_disk(tmp_path: Path) -> None:
+    async def story() -> None:
+        store = await SqliteStore.open(tmp_path)
+        appends = [store.append(KEY, [bytes([number])]) for number in range(100)]
+        await asyncio.gather(
+            *appends, store.replace_with_snapshot(KEY, b"S", covers=100), store.append(KEY, [b"after"])
+        )
+        assert await store.load(KEY) == StoredDocument(b"S", [b"after"])
+        await store.replace_with_snapshot(KEY, b"T", covers=1)
+        assert await store.load(KEY) == StoredDocument(b"T", [])
+        await store.close()
+
+    run(story)
+    with sqlite3.connect(tmp_path / DATABASE_NAME) as database:
+        assert database.execute("SELECT count(*) FROM changes").fetchone() == (0,)
+    database.close()
+
+
 def test_the_index_finds_notebooks_by_id_and_by_path(tmp_path: Path) -> None:
     async def story() -> None:
         store = await SqliteStore.open(tmp_path)
@@ -272,6 +290,14 @@ def test_a_file_name_that_is_no_unicode_is_refused_and_the_store_goes_on(tmp_pat
         await store.close()
 
     run(story)
+
+
+def test_a_commit_waits_for_the_disk_and_not_only_for_the_system(tmp_path: Path) -> None:
+    # Only a loss of power shows the difference, so the settings are what can be checked: WAL, and FULL (2).
+    connection = connect(tmp_path / DATABASE_NAME)
+    assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+    assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+    connection.close()
 
 
 def test_two_hubs_cannot_open_the_same_state_folder(tmp_path: Path) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
 from sync_server.errors import StateInUse, StorageBusy, StorageClosed, StorageError, StorageFull, StorageReadOnly
-from sync_server.group_commit import CommitReport, GroupWriter
+from sync_server.group_commit import GroupWriter
 from sync_server.sqlite_schema import DATABASE_NAME, connect, migrate
 from sync_server.sqlite_store import SqliteStore
 from sync_server.state_lock import LOCK_NAME
@@ -146,20 +147,73 @@ def test_a_lock_file_of_a_hub_that_died_does_not_bar_the_folder(tmp_path: Path) 
     asyncio.run(story())
 
 
+def start_writer(path: Path) -> GroupWriter:
+    connection = connect(path)
+    migrate(connection, path)
+    return GroupWriter(path, connection, lambda: connect(path), lambda _: None)
+
+
+class Hold:
+    """Work that keeps the writing thread busy until it is let go, so that what is written meanwhile makes one group."""
+
+    def __init__(self, then: Exception | None = None) -> None:
+        self._then = then
+        self._loop = asyncio.get_running_loop()
+        self._go = threading.Event()
+        self.entered = asyncio.Event()
+
+    def __call__(self, _: sqlite3.Connection) -> None:
+        self._loop.call_soon_threadsafe(self.entered.set)
+        self._go.wait()
+        if self._then is not None:
+            raise self._then
+
+    def let_go(self) -> None:
+        self._go.set()
+
+
+def test_a_group_that_fails_in_the_middle_leaves_nothing_and_the_next_one_goes_on(tmp_path: Path) -> None:
+    async def story() -> None:
+        writer = start_writer(tmp_path / DATABASE_NAME)
+        hold = Hold()
+        busy = asyncio.create_task(writer.run(hold))
+        await hold.entered.wait()
+        group = [
+            asyncio.create_task(job)
+            for job in (
+                writer.append(KEY, [b"first"]),
+                writer.run(lambda connection: connection.execute("INSERT INTO nowhere VALUES (1)")),
+                writer.append(KEY, [b"last"]),
+            )
+        ]
+        await asyncio.sleep(0)
+        hold.let_go()
+        await busy
+        assert all(
+            isinstance(outcome, StorageError) for outcome in await asyncio.gather(*group, return_exceptions=True)
+        )
+        await writer.append(KEY, [b"after"])
+        await writer.close()
+
+    asyncio.run(story())
+    with sqlite3.connect(tmp_path / DATABASE_NAME) as database:
+        rows = database.execute("SELECT chunks, body FROM changes").fetchall()
+    database.close()
+    assert [(chunks, b"after" in body) for chunks, body in rows] == [(1, True)]
+
+
 def test_a_bug_on_the_writing_thread_reaches_everyone_who_waits(tmp_path: Path) -> None:
     async def story() -> None:
-        path = tmp_path / DATABASE_NAME
-        connection = connect(path)
-        migrate(connection, path)
-        reports: list[CommitReport] = []
-        writer = GroupWriter(path, connection, lambda: connect(path), reports.append)
-        outcomes = await asyncio.gather(
-            writer.append(KEY, [b"a"]),
-            writer.run(lambda _: {}["a bug"]),
-            *(writer.append(KEY, [b"b"]) for _ in range(100)),
-            return_exceptions=True,
-        )
-        assert all(isinstance(outcome, StorageError) for outcome in outcomes[1:])
+        writer = start_writer(tmp_path / DATABASE_NAME)
+        bug = Hold(then=KeyError("a bug"))
+        jobs = [asyncio.create_task(writer.run(bug))]
+        await bug.entered.wait()
+        jobs += [asyncio.create_task(writer.append(KEY, [b"b"])) for _ in range(10)]
+        await asyncio.sleep(0)
+        bug.let_go()
+        async with asyncio.timeout(10):
+            outcomes = await asyncio.gather(*jobs, return_exceptions=True)
+        assert all(isinstance(outcome, StorageError) for outcome in outcomes)
         with pytest.raises(StorageClosed):
             await writer.append(KEY, [b"c"])
         await writer.close()
