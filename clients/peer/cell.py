@@ -163,7 +163,5 @@ class Cells(Sequence[Cell]):
     ) -> Cell:
         """Insert a cell after or before another, at the end if neither is named."""
         with self._notebook.edit():
-            cell_id = self._notebook.doc.add_cell(
-                source, type, after=_id(after), before=_id(before), metadata=metadata
-            )
+            cell_id = self._notebook.doc.add_cell(source, type, after=_id(after), before=_id(before), metadata=metadata)
         return Cell(self._notebook, cell_id)

@@ -33,6 +33,7 @@ class DocSync:
         self._fresh = True  # the hub has not said anything on this connection yet
         self._owes_at: float | None = None  # when an answer to the hub is due at the latest
         self._pumped: Heads = replica.heads()  # up to here local changes were looked at
+        self._has_news = False  # there are local changes that no message was made for
         # Own changes that the hub has not acknowledged: hash -> chunk.
         self._unsaved = {read_change(chunk).hash: chunk for chunk in unsaved}
 
@@ -72,10 +73,11 @@ class DocSync:
 
     def pump(self, now: float) -> bytes | None:
         """The message to send now, if there is one. What is returned must be sent."""
-        edited = self._notice_local_changes()
-        if self._session is None or not (edited or (self._owes_at is not None and self._owes_at <= now)):
+        self._notice_local_changes()
+        answer_is_due = self._owes_at is not None and self._owes_at <= now
+        if self._session is None or not (self._has_news or answer_is_due):
             return None
-        self._owes_at = None
+        self._has_news, self._owes_at = False, None
         return self._session.generate()
 
     @property
@@ -100,13 +102,12 @@ class DocSync:
         """The chunks of this peer's changes, up to the last pump, that the hub has not acknowledged; oldest first."""
         return list(self._unsaved.values())
 
-    def _notice_local_changes(self) -> bool:
+    def _notice_local_changes(self) -> None:
         heads = self.replica.heads()
-        if heads == self._pumped:
-            return False
-        self._unsaved.update(self.replica.hashed_changes_since(self._pumped))
-        self._pumped = heads
-        return True
+        if heads != self._pumped:
+            self._unsaved.update(self.replica.hashed_changes_since(self._pumped))
+            self._pumped = heads
+            self._has_news = True
 
     def _forget_saved(self) -> None:
         if self._unsaved and self.hub_heads is not None:
