@@ -189,8 +189,10 @@ class Kernel:
         """
         self._closing = True
         if not self._process.exited.done():
-            if not self._process.interrupt_by_message:
-                self._process.signal(signal.SIGINT)  # a busy kernel would only look at the request afterwards
+            # A busy kernel would look at the request only afterwards. An idle one must be left alone: a signal while it
+            # answers our probes makes ipykernel miss the request.
+            if self._conversation.running is not None and not self._process.interrupt_by_message:
+                self._process.signal(signal.SIGINT)
             self._send(self._control, "shutdown_request", {"restart": False})
             if not await self._exited_within(POLITE_SECONDS):
                 self._process.signal(signal.SIGTERM)
