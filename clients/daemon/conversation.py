@@ -74,9 +74,14 @@ class Conversation:
     _busy: bool = False
 
     @property
-    def half_done(self) -> bool:
-        """Whether an execution has only one half of its end, so that a probe is worth sending if that goes on."""
-        return any(pending.halves == 1 for pending in self._pending.values())
+    def half_done(self) -> str | None:
+        """The oldest execution that has only one half of its end; a probe is worth sending if it remains so."""
+        return next((key for key, pending in self._pending.items() if pending.halves == 1), None)
+
+    @property
+    def running(self) -> str | None:
+        """The oldest execution that the kernel has begun with and has neither finished nor failed."""
+        return next((key for key, on in self._pending.items() if on.started and not on.halves and not on.error), None)
 
     def executing(self, execution_id: str) -> None:
         """This execution is being sent."""

@@ -19,22 +19,27 @@ import signal
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import Any, Final, TypeAlias
+from typing import Any, Final
 
 import zmq
-import zmq.asyncio
-from zmq.utils.monitor import recv_monitor_message
 
+from clients.daemon.channel import Channel
 from clients.daemon.conversation import EXECUTE, PROBE, Conversation
 from clients.daemon.errors import KernelGone, KernelStartError
 from clients.daemon.events import Died, KernelEvent
 from clients.daemon.jupyter_wire import JupyterWire, MalformedMessage, Message
+from clients.daemon.mailbox import Mailbox
 from clients.daemon.process import KernelProcess, launch, start_hint
 
 START_SECONDS: Final = 60.0  # a first start on a cold disk, with every import, takes up to half of this
 NUDGE_SECONDS: Final = 0.05  # between probes while starting: a tenth of the fastest start
-FIRST_PROBE_SECONDS: Final = 1.0  # the halves of an end arrive within milliseconds of each other
+FIRST_PROBE_SECONDS: Final = 0.25  # the halves of an end arrive within milliseconds of each other
 LONGEST_PROBE_SECONDS: Final = 60.0  # a kernel that does not answer probes is busy: ask ever less often
+# A signal this soon after an execution began can fall between Python's look for signals and a blocking call, which then
+# sleeps on (1 in 100, sent at once). Sent again when the first has had time to show, it ends the call; two signals that
+# Python has not looked at are one KeyboardInterrupt.
+EARLY_SECONDS: Final = 0.1
+INTERRUPT_AGAIN_SECONDS: Final = 0.3
 INTERRUPT_REPLY_SECONDS: Final = 5.0  # kernels that are interrupted by message answer at once, or never
 POLITE_SECONDS: Final = 3.0  # from the request to shut down to SIGTERM
 TERMINATE_SECONDS: Final = 2.0  # from SIGTERM to SIGKILL
@@ -42,11 +47,9 @@ DRAIN_SECONDS: Final = 0.5  # for a dead kernel's socket to close; longer only i
 RECONNECT_MILLISECONDS: Final = 10  # the sockets' files appear while we are already connecting
 # Messages that wait in libzmq while the loop is busy; the kernel drops what exceeds it, so it is large.
 IOPUB_MESSAGES: Final = 100_000
-EVENTS: Final = 1_000  # that wait for the consumer; beyond it reading pauses, and messages wait in libzmq
 BATCH: Final = 100  # messages read before other tasks have their turn: some milliseconds
 
 _log = logging.getLogger(__name__)
-AsyncSocket: TypeAlias = zmq.asyncio.Socket
 
 
 class Kernel:
@@ -57,19 +60,23 @@ class Kernel:
         self._cwd = cwd
         self._env = env
         self._process = process
+        self._loop = asyncio.get_running_loop()
         self._wire = JupyterWire(process.key, secrets.token_hex(16))
         self._conversation = Conversation()
-        self._mailbox = _Mailbox()
-        self._context = zmq.asyncio.Context()
+        self._mailbox = Mailbox()
+        self._context = zmq.Context()
+        self._channels: list[Channel] = []
         self._identity = secrets.token_hex(16).encode()  # one for all: the kernel asks on stdin whoever sent on shell
         self._shell = self._connect(zmq.DEALER, "shell")
         self._control = self._connect(zmq.DEALER, "control")
         self._stdin = self._connect(zmq.DEALER, "stdin")
         self._iopub = self._connect(zmq.SUB, "iopub")
-        self._iopub_monitor = self._iopub.get_monitor_socket(zmq.EVENT_DISCONNECTED)
         self._ids = itertools.count()
         self._ready = asyncio.Event()
-        self._half_done = asyncio.Event()
+        self._half_done: str | None = None  # the execution that the probe timer is about
+        self._probe_timer: asyncio.TimerHandle | None = None
+        self._running: tuple[str, float] | None = None  # what the kernel has begun with, and the loop's time then
+        self._again_timer: asyncio.TimerHandle | None = None
         self._interrupting = asyncio.Lock()  # held while an interrupt is on its way: what is sent next must not be hit
         self._interrupt_replied = asyncio.Event()
         self._closing = False
@@ -119,7 +126,7 @@ class Kernel:
     async def events(self) -> AsyncIterator[KernelEvent]:
         """What the kernel says, in order; ends after Died or when it has been shut down. For one consumer.
 
-        A slow consumer pauses the reading; see `EVENTS` and `IOPUB_MESSAGES` for how long that loses nothing.
+        A slow consumer pauses the reading; see `mailbox.EVENTS` and `IOPUB_MESSAGES` for how long that loses nothing.
         """
         while (event := await self._mailbox.get()) is not None:
             yield event
@@ -162,7 +169,7 @@ class Kernel:
         async with self._interrupting:
             self._check_alive("be interrupted")
             if not self._process.interrupt_by_message:
-                await self._process.signal(signal.SIGINT)
+                self._interrupt_by_signal()
                 return
             self._interrupt_replied.clear()
             self._send(self._control, "interrupt_request", {})
@@ -182,11 +189,13 @@ class Kernel:
         """
         self._closing = True
         if not self._process.exited.done():
-            if not self._process.interrupt_by_message:
-                await self._process.signal(signal.SIGINT)  # a busy kernel would only look at the request afterwards
+            # A busy kernel would look at the request only afterwards. An idle one must be left alone: a signal while it
+            # answers our probes makes ipykernel miss the request.
+            if self._conversation.running is not None and not self._process.interrupt_by_message:
+                self._process.signal(signal.SIGINT)
             self._send(self._control, "shutdown_request", {"restart": False})
             if not await self._exited_within(POLITE_SECONDS):
-                await self._process.signal(signal.SIGTERM)
+                self._process.signal(signal.SIGTERM)
                 await self._exited_within(TERMINATE_SECONDS)
         await self._end()
 
@@ -207,7 +216,6 @@ class Kernel:
                     tasks.create_task(self._read(self._shell, told.on_shell), name="shell"),
                     tasks.create_task(self._read(self._stdin, told.on_stdin), name="stdin"),
                     tasks.create_task(self._read(self._control, self._on_control), name="control"),
-                    tasks.create_task(self._probe_when_half_done(), name="probe"),
                 ]
                 await asyncio.shield(self._process.exited)
                 await self._iopub_drained()
@@ -220,52 +228,73 @@ class Kernel:
                 died = Died(self._process.describe_end(), code if code >= 0 else None, -code if code < 0 else None)
                 self._mailbox.put([died])
         finally:
+            for timer in (self._probe_timer, self._again_timer):
+                if timer is not None:
+                    timer.cancel()
             await self._process.discard()
+            for channel in self._channels:
+                channel.close()
             self._context.destroy(linger=0)
             self._mailbox.close()
 
-    async def _read(self, socket: AsyncSocket, handle: Callable[[Message], Iterable[KernelEvent]]) -> None:
+    async def _read(self, channel: Channel, handle: Callable[[Message], Iterable[KernelEvent]]) -> None:
         while True:
-            await socket.poll(zmq.POLLIN)
-            self._take(socket, handle, BATCH)
+            await channel.wait()
+            self._take(channel, handle, BATCH)
             await self._mailbox.room()
-            await asyncio.sleep(0)  # a socket that is never empty must not keep the loop to itself
 
     def _take(
-        self, socket: AsyncSocket, handle: Callable[[Message], Iterable[KernelEvent]], most: int = IOPUB_MESSAGES
+        self, channel: Channel, handle: Callable[[Message], Iterable[KernelEvent]], most: int = IOPUB_MESSAGES
     ) -> None:
         """Handle what has arrived. Nothing is awaited, so cancelling the reader never loses a message."""
-        plain: zmq.Socket[bytes] = zmq.Socket.shadow(socket.underlying)
-        for _ in range(most):
-            try:
-                parts = plain.recv_multipart(zmq.NOBLOCK)
-            except zmq.Again:
-                return
+        for parts in channel.take(most):
             try:
                 self._mailbox.put(handle(self._wire.decode(parts)))
             except MalformedMessage as error:
                 _log.warning("kernel %s (%d): %s", self.name, self.pid, error)
             if self._conversation.ready:
                 self._ready.set()
-            if self._conversation.half_done:
-                self._half_done.set()
+            self._watch_executions()
 
     def _on_control(self, message: Message) -> Iterable[KernelEvent]:
         if message.msg_type == "interrupt_reply":
             self._interrupt_replied.set()
         return ()
 
-    async def _probe_when_half_done(self) -> None:
-        delay = FIRST_PROBE_SECONDS
-        while True:
-            await self._half_done.wait()
-            await asyncio.sleep(delay)
-            if self._conversation.half_done:
-                self._probe()
-                delay = min(2 * delay, LONGEST_PROBE_SECONDS)
-            else:
-                self._half_done.clear()
-                delay = FIRST_PROBE_SECONDS
+    def _watch_executions(self) -> None:
+        """Note when an execution begins, and have a probe sent if one remains half done."""
+        running = self._conversation.running
+        if running != (self._running and self._running[0]):
+            self._running = (running, self._loop.time()) if running else None
+        half_done = self._conversation.half_done
+        if half_done != self._half_done:
+            self._half_done = half_done
+            if self._probe_timer is not None:
+                self._probe_timer.cancel()
+                self._probe_timer = None
+            if half_done is not None:
+                self._probe_later(FIRST_PROBE_SECONDS)
+
+    def _probe_later(self, delay: float) -> None:
+        def probe() -> None:
+            self._probe()
+            self._probe_later(min(2 * delay, LONGEST_PROBE_SECONDS))
+
+        self._probe_timer = self._loop.call_later(delay, probe)
+
+    def _interrupt_by_signal(self) -> None:
+        self._process.signal(signal.SIGINT)
+        if self._running is None or self._loop.time() - self._running[1] > EARLY_SECONDS:
+            return
+        execution_id = self._running[0]
+
+        def again() -> None:
+            if self._conversation.running == execution_id:
+                self._process.signal(signal.SIGINT)
+
+        if self._again_timer is not None:
+            self._again_timer.cancel()
+        self._again_timer = self._loop.call_later(INTERRUPT_AGAIN_SECONDS, again)
 
     async def _wait_until_ready(self) -> None:
         ready = asyncio.create_task(self._ready.wait())
@@ -299,7 +328,9 @@ class Kernel:
     async def _iopub_drained(self) -> None:
         """Wait until everything that the ended process had published is in our socket's queue."""
         with suppress(TimeoutError):
-            await asyncio.wait_for(recv_monitor_message(self._iopub_monitor), DRAIN_SECONDS)
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while not any(True for _ in self._iopub_closed.take(1)):
+                    await self._iopub_closed.wait()
 
     async def _exited_within(self, seconds: float) -> bool:
         await asyncio.wait((self._process.exited,), timeout=seconds)
@@ -312,23 +343,26 @@ class Kernel:
 
     # Its sockets
 
-    def _connect(self, kind: int, channel: str) -> AsyncSocket:
+    def _connect(self, kind: int, name: str) -> Channel:
         socket = self._context.socket(kind)
-        socket.setsockopt(zmq.LINGER, 0)
         socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MILLISECONDS)
         if kind == zmq.SUB:
             socket.setsockopt(zmq.RCVHWM, IOPUB_MESSAGES)
             socket.setsockopt(zmq.SUBSCRIBE, b"")
+            self._iopub_closed = self._own(socket.get_monitor_socket(zmq.EVENT_DISCONNECTED))
         else:
             socket.setsockopt(zmq.SNDHWM, 0)  # requests are few; sending one never blocks the loop
             socket.setsockopt(zmq.IDENTITY, self._identity)
-        socket.connect(self._process.endpoint(channel))
-        return socket
+        socket.connect(self._process.endpoint(name))
+        return self._own(socket)
 
-    def _send(self, socket: AsyncSocket, msg_type: str, content: Mapping[str, Any], msg_id: str | None = None) -> None:
-        parts = self._wire.encode(msg_type, msg_id or f"quire-{next(self._ids)}", content)
-        plain: zmq.Socket[bytes] = zmq.Socket.shadow(socket.underlying)
-        plain.send_multipart(parts, zmq.NOBLOCK)
+    def _own(self, socket: zmq.Socket[bytes]) -> Channel:
+        channel = Channel(socket)
+        self._channels.append(channel)
+        return channel
+
+    def _send(self, channel: Channel, msg_type: str, content: Mapping[str, Any], msg_id: str | None = None) -> None:
+        channel.send(self._wire.encode(msg_type, msg_id or f"quire-{next(self._ids)}", content))
 
     def _probe(self) -> None:
         probe_id = f"quire-{next(self._ids)}"
@@ -338,30 +372,3 @@ class Kernel:
     def _check_alive(self, doing: str) -> None:
         if self.ended:
             raise KernelGone(self.name, doing)
-
-
-class _Mailbox:
-    """Events on their way to the consumer. Owns them; holds `EVENTS` and one batch of each channel at most."""
-
-    def __init__(self) -> None:
-        self._events: asyncio.Queue[KernelEvent | None] = asyncio.Queue()
-        self._room = asyncio.Event()
-        self._room.set()
-
-    def put(self, events: Iterable[KernelEvent]) -> None:
-        for event in events:
-            self._events.put_nowait(event)
-        if self._events.qsize() >= EVENTS:
-            self._room.clear()
-
-    async def room(self) -> None:
-        await self._room.wait()
-
-    def close(self) -> None:
-        self._events.put_nowait(None)
-
-    async def get(self) -> KernelEvent | None:
-        event = await self._events.get()
-        if self._events.qsize() < EVENTS:
-            self._room.set()
-        return event

@@ -3,7 +3,8 @@
 Knows kernelspecs and processes, no Jupyter messages. The launch is jupyter_client's (kernelspecs, provisioners, the
 connection file); what it does by polling is done here at once: a thread waits for the process itself. It promises that
 `exited` is set as soon as the process has ended, that its log is bounded, and that after `discard` neither the process
-nor anything else of its process group or its files is left. It refuses to launch with KernelStartError.
+nor anything else of its process group or its files is left. It refuses to launch with KernelStartError. It needs a
+POSIX system: sockets with paths, process groups.
 
 State owners: `KernelProcess` owns the process, its private directory (mode 0700: sockets, connection file) and its log.
 """
@@ -23,7 +24,6 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Any, Final
 
-import zmq
 from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import TraitError
@@ -97,10 +97,10 @@ class KernelProcess:
         separator = "-" if info["transport"] == "ipc" else ":"
         return f"{info['transport']}://{info['ip']}{separator}{info[f'{channel}_port']}"
 
-    async def signal(self, number: signal.Signals) -> None:
-        """Send a signal to the kernel's process group; no-op if the process has ended. Does not wait for anything."""
-        if not self.exited.done():
-            await self._manager.provisioner.send_signal(number)
+    def signal(self, number: signal.Signals) -> None:
+        """Send a signal to the kernel's process group; no-op if nothing is left of it."""
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(self.pid, number)  # it leads its own session, so its group has its id
 
     def describe_end(self) -> str:
         """How the process ended, for people. Only once `exited` is set."""
@@ -111,11 +111,7 @@ class KernelProcess:
         if self._discarded:
             return
         self._discarded = True
-        if hasattr(os, "killpg"):
-            with contextlib.suppress(ProcessLookupError, PermissionError):
-                os.killpg(self.pid, signal.SIGKILL)  # it leads its own session, so its group has its id
-        else:
-            await self.signal(signal.SIGTERM)
+        self.signal(signal.SIGKILL)
         await asyncio.shield(self.exited)
         self.log.close()
         await self._manager.cleanup_resources()
@@ -161,9 +157,9 @@ async def launch(kernel_name: str, cwd: Path, env: Mapping[str, str] | None) -> 
     manager = AsyncKernelManager(
         kernel_name=kernel_name,
         kernel_spec_manager=specs,
-        transport="ipc" if zmq.has("ipc") else "tcp",
+        transport="ipc",
+        ip=str(directory / "s"),
         connection_file=str(directory / "connection.json"),
-        **({"ip": str(directory / "s")} if zmq.has("ipc") else {}),
     )
     readable, writable = os.pipe()
     try:

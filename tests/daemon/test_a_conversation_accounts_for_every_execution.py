@@ -73,7 +73,7 @@ def test_a_lost_idle_is_settled_by_a_probe() -> None:
     conversation = begun("e1")
     conversation.on_shell(OK)
     assert lose_the_other_half_and_probe(conversation) == [DONE]
-    assert not conversation.half_done
+    assert conversation.half_done is None
 
 
 def test_a_lost_reply_is_settled_by_a_probe_as_aborted() -> None:

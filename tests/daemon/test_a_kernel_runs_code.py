@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from clients.daemon import kernel
 from clients.daemon.events import (
     Busy,
     ClearOutput,
@@ -112,9 +113,55 @@ def test_input_is_asked_for_and_answered(driver: Any, printed: Printed) -> None:
 
 
 def test_a_sleeping_cell_is_interrupted_and_the_kernel_lives_on(driver: Any, printed: Printed) -> None:
-    end = finished(driver.run("import time\ntime.sleep(50)", during=driver.kernel.interrupt))
+    async def once_it_runs() -> None:
+        await driver._until(lambda event: isinstance(event, Output))
+        await driver.kernel.interrupt()
+
+    end = finished(driver.run("import time\nprint('asleep', flush=True)\ntime.sleep(50)", during=once_it_runs))
     assert (end.status, end.error.ename) == ("error", "KeyboardInterrupt")
     assert printed(driver.run("print('alive')")) == "alive\n"
+
+
+COUNT_INTERRUPTS = """
+import signal, time
+def count(*_): global interrupts; interrupts += 1
+interrupts = 0
+signal.signal(signal.SIGINT, count)
+print('ready', flush=True)
+end = time.monotonic() + 1
+while time.monotonic() < end: time.sleep(0.05)
+"""
+
+
+@pytest.mark.parametrize(("early", "sent"), [(60.0, 2), (0.0, 1)])
+def test_only_an_early_interrupt_is_sent_again_in_case_python_slept_through_it(
+    driver: Any, printed: Printed, monkeypatch: pytest.MonkeyPatch, early: float, sent: int
+) -> None:
+    monkeypatch.setattr(kernel, "EARLY_SECONDS", early)
+
+    async def once_it_counts() -> None:
+        await driver._until(lambda event: isinstance(event, Output))
+        await driver.kernel.interrupt()
+
+    driver.run(COUNT_INTERRUPTS, during=once_it_counts)
+    assert printed(driver.run("print(interrupts)")) == f"{sent}\n"
+
+
+def test_executions_whose_replies_are_lost_end_one_after_the_other_without_ever_longer_waits(driver: Any) -> None:
+    driver.run(
+        "session = get_ipython().kernel.session; send = session.send\n"
+        "def losing(stream, what, *args, **kwargs):\n"
+        "    return {'content': args[0]} if what == 'execute_reply' else send(stream, what, *args, **kwargs)\n"
+        "session.send = losing"
+    )
+
+    async def story() -> list[KernelEvent]:
+        async with asyncio.timeout(10):  # waits that double would take twice that
+            return [event for _ in range(6) for event in await driver._run("1", None, False)]
+
+    ends = [event for event in driver.do(story()) if isinstance(event, Finished)]
+    driver.run("session.send = send")
+    assert [end.status for end in ends] == ["aborted"] * 6
 
 
 def test_an_interrupt_at_any_moment_ends_the_execution_and_hits_nothing_else(driver: Any, printed: Printed) -> None:
