@@ -174,6 +174,15 @@ class RuntimeDoc:
         outputs = None if obj is None else self._view.child(obj, "outputs")
         return [] if outputs is None else cast(list[Manifest], self._view.json(outputs))
 
+    def output(self, execution_id: str, index: int) -> Manifest | None:
+        """The manifest of one output; None if there is none."""
+        obj = self._view.child(self._executions, execution_id)
+        outputs = None if obj is None else self._view.child(obj, "outputs")
+        if outputs is None or not 0 <= index < self._view.length(outputs):
+            return None
+        output = self._view.child(outputs, index)
+        return None if output is None else cast(Manifest, self._view.json(output))
+
     def shown(self, cell_id: str) -> tuple[int | None, list[Manifest]]:
         """What a cell shows: count and outputs of its latest execution; (None, []) if it never ran."""
         execution_id = self.latest(cell_id)

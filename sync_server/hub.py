@@ -296,7 +296,7 @@ class Hub:
                 opened = shelf.open
                 if opened is None or shelf.lock.locked():
                     continue
-                if not opened.live.room.empty:
+                if not opened.live.room.empty or _kernel_lives(opened.live):
                     opened.empty_since = None
                 elif opened.empty_since is None:
                     opened.empty_since = now
@@ -327,6 +327,11 @@ class Hub:
                 if shelf.open is not None:
                     await self._let_go(notebook_id, shelf.open)
                     shelf.open = None
+
+
+def _kernel_lives(live: LiveRoom) -> bool:
+    """A kernel holds what people computed: its notebook stays open while they are away."""
+    return RuntimeDoc(live.room.runtime.replica).kernel().lifecycle in ("starting", "ready", "restarting")
 
 
 def _documents(notebook_id: str, imported: Imported) -> tuple[NotebookDoc, RuntimeDoc]:

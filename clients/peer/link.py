@@ -152,12 +152,6 @@ class Link:
             # Everything that is edited or arrives in this turn goes into one message.
             await asyncio.sleep(0)
 
-    async def flush(self) -> None:
-        """Hand over what can be sent now, before the link is ended."""
-        if self._connection is not None:
-            for frame in self.session.pump(float("inf")):
-                await self._connection.send(frame)
-
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     """The error that ended the connection: the most telling one if reading and sending both failed."""

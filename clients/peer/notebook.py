@@ -12,7 +12,7 @@ import asyncio
 import getpass
 import uuid
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -52,6 +52,8 @@ from relay.websocket import open_websocket
 # Seconds to wait for the first complete copy of a notebook, and for the answer to a request.
 OPEN_SECONDS: Final = 30.0
 REQUEST_SECONDS: Final = 60.0
+# Seconds that closing waits for the hub to acknowledge the latest edits.
+LEAVE_SECONDS: Final = 5.0
 # Events a subscriber may leave unread before they are replaced by one Reset.
 MAX_EVENTS: Final = 1024
 
@@ -104,8 +106,8 @@ class Notebook:
             if wait:
                 await opened.joined(OPEN_SECONDS)
             yield opened
-            await opened._link.flush()
         finally:
+            await opened._leave(running)
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
             await client.close()
@@ -121,6 +123,14 @@ class Notebook:
             for answer in self._answers.values():
                 if not answer.done():
                     answer.set_exception(NotConnected("The notebook was closed before the answer came."))
+
+    async def _leave(self, running: asyncio.Task[None]) -> None:
+        """See to it that what was edited here is at the hub, if it can be reached."""
+        syncs = (self._session.notebook_sync, self._session.runtime_sync)
+        if self.online and not running.done():
+            self._link.wake()
+            with suppress(PeerError, WireError):  # the link ended meanwhile: there is nobody to send to
+                await self.until(lambda: not self.online or all(sync.saved for sync in syncs), LEAVE_SECONDS)
 
     async def joined(self, seconds: float = OPEN_SECONDS) -> None:
         """Wait until everything the hub has is here. Raises Refused, or NotConnected after `seconds`."""

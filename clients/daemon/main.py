@@ -1,0 +1,123 @@
+"""The daemon: a runner for every notebook that the hub has open.
+
+`run_daemon` stays in the hub's lobby, where it learns which notebooks are open, and keeps one NotebookRunner for each.
+Losing the hub ends no kernel: runners reconnect by themselves, and the lobby is entered again. A runner that fails is
+logged and started again when its notebook is next announced; the others go on.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from pathlib import Path
+from typing import Final
+
+from clients.daemon.runner import NotebookRunner
+from clients.peer.errors import PeerError
+from clients.peer.hub_address import HubAddress
+from clients.peer.notebook import Notebook, this_program
+from notebook_doc.seed import SCHEMA_VERSION
+from relay.errors import Refused, WireError
+from relay.messages import (
+    PROTOCOL_VERSION,
+    Hello,
+    NotebookClosed,
+    NotebookOpened,
+    PeerInfo,
+    SessionError,
+    decode,
+    encode,
+)
+from relay.websocket import open_websocket
+
+logger = logging.getLogger("quire.daemon")
+
+# Seconds between attempts to enter the lobby of a hub that is away.
+LOBBY_RETRY: Final = 0.5
+
+
+async def run_daemon(address: HubAddress, *, stop: asyncio.Event) -> None:
+    """Serve every notebook of this hub until `stop` is set. Raises Refused if the hub does not want this daemon."""
+    daemon = _Daemon(address)
+    lobby = asyncio.create_task(daemon.stay_in_lobby(), name="stay in the lobby")
+    stopping = asyncio.create_task(stop.wait(), name="wait for the end")
+    try:
+        await asyncio.wait((lobby, stopping), return_when=asyncio.FIRST_COMPLETED)
+        if lobby.done():
+            await lobby
+    finally:
+        for task in (lobby, stopping):
+            task.cancel()
+        await asyncio.gather(lobby, stopping, return_exceptions=True)
+        await daemon.close()
+
+
+class _Daemon:
+    """Owns the runners."""
+
+    def __init__(self, address: HubAddress) -> None:
+        self._address = address
+        self._peer = this_program("daemon", "daemon")
+        self._runners: dict[str, asyncio.Task[None]] = {}
+
+    async def stay_in_lobby(self) -> None:
+        while True:
+            try:
+                await self._in_lobby()
+            except Refused:
+                raise
+            except WireError as error:
+                logger.info("no connection to the hub: %s", error.message)
+            await asyncio.sleep(LOBBY_RETRY)
+
+    async def _in_lobby(self) -> None:
+        connection = await open_websocket(self._address.lobby_url)
+        try:
+            hello = Hello(
+                protocol=PROTOCOL_VERSION,
+                schema=SCHEMA_VERSION,
+                notebook_id="",
+                peer=self._peer,
+                token=self._address.token,
+                role="daemon",
+            )
+            await connection.send(encode(hello))
+            while True:
+                match decode(await connection.receive()):
+                    case NotebookOpened(notebook_id=notebook_id, path=path):
+                        self._open(notebook_id, path)
+                    case NotebookClosed(notebook_id=notebook_id):
+                        await self._close(notebook_id)
+                    case SessionError() as error:
+                        raise Refused(error.code, error.message, error.hint)
+                    case _:
+                        pass  # the welcome, and what later hubs may have to say
+        finally:
+            await connection.close()
+
+    def _open(self, notebook_id: str, path: str | None) -> None:
+        running = self._runners.get(notebook_id)
+        if running is None or running.done():
+            work = self._run(notebook_id, Path(path).parent if path else Path.home())
+            self._runners[notebook_id] = asyncio.create_task(work, name=f"run notebook {notebook_id}")
+
+    async def _run(self, notebook_id: str, folder: Path) -> None:
+        peer = PeerInfo(peer_id=f"{self._peer.peer_id}-{os.getpid()}", name="daemon", kind="daemon")
+        try:
+            async with Notebook.connect(notebook_id, self._address, peer=peer, role="daemon") as notebook:
+                await NotebookRunner(notebook, folder).run()
+        except (WireError, PeerError) as error:
+            logger.error("notebook %s is no longer served: %s", notebook_id, error)
+        except Exception:
+            logger.exception("notebook %s: its runner failed; this is a bug, please report it", notebook_id)
+
+    async def _close(self, notebook_id: str) -> None:
+        running = self._runners.pop(notebook_id, None)
+        if running is not None:
+            running.cancel()
+            await asyncio.gather(running, return_exceptions=True)
+
+    async def close(self) -> None:
+        for notebook_id in list(self._runners):
+            await self._close(notebook_id)

@@ -1,0 +1,139 @@
+"""Outputs on their way from a kernel into RuntimeDoc: collected per execution, written in batches, large contents as
+blobs.
+
+An OutputWriter owns the output buffers of the executions that run or have just ended. It promises that outputs are
+written in the order in which the kernel sent them, that blobs are on the hub's disk before a manifest names them, and
+that after `flush` nothing waits. How often to flush is its owner's business; whatever arrives between two flushes
+shares one change of the document.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from typing import Any, cast
+
+from clients.daemon.events import ClearOutput, Output, UpdateDisplay
+from clients.daemon.outputs import AppendOutput, AppendStream, ClearOutputs, ExtendStream, Operation, OutputBuffer
+from clients.peer.notebook import Notebook
+from notebook_doc.contents import content_of, output_manifest
+from notebook_doc.errors import BadEdit
+from notebook_doc.runtime import Manifest
+
+logger = logging.getLogger("quire.daemon")
+
+
+class OutputWriter:
+    """See the module. One per notebook."""
+
+    def __init__(self, notebook: Notebook) -> None:
+        self._notebook = notebook
+        self._buffers: dict[str, OutputBuffer] = {}
+        self._lock = asyncio.Lock()  # one flush at a time, so that what was sent first is written first
+        self.dirty = asyncio.Event()
+
+    def begin(self, execution_id: str) -> None:
+        """An execution is about to run: from here on it has outputs."""
+        self._buffers[execution_id] = OutputBuffer()
+
+    def feed(self, event: Output | ClearOutput) -> None:
+        """An output of an execution. Those of executions that nobody began (a thread that goes on printing after the
+        kernel was restarted) are nobody's and are dropped."""
+        if (buffer := self._buffers.get(event.execution_id)) is not None:
+            buffer.feed(event)
+            self.dirty.set()
+
+    def update_display(self, running: str | None, event: UpdateDisplay) -> None:
+        """A display shows something else now, wherever it is."""
+        buffer = self._buffers.get(running) if running is not None else None
+        if buffer is None:  # nothing runs: the update goes by way of the latest execution
+            buffer = next(reversed(self._buffers.values()), None)
+        if buffer is not None:
+            buffer.feed(event)
+            self.dirty.set()
+
+    @property
+    def waiting(self) -> int:
+        """Characters of stream text that the next flush will write."""
+        return sum(buffer.waiting for buffer in self._buffers.values())
+
+    def forget(self, execution_ids: Iterable[str]) -> None:
+        """These executions ended long ago."""
+        for execution_id in execution_ids:
+            self._buffers.pop(execution_id, None)
+
+    @property
+    def known(self) -> list[str]:
+        """The executions that have a buffer, oldest first."""
+        return list(self._buffers)
+
+    async def flush(self) -> None:
+        """Write everything that has arrived."""
+        async with self._lock:
+            self.dirty.clear()
+            taken = [(execution_id, buffer.take()) for execution_id, buffer in self._buffers.items()]
+            ready = [
+                (execution_id, operation, await self._manifests(operation))
+                for execution_id, operations in taken
+                for operation in operations
+            ]
+            if not ready:
+                return
+            runtime = self._notebook.runtime
+            with runtime.edit():
+                for execution_id, operation, manifests in ready:
+                    if isinstance(operation, UpdateDisplay) or runtime.execution(execution_id) is not None:
+                        self._write(execution_id, operation, manifests)
+            self._notebook.touch()
+
+    async def _manifests(self, operation: Operation) -> list[Manifest]:
+        """What an operation writes, its blobs kept at the hub."""
+        match operation:
+            case AppendOutput(output=output, display_id=display_id):
+                return [await self._kept(dict(output), display_id)]
+            case UpdateDisplay(display_id, data, metadata):
+                output = {"output_type": "display_data", "data": dict(data), "metadata": dict(metadata)}
+                return [await self._kept(output, display_id)]
+            case AppendStream(sealed=sealed, tail=tail) | ExtendStream(sealed=sealed, tail=tail):
+                return [await self._content(text) for text in (*sealed, *([tail] if tail else []))]
+        return []
+
+    async def _kept(self, output: dict[str, Any], display_id: str | None) -> Manifest:
+        try:
+            manifest, blobs = output_manifest(output)
+        except BadEdit as error:
+            logger.warning("an output cannot be shown: %s", error)
+            told = f"<an output that cannot be shown: {error.message}>"
+            manifest, blobs = output_manifest(
+                {"output_type": "display_data", "data": {"text/plain": told}, "metadata": {}}
+            )
+        for data in blobs.values():
+            await self._notebook.put_blob(data)
+        if display_id is not None:
+            manifest["display_id"] = display_id
+        return manifest
+
+    async def _content(self, text: str) -> Manifest:
+        content, data = content_of("text/plain", text)
+        if data is not None:
+            await self._notebook.put_blob(data)
+        return cast(Manifest, content)
+
+    def _write(self, execution_id: str, operation: Operation, manifests: list[Manifest]) -> None:
+        runtime = self._notebook.runtime
+        match operation:
+            case AppendOutput():
+                runtime.append_output(execution_id, manifests[0])
+            case AppendStream(name=name):
+                contents = cast(Any, manifests)
+                runtime.append_output(execution_id, {"output_type": "stream", "name": name, "text": contents})
+            case ExtendStream(index=index, keep=keep):
+                runtime.put_stream_tail(execution_id, index, manifests, keep)
+            case ClearOutputs():
+                runtime.clear_outputs(execution_id)
+            case UpdateDisplay(display_id=display_id):
+                for shown_in, index in runtime.displays(display_id):
+                    if (shown := runtime.output(shown_in, index)) is not None:
+                        update = {"data": manifests[0]["data"], "metadata": manifests[0]["metadata"]}
+                        runtime.set_output(shown_in, index, {**shown, **update})
