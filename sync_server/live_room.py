@@ -61,6 +61,7 @@ class LiveRoom:
         self._loop = asyncio.get_running_loop()
         self._turn_is_scheduled = False
         self._timer: asyncio.TimerHandle | None = None
+        self._timer_due = 0.0  # when it fires; uvloop's handle does not know if that was in the past already
         self.stored = asyncio.Event()  # set whenever something was stored; whoever waits clears it
         self._progress = asyncio.Condition()
         self.frames_received = 0
@@ -204,10 +205,10 @@ class LiveRoom:
         if due is None:
             return
         if self._timer is not None:
-            if not self._timer.cancelled() and self._timer.when() <= due and self._timer.when() > self._loop.time():
+            if self._timer_due <= due:
                 return
             self._timer.cancel()
-        self._timer = self._loop.call_at(due, self._tick)
+        self._timer, self._timer_due = self._loop.call_at(due, self._tick), due
 
     def _tick(self) -> None:
         self._timer = None
