@@ -1,0 +1,47 @@
+"""The hub as a server under test: `python -m benchmarks.servers.hub STATE_FOLDER [--profile FILE]`.
+
+On Unix the state folder's lock and token are the hub's business; here it gets a fixed token, and prints it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import cProfile
+import json
+import sys
+from pathlib import Path
+
+from benchmarks.servers.until_stdin_closes import on_stdin_closed, run
+from sync_server.serve import Listening, serve
+
+TOKEN = "benchmark"
+
+
+async def hub(state: Path) -> None:
+    """Serve until standard input is closed."""
+    stop = asyncio.Event()
+    on_stdin_closed(stop.set)
+
+    def announce(listening: Listening) -> None:
+        print(json.dumps({"port": listening.port, "token": TOKEN}), flush=True)
+
+    await serve(state, TOKEN, "benchmark", stop=stop, on_listening=announce)
+
+
+def main(arguments: list[str]) -> None:
+    """Run, under a profiler if asked to."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("state", type=Path)
+    parser.add_argument("--profile", type=Path)
+    options = parser.parse_args(arguments)
+    if options.profile is None:
+        run(hub(options.state))
+        return
+    profile = cProfile.Profile()
+    profile.runcall(run, hub(options.state))
+    profile.dump_stats(options.profile)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
