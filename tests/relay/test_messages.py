@@ -42,7 +42,7 @@ HEAD = bytes(range(32))
 ADA = PeerInfo(peer_id="p-1", name="Ada", kind="person")
 ADA_MAP = {"peer_id": "p-1", "name": "Ada", "kind": "person"}
 
-BARE = {"required_heads": [], "requester": None}
+BARE: dict[str, Any] = {"required_heads": [], "requester": None}
 BODIES: list[tuple[RequestBody, dict[str, Any]]] = [
     (Execute(), {"method": "execute", "cell_ids": None}),
     (Interrupt(execution_id="e"), {"method": "interrupt", "execution_id": "e"}),
