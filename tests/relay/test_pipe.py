@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+from pathlib import Path
 
 import pytest
 
 from relay.connection import Connection, memory_pair
 from relay.errors import ConnectionLost
-from relay.frames import FrameType, payload_cap
+from relay.frames import FrameType, length_prefixed, payload_cap
 from relay.messages import SessionError, decode
 from relay.pipe import pipe
-from tests.relay.links import random_frames, receive_until_lost
+from relay.stream import serve_unix
+from tests.relay.links import Inbox, random_frames, receive_until_lost, short_folder
 from tests.support.aio import aio
 
 
@@ -135,3 +137,35 @@ async def test_a_receiver_that_never_reads_is_dropped_and_its_sender_too(monkeyp
     await piped.task
     with pytest.raises(ConnectionLost):
         await piped.client.send(b"\x00")
+
+
+@aio
+async def test_a_client_that_half_closes_gets_all_that_the_hub_had_sent(tmp_path: Path) -> None:
+    path, inbox = short_folder(tmp_path) / "q.sock", Inbox()
+    frames = [b"\x00" + bytes([number]) * 50_000 for number in range(50)]
+    async with serve_unix(path, inbox):
+        reader, writer = await asyncio.open_unix_connection(path)
+        hub, to_hub = memory_pair(capacity=100)
+        await send_all(hub, frames)
+        piping = asyncio.create_task(pipe(await inbox.next(), to_hub))
+        writer.write_eof()
+        await receive_until_lost(hub)  # the pipe has seen the half-close, and most frames still wait
+        assert await reader.read() == b"".join(map(length_prefixed, frames))
+        writer.close()
+        await piping
+
+
+@aio
+async def test_a_client_that_half_closes_and_never_reads_does_not_keep_its_pipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("relay.pipe.LINGER_SECONDS", 0.05)
+    monkeypatch.setattr("relay.stream.CLOSE_SECONDS", 0.05)
+    path, inbox = short_folder(tmp_path) / "q.sock", Inbox()
+    async with serve_unix(path, inbox):
+        _, writer = await asyncio.open_unix_connection(path, limit=1)
+        hub, to_hub = memory_pair(capacity=100)
+        await send_all(hub, [b"\x00" + bytes(50_000)] * 50)
+        writer.write_eof()
+        await pipe(await inbox.next(), to_hub)
+        writer.close()

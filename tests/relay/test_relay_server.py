@@ -258,33 +258,6 @@ async def test_a_client_that_half_closes_gets_what_the_hub_still_sends(tmp_path:
 
 
 @aio
-async def test_a_half_closed_client_that_never_reads_does_not_keep_its_pipe(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("relay.pipe.LINGER_SECONDS", 0.05)
-    monkeypatch.setattr("relay.stream.CLOSE_SECONDS", 0.05)
-    monkeypatch.setattr("relay.websocket.CLOSE_SECONDS", 0.05)
-    path = short_folder(tmp_path) / "q.sock"
-    inbox = Inbox()
-    async with websocket_server(inbox) as hub_url, relay_server(f"unix:{path}", hub_url):
-        _, writer = await asyncio.open_unix_connection(path, limit=1)
-        hub = await inbox.next()
-        flooding = asyncio.create_task(flood(hub))
-        writer.write_eof()
-        await flooding
-        writer.close()
-
-
-async def flood(connection: Connection) -> None:
-    """Send until the link ends."""
-    try:
-        while True:
-            await connection.send(b"\x00" + bytes(50_000))
-    except ConnectionLost:
-        return
-
-
-@aio
 async def test_a_page_that_reaches_the_relay_under_another_name_is_refused() -> None:
     async with websocket_server(echo) as hub_url, relay_server("ws://127.0.0.1:0", hub_url) as address:
         port = parse_endpoint(address).port  # type: ignore[union-attr]  # it is a WebSocket's
