@@ -24,10 +24,11 @@ from notebook_doc.change_writer import ChangeWriter
 from notebook_doc.errors import BadEdit, CorruptDocument, UnknownCell
 from notebook_doc.events import CellAdded, CellChanged, CellField, CellRemoved, MetadataChanged, NotebookEvent, Reset
 from notebook_doc.json_values import Json
+from notebook_doc.migrations import check_schema
 from notebook_doc.object_index import ObjectIndex
 from notebook_doc.plain import well_formed
 from notebook_doc.replica import ROOT, ObjectId, Replica, Transaction
-from notebook_doc.seed import check_schema, genesis, give_birth, seed
+from notebook_doc.seed import genesis, give_birth, seed
 from notebook_doc.text_diff import Splice, splices
 from notebook_doc.touched import ROOT_KEY, ObjectKey
 

@@ -17,9 +17,10 @@ from notebook_doc.change_writer import ChangeWriter
 from notebook_doc.errors import BadEdit, CorruptDocument
 from notebook_doc.events import ExecutionChanged, KernelChanged, LatestChanged, QueueChanged, Reset, RuntimeEvent
 from notebook_doc.json_values import Json
+from notebook_doc.migrations import check_schema
 from notebook_doc.object_index import ObjectIndex
 from notebook_doc.replica import ROOT, ObjectId, Replica, Transaction
-from notebook_doc.seed import check_schema, genesis, give_birth, seed
+from notebook_doc.seed import genesis, give_birth, seed
 from notebook_doc.touched import ObjectKey
 
 ExecutionStatus = Literal["queued", "running", "done", "error", "cancelled", "died", "imported"]

@@ -12,11 +12,10 @@ from hashlib import sha256
 from typing import Final
 
 from notebook_doc.change_writer import ChangeWriter
-from notebook_doc.errors import SchemaTooNew, WrongGenesis
+from notebook_doc.migrations import SCHEMA_VERSION
 from notebook_doc.replica import ACTOR_SIZE, ROOT, Replica, Transaction, object_key
 from notebook_doc.touched import ROOT_KEY, ObjectKey, touches
 
-SCHEMA_VERSION: Final = 1
 _SEED_ACTOR: Final = bytes(ACTOR_SIZE)
 
 
@@ -51,15 +50,3 @@ def give_birth(
 def genesis(replica: Replica) -> bytes | None:
     """The document's identity (16 bytes); None while it holds only the seed."""
     return replica.writer(ROOT, "notebook_id")
-
-
-def check_schema(replica: Replica) -> None:
-    """Raises SchemaTooNew, or WrongGenesis if the bytes are an Automerge document of something else."""
-    version = replica.scalar(ROOT, "schema_version")
-    if not isinstance(version, int):
-        raise WrongGenesis("this Automerge document has no schema_version, so it is not one of Quire's.")
-    if version > SCHEMA_VERSION:
-        raise SchemaTooNew(
-            f"this document has schema version {version}; this Quire knows versions up to {SCHEMA_VERSION}.",
-            "Upgrade Quire to open it.",
-        )
