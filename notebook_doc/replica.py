@@ -346,17 +346,24 @@ class Replica(ReadView):
         return [change.bytes for change in changes if change.actor_id == self.actor]
 
     def present(self, hashes: Sequence[bytes]) -> set[bytes]:
-        """Those of the given changes that this replica has.
+        """Those of the given changes that this replica has (not those that wait inside for what they build on).
 
-        The binding has no look-up by hash, but a sync peer that asks for a change by hash is given it if it is there.
+        The binding has no look-up by hash, but a sync peer that asks for changes by hash is given them, if all of them
+        are there: so halves are asked for until what is missing stands alone.
         """
+        if not hashes or self._has_all(hashes):
+            return set(hashes)
+        middle = len(hashes) // 2
+        return self.present(hashes[:middle]) | self.present(hashes[middle:]) if middle else set()
+
+    def _has_all(self, hashes: Sequence[bytes]) -> bool:
         ask = encode((), tuple(hashes), (), ())
         state = SyncState()
         self._call(self._source.receive_sync_message, state, Message.decode(ask))
         answer = self._call(self._source.generate_sync_message, state)
         if answer is None:
-            return set()
-        return {read_change(chunk).hash for chunk in decode(answer.encode()).chunks} & set(hashes)
+            return False
+        return {read_change(chunk).hash for chunk in decode(answer.encode()).chunks}.issuperset(hashes)
 
     def contains(self, heads: Iterable[bytes]) -> bool:
         """Whether every one of these changes is in this replica."""

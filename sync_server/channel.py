@@ -186,7 +186,7 @@ class Channel:
                     self._refuse(peer, "bad_sync", f"More than {MAX_ORPHANS} of your changes lack what they build on.")
                 ]
         link.said = message
-        if not link.live or message.need or not self._knows_all(message.heads):
+        if not link.live or message.need or _starts_over(message) or not self._knows_all(message.heads):
             link.behind = True
         return []
 
@@ -348,17 +348,21 @@ class Channel:
         arrivals, self._inbox = self._next_arrivals()
         try:
             self.replica.apply([chunk for arrival in arrivals for chunk in arrival.chunks])
+            fresh = self.replica.hashed_changes_since(self._durable)
+            refusals: list[Effect] = []
+            if not self._all_taken(arrivals, fresh):
+                refusals = self._take_what_was_left_out(arrivals)
+                fresh = self.replica.hashed_changes_since(self._durable)
         except (BadSyncMessage, ReplicaPanic) as error:
             return self._lost(arrivals, error)
-        fresh = self.replica.hashed_changes_since(self._durable)
         self._hand_on(arrivals, fresh)
         if not self._inbox:
             self._suspects = False
             self._reproject()
         if not fresh:
-            return [*self._forward(), *self._converse(), *self._start_batch()]
+            return [*refusals, *self._forward(), *self._converse(), *self._start_batch()]
         self._batch = [chunk for _, chunk in fresh]
-        return [*self._forward(), Persist(self._batch)]
+        return [*refusals, *self._forward(), Persist(self._batch)]
 
     def _next_arrivals(self) -> tuple[list[_Arrival], list[_Arrival]]:
         if not self._suspects:
@@ -392,20 +396,45 @@ class Channel:
                     self._remember(change.hash)
 
     def _lost(self, arrivals: list[_Arrival], error: Exception) -> list[Effect]:
-        """The replica failed on this batch: give it up, and refuse the author if it is clear who it was."""
+        """The replica failed on this batch: load it again and take what waits one by one, until it is clear whose
+        change it was. What that author sent before it stays; the others have it already.
+        """
         self._reloading = True
-        effects: list[Effect] = [Reload()]
-        authors = {arrival.author for arrival in arrivals}
-        if len(authors) == 1:
-            (author,) = authors
-            self._inbox = [arrival for arrival in self._inbox if arrival.author != author]
-            message = f"Changes from you cannot be applied and none of them was kept: {error}"
-            effects.append(self._refuse(author, "bad_sync", message, "Reconnect with a fresh replica."))
-        else:
+        if len(arrivals) > 1:
             self._suspects = True
             self._inbox = arrivals + self._inbox
-        return effects
+            return [Reload()]
+        author = arrivals[0].author
+        self._inbox = [arrival for arrival in self._inbox if arrival.author != author]
+        message = f"A change from you cannot be applied and was not kept, nor what you sent after it: {error}"
+        return [Reload(), self._refuse(author, "bad_sync", message, "Reconnect with a fresh replica.")]
+
+    def _all_taken(self, arrivals: Iterable[_Arrival], fresh: Iterable[tuple[bytes, bytes]]) -> bool:
+        taken = {change_hash for change_hash, _ in fresh}
+        return all(c.hash in taken for arrival in arrivals if arrival.forwarded for c in arrival.changes or ())
+
+    def _take_what_was_left_out(self, arrivals: Sequence[_Arrival]) -> list[Effect]:
+        """The core leaves out a change that it cannot decode and all that follow it in one call, and says nothing: give
+        it the changes of such a batch one by one, and refuse whoever sent those that still are not there.
+        """
+        forwarded = [(a.author, c) for a in arrivals if a.forwarded for c in a.changes or ()]
+        for chunk in (chunk for arrival in arrivals for chunk in arrival.chunks):
+            self.replica.apply([chunk])
+        here = self.replica.present([name for _, change in forwarded for name in (change.hash, *change.deps)])
+        # One that lacks what it builds on waits; its author may be somebody else than who lost that for it.
+        authors = {author for author, change in forwarded if change.hash not in here and here.issuperset(change.deps)}
+        if authors:
+            self._recent.clear()  # some of these are not here after all
+            self._reproject()
+        message = "Changes from you cannot be read by the document core and were not kept."
+        hint = "Reconnect with a fresh replica."
+        return [self._refuse(author, "bad_sync", message, hint) for author in sorted(authors)]
 
     def _refuse(self, peer: PeerKey, code: str, message: str, hint: str = "") -> Refuse:
         self.leave(peer)
         return Refuse(peer, code, message, hint)
+
+
+def _starts_over(message: SyncMessage) -> bool:
+    """Whether a peer asks for everything since the beginning, because it does not know what the hub thought it has."""
+    return any(not have.last_sync and not have.bloom for have in message.have)
