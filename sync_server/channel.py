@@ -53,7 +53,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Persist:
-    """Append these changes to the store, then call `committed` (or `commit_failed`)."""
+    """Append these changes to the store, however often that takes, then call `committed`."""
 
     chunks: list[bytes]
 
@@ -151,6 +151,11 @@ class Channel:
         """Whether everything that arrived is on disk."""
         return not self._inbox and self._batch is None and not self._outgoing
 
+    @property
+    def unstored_bytes(self) -> int:
+        """How much has arrived and is not on disk."""
+        return sum(map(len, self._batch or ())) + sum(len(c) for arrival in self._inbox for c in arrival.chunks)
+
     def is_quiet(self, peer: PeerKey) -> bool:
         """Whether this peer is up to date and has been told so."""
         link = self._links[peer]
@@ -197,22 +202,19 @@ class Channel:
 
     def end_of_turn(self) -> list[Effect]:
         """Everything that arrived in this turn has been received."""
-        return [*self._forward(), *self._converse(), *self._start_batch()]
+        return [*self._forward(), *self._converse()]
+
+    @property
+    def has_work(self) -> bool:
+        """Whether `work` would do something."""
+        return bool(self._inbox) and self._batch is None and not self._reloading
 
     def committed(self) -> list[Effect]:
         """The batch is on disk."""
         assert self._batch is not None, "a batch was on its way"
         self._batch = None
         self._durable = self.replica.heads()
-        return [*self._converse(), *self._acknowledge(authors_only=True), *self._start_batch()]
-
-    def commit_failed(self) -> list[Effect]:
-        """The batch could not be stored; its changes stay unacknowledged and are offered again with `retry_commit`."""
-        return []
-
-    def retry_commit(self) -> list[Effect]:
-        """Try to store the batch that failed once more."""
-        return [] if self._batch is None else [Persist(self._batch)]
+        return [*self._converse(), *self._acknowledge(authors_only=True)]
 
     def acknowledge_all(self) -> list[Effect]:
         """Tell every peer that does not know yet what is on disk. Called now and then: readers are in no hurry."""
@@ -227,7 +229,7 @@ class Channel:
         self._reproject()
         for link in self._links.values():
             link.session, link.live, link.behind = replica.sync_session(), False, link.said is not None
-        return [*self._converse(), *self._start_batch()]
+        return self._converse()
 
     # --- forwarding ---------------------------------------------------------------------------------------------------
 
@@ -342,8 +344,11 @@ class Channel:
 
     # --- the replica and the disk -------------------------------------------------------------------------------------
 
-    def _start_batch(self) -> list[Effect]:
-        if self._batch is not None or self._reloading or not self._inbox:
+    def work(self) -> list[Effect]:
+        """Take what arrived into the replica and send it on its way to the disk: what can wait until the forwarded
+        messages have left. Takes as long as the core needs to apply a batch.
+        """
+        if not self.has_work:
             return []
         arrivals, self._inbox = self._next_arrivals()
         try:
@@ -360,7 +365,7 @@ class Channel:
             self._suspects = False
             self._reproject()
         if not fresh:
-            return [*refusals, *self._forward(), *self._converse(), *self._start_batch()]
+            return [*refusals, *self._forward(), *self._converse()]
         self._batch = [chunk for _, chunk in fresh]
         return [*refusals, *self._forward(), Persist(self._batch)]
 

@@ -2,8 +2,8 @@
 
 The cores are the real ones (Room, PeerSession); what is simulated is what lies between and below them: links that
 deliver whole frames in order but late and can be cut, losing what is under way; a disk that commits late and keeps only
-what was committed when the hub crashes; a replica that takes its time to load again after its core failed. Everything that
-could happen in any order happens in the order a seeded random generator chooses.
+what was committed when the hub crashes; a replica that takes its time to load again after its core failed. Everything
+that could happen in any order happens in the order a seeded random generator chooses.
 
 A seed makes the same events happen in the same order, but not byte for byte the same bytes: the binding's own hash maps
 are randomly seeded, so it may list the changes of one message in another order from run to run. A failure that needs
@@ -160,6 +160,11 @@ class World:
             self.disk.logs[batch.doc] += batch.chunks
             self._carry_out(self.room.committed(batch.doc, self.now))
 
+    def work(self) -> None:
+        """The hub's replicas take in what arrived."""
+        if self.room is not None:
+            self._carry_out(self.room.work(self.now))
+
     def reload_one(self) -> None:
         """A document that the hub lost has been loaded again."""
         if self.room is not None and self._reloading:
@@ -266,6 +271,7 @@ class World:
             (8, lambda: self.deliver_up(peer, self.random.randint(1, 5))),
             (8, lambda: self.deliver_down(peer, self.random.randint(1, 5))),
             (5, self.commit_one),
+            (6, self.work),
             (3, self.reload_one),
             (2, lambda: self.pass_time(0.03)),
             (3, lambda: self.connect(peer)),
@@ -319,8 +325,10 @@ class World:
                     self.connect(peer)
                 self.pump(peer)
                 self.deliver_up(peer, 100)
+            self.work()
             while self._committing:
                 self.commit_one()
+                self.work()
             for peer in self.peers:
                 self.deliver_down(peer, 100)
             self.pass_time(0.06)
