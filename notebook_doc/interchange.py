@@ -8,17 +8,19 @@ from, an edit made outside merges with what others did meanwhile. Pure; blobs ar
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import cast
 
 from notebook_doc import position as positions
+from notebook_doc.change_writer import ChangeWriter
 from notebook_doc.ipynb import content_digest, same_cells
 from notebook_doc.json_values import Json
 from notebook_doc.model import Attachments, CellModel, NotebookModel
-from notebook_doc.notebook import CellType, NotebookDoc, notebook_seed, write_cell
-from notebook_doc.replica import ROOT, Transaction
+from notebook_doc.notebook import CellType, NotebookDoc, cell_values, notebook_seed
 from notebook_doc.runtime import Execution, Manifest, RuntimeDoc
 from notebook_doc.seed import give_birth
+from notebook_doc.touched import ROOT_KEY, ObjectKey
 
 FIRST_MINOR_WITH_IDS = 5
 
@@ -27,16 +29,14 @@ def notebook_from_model(notebook_id: str, model: NotebookModel) -> NotebookDoc:
     """The NotebookDoc of a model: its cells and metadata, without what they put out."""
     written = replace(model, cells=tuple(replace(cell, outputs=(), execution_count=None) for cell in model.cells))
 
-    def fill(transaction: Transaction) -> None:
-        cells, metadata = transaction.child(ROOT, "cells"), transaction.child(ROOT, "metadata")
-        assert cells is not None, "the seed made it"
-        assert metadata is not None, "the seed made it"
-        transaction.put_uint(ROOT, "nbformat_minor", model.nbformat_minor)
-        transaction.merge_json(metadata, model.metadata)
+    def fill(writer: ChangeWriter, roots: Mapping[str, ObjectKey]) -> None:
+        writer.put_uint(ROOT_KEY, "nbformat_minor", model.nbformat_minor)
+        writer.fill(roots["metadata"], model.metadata)
         for cell, position in zip(model.cells, positions.evenly(len(model.cells)), strict=True):
-            write_cell(
-                transaction, cells, cell.id, cell.cell_type, position, cell.source, cell.metadata, _attachments(cell)
-            )
+            obj = writer.make_map(roots["cells"], cell.id)
+            writer.make_text(obj, "source", cell.source)
+            values = cell_values(cell.id, cell.cell_type, position, cell.metadata, _attachments(cell))
+            writer.fill(obj, values)
 
     return NotebookDoc(give_birth(notebook_seed(), notebook_id, content_digest(written), fill))
 

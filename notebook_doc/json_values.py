@@ -6,7 +6,7 @@ Python compares 1 == 1.0 == True; a document does not, and neither does a notebo
 from __future__ import annotations
 
 import math
-from typing import Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 from notebook_doc.errors import BadEdit
 from notebook_doc.plain import well_formed
@@ -54,3 +54,22 @@ def same_scalar(one: object, other: object) -> bool:
     if isinstance(one, dict) and isinstance(other, dict):
         return one.keys() == other.keys() and all(same_scalar(value, other[key]) for key, value in one.items())
     return one == other
+
+
+_BIG_INT: Final = "$int"
+
+
+def store_big_int(value: Json) -> Json:
+    """An integer beyond 64 bits, which JSON allows and documents do not, as `{"$int": digits}`; the rest as it is."""
+    if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**64:
+        return {_BIG_INT: str(value)}
+    return value
+
+
+def restore_big_int(value: dict[str, Json]) -> Json:
+    """What `store_big_int` was given."""
+    if len(value) == 1:
+        digits = value.get(_BIG_INT)
+        if isinstance(digits, str) and digits.removeprefix("-").isdecimal() and len(digits) >= 19:
+            return int(digits)
+    return value

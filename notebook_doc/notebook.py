@@ -20,14 +20,17 @@ from functools import cache
 from typing import Final, Literal, cast
 
 from notebook_doc import position as positions
+from notebook_doc.change_writer import ChangeWriter
 from notebook_doc.errors import BadEdit, CorruptDocument, UnknownCell
 from notebook_doc.events import CellAdded, CellChanged, CellField, CellRemoved, MetadataChanged, NotebookEvent, Reset
 from notebook_doc.json_values import Json
+from notebook_doc.migrations import check_schema
 from notebook_doc.object_index import ObjectIndex
 from notebook_doc.plain import well_formed
 from notebook_doc.replica import ROOT, ObjectId, Replica, Transaction
-from notebook_doc.seed import check_schema, genesis, give_birth, seed
+from notebook_doc.seed import genesis, give_birth, seed
 from notebook_doc.text_diff import Splice, splices
+from notebook_doc.touched import ROOT_KEY, ObjectKey
 
 CellType = Literal["code", "markdown", "raw"]
 CELL_TYPES: Final = ("code", "markdown", "raw")
@@ -106,8 +109,8 @@ class NotebookDoc:
     def create(cls, notebook_id: str) -> NotebookDoc:
         """A new notebook without cells."""
 
-        def fill(transaction: Transaction) -> None:
-            transaction.put_uint(ROOT, "nbformat_minor", DEFAULT_NBFORMAT_MINOR)
+        def fill(writer: ChangeWriter, _: Mapping[str, ObjectKey]) -> None:
+            writer.put_uint(ROOT_KEY, "nbformat_minor", DEFAULT_NBFORMAT_MINOR)
 
         return cls(give_birth(notebook_seed(), notebook_id, b"", fill))
 
@@ -224,7 +227,7 @@ class NotebookDoc:
             if cell_id in self._entries:
                 raise BadEdit(f"there is a cell {cell_id!r} already.", "Leave the id out to get a fresh one.")
             place = self._place(after, before, moving=None)
-            return self._create(cell_id, cell_type, place, well_formed(source), metadata or {}, None)
+            return self._create(cell_id, cell_type, place, well_formed(source), metadata or {})
 
     def delete_cell(self, cell_id: str) -> None:
         """Remove a cell. Raises UnknownCell."""
@@ -386,16 +389,10 @@ class NotebookDoc:
 
     # --- writing helpers, inside edit() -------------------------------------------------------------------------------
 
-    def _create(
-        self,
-        cell_id: str,
-        cell_type: str,
-        position: str,
-        source: str,
-        metadata: Mapping[str, Json],
-        attachments: Mapping[str, Json] | None,
-    ) -> str:
-        obj, text = write_cell(self._tx, self._cells, cell_id, cell_type, position, source, metadata, attachments)
+    def _create(self, cell_id: str, cell_type: str, position: str, source: str, metadata: Mapping[str, Json]) -> str:
+        obj = self._tx.make_map(self._cells, cell_id)
+        text = self._tx.make_text(obj, "source", source)
+        self._tx.fill(obj, cell_values(cell_id, cell_type, position, metadata, None))
         self._entries[cell_id] = _Entry(obj, text, position)
         insort(self._order, (position, cell_id))
         return cell_id
@@ -458,19 +455,14 @@ class NotebookDoc:
             self._set_position(cell_id, position)
 
 
-def write_cell(
-    transaction: Transaction,
-    cells: ObjectId,
+def cell_values(
     cell_id: str,
     cell_type: str,
     position: str,
-    source: str,
     metadata: Mapping[str, Json],
     attachments: Mapping[str, Json] | None,
-) -> tuple[ObjectId, ObjectId]:
-    """Create a cell's map; return it and its source."""
-    obj = transaction.make_map(cells, cell_id)
-    text = transaction.make_text(obj, "source", source)
+) -> dict[str, Json]:
+    """What a cell's map holds besides its source."""
     values: dict[str, Json] = {
         "id": cell_id,
         "cell_type": cell_type,
@@ -479,8 +471,7 @@ def write_cell(
     }
     if attachments is not None:
         values["attachments"] = dict(attachments)
-    transaction.fill(obj, values)
-    return obj, text
+    return values
 
 
 def _check_cell_type(cell_type: str) -> None:

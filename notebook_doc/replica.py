@@ -23,7 +23,15 @@ from automerge.core import ROOT as _ROOT
 from automerge.core import Document, Message, ObjType, ScalarType, SyncState
 
 from notebook_doc.errors import BadEdit, BadSyncMessage, CorruptDocument, ReplicaError, ReplicaPanic, UnknownHeads
-from notebook_doc.json_values import Json, Scalar, from_scalar, same_scalar, to_scalar
+from notebook_doc.json_values import (
+    Json,
+    Scalar,
+    from_scalar,
+    restore_big_int,
+    same_scalar,
+    store_big_int,
+    to_scalar,
+)
 from notebook_doc.sync_message import Have, Reader, decode, encode, read_change
 from notebook_doc.text_diff import Splice
 from notebook_doc.touched import ROOT_KEY, ObjectKey
@@ -125,7 +133,7 @@ class ReadView(ABC):
         values = self._call(self._source.values, obj)
         if kind == ObjType.List:
             return [self._json_value(value, ObjectId(oid)) for value, oid in values]
-        return _restore_big_int(
+        return restore_big_int(
             {k: self._json_value(value, ObjectId(oid)) for k, (value, oid) in zip(self.keys(obj), values, strict=True)}
         )
 
@@ -196,7 +204,7 @@ class Transaction(ReadView):
 
     def put_json(self, obj: ObjectId, key: str | int, value: Json) -> None:
         """Make the value at `key` equal to `value`, changing only what differs in the objects that are there."""
-        value = _store_big_int(value)
+        value = store_big_int(value)
         existing = self._call(self._source.get, obj, key)
         if isinstance(value, dict):
             if existing is not None and existing[0] == ObjType.Map:
@@ -225,7 +233,7 @@ class Transaction(ReadView):
     def fill(self, obj: ObjectId, value: Mapping[str, Json]) -> None:
         """Write a JSON object's items into a map that was just made: nothing there is looked at first."""
         for key, item in value.items():
-            item = _store_big_int(item)
+            item = store_big_int(item)
             if isinstance(item, dict):
                 self.fill(ObjectId(self._call(self._source.put_object, obj, key, ObjType.Map)), item)
             elif isinstance(item, list):
@@ -256,7 +264,7 @@ class Transaction(ReadView):
             self._insert_json(obj, index, item)
 
     def _insert_json(self, obj: ObjectId, index: int, value: Json) -> None:
-        value = _store_big_int(value)
+        value = store_big_int(value)
         if isinstance(value, dict):
             self.fill(ObjectId(self._call(self._source.insert_object, obj, index, ObjType.Map)), value)
         elif isinstance(value, list):
@@ -338,17 +346,24 @@ class Replica(ReadView):
         return [change.bytes for change in changes if change.actor_id == self.actor]
 
     def present(self, hashes: Sequence[bytes]) -> set[bytes]:
-        """Those of the given changes that this replica has.
+        """Those of the given changes that this replica has (not those that wait inside for what they build on).
 
-        The binding has no look-up by hash, but a sync peer that asks for a change by hash is given it if it is there.
+        The binding has no look-up by hash, but a sync peer that asks for changes by hash is given them, if all of them
+        are there: so halves are asked for until what is missing stands alone.
         """
+        if not hashes or self._has_all(hashes):
+            return set(hashes)
+        middle = len(hashes) // 2
+        return self.present(hashes[:middle]) | self.present(hashes[middle:]) if middle else set()
+
+    def _has_all(self, hashes: Sequence[bytes]) -> bool:
         ask = encode((), tuple(hashes), (), ())
         state = SyncState()
         self._call(self._source.receive_sync_message, state, Message.decode(ask))
         answer = self._call(self._source.generate_sync_message, state)
         if answer is None:
-            return set()
-        return {read_change(chunk).hash for chunk in decode(answer.encode()).chunks} & set(hashes)
+            return False
+        return {read_change(chunk).hash for chunk in decode(answer.encode()).chunks}.issuperset(hashes)
 
     def contains(self, heads: Iterable[bytes]) -> bool:
         """Whether every one of these changes is in this replica."""
@@ -447,22 +462,3 @@ def object_key(obj: ObjectId) -> ObjectKey:
     actor = reader.take(reader.uleb())
     reader.uleb()
     return ObjectKey(reader.uleb(), actor)
-
-
-# --- integers beyond 64 bits ------------------------------------------------------------------------------------------
-
-_BIG_INT: Final = "$int"
-
-
-def _store_big_int(value: Json) -> Json:
-    if isinstance(value, int) and not isinstance(value, bool) and not -(2**63) <= value < 2**64:
-        return {_BIG_INT: str(value)}
-    return value
-
-
-def _restore_big_int(value: dict[str, Json]) -> Json:
-    if len(value) == 1:
-        digits = value.get(_BIG_INT)
-        if isinstance(digits, str) and digits.removeprefix("-").isdecimal() and len(digits) >= 19:
-            return int(digits)
-    return value

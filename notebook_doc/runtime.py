@@ -13,12 +13,15 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal, cast
 
+from notebook_doc.change_writer import ChangeWriter
 from notebook_doc.errors import BadEdit, CorruptDocument
 from notebook_doc.events import ExecutionChanged, KernelChanged, LatestChanged, QueueChanged, Reset, RuntimeEvent
 from notebook_doc.json_values import Json
+from notebook_doc.migrations import check_schema
 from notebook_doc.object_index import ObjectIndex
 from notebook_doc.replica import ROOT, ObjectId, Replica, Transaction
-from notebook_doc.seed import check_schema, genesis, give_birth, seed
+from notebook_doc.seed import genesis, give_birth, seed
+from notebook_doc.touched import ObjectKey
 
 ExecutionStatus = Literal["queued", "running", "done", "error", "cancelled", "died", "imported"]
 TERMINAL_STATUSES: Final = frozenset(("done", "error", "cancelled", "died", "imported"))
@@ -120,14 +123,10 @@ class RuntimeDoc:
     ) -> RuntimeDoc:
         """A new RuntimeDoc, with the outputs that a file brought; `digest` identifies that file's content."""
 
-        def fill(transaction: Transaction) -> None:
-            executions = transaction.child(ROOT, "executions")
-            latest = transaction.child(ROOT, "latest")
-            assert executions is not None, "the seed made it"
-            assert latest is not None, "the seed made it"
+        def fill(writer: ChangeWriter, roots: Mapping[str, ObjectKey]) -> None:
             for execution, outputs in imported:
-                _write_execution(transaction, executions, execution, outputs)
-                transaction.put(latest, execution.cell_id, execution.id)
+                writer.put(roots["executions"], execution.id, _recorded(execution, outputs))
+                writer.put(roots["latest"], execution.cell_id, execution.id)
 
         return cls(give_birth(runtime_seed(), notebook_id, digest, fill))
 
@@ -220,7 +219,7 @@ class RuntimeDoc:
     def record(self, execution: Execution) -> None:
         """Write a new execution, without outputs, and make it its cell's latest."""
         with self.edit():
-            _write_execution(self._tx, self._executions, execution, ())
+            self._tx.fill(self._executions, {execution.id: _recorded(execution, ())})
             self._tx.put(self._latest, execution.cell_id, execution.id)
 
     def update(self, execution: Execution) -> None:
@@ -411,9 +410,7 @@ def _execution_json(execution: Execution) -> dict[str, Json]:
     }
 
 
-def _write_execution(
-    transaction: Transaction, executions: ObjectId, execution: Execution, outputs: Sequence[Mapping[str, Json]]
-) -> None:
-    obj = transaction.make_map(executions, execution.id)
+def _recorded(execution: Execution, outputs: Sequence[Mapping[str, Json]]) -> dict[str, Json]:
+    """A new execution's map. What is not known yet is left out: values are what an import spends its time on."""
     told = {key: value for key, value in _execution_json(execution).items() if value not in (None, "", [], 0, 0.0)}
-    transaction.fill(obj, {**told, "outputs": [dict(output) for output in outputs]})
+    return {**told, "outputs": [dict(output) for output in outputs]}

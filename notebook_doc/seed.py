@@ -7,14 +7,15 @@ the notebook id and of what a file brought. The actor of that second change is t
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from hashlib import sha256
 from typing import Final
 
-from notebook_doc.errors import SchemaTooNew, WrongGenesis
-from notebook_doc.replica import ACTOR_SIZE, ROOT, Replica, Transaction
+from notebook_doc.change_writer import ChangeWriter
+from notebook_doc.migrations import SCHEMA_VERSION
+from notebook_doc.replica import ACTOR_SIZE, ROOT, Replica, Transaction, object_key
+from notebook_doc.touched import ROOT_KEY, ObjectKey, touches
 
-SCHEMA_VERSION: Final = 1
 _SEED_ACTOR: Final = bytes(ACTOR_SIZE)
 
 
@@ -27,31 +28,25 @@ def seed(write_roots: Callable[[Transaction], None]) -> bytes:
     return replica.save()
 
 
-def give_birth(seed_bytes: bytes, notebook_id: str, digest: bytes, fill: Callable[[Transaction], None]) -> Replica:
+def give_birth(
+    seed_bytes: bytes, notebook_id: str, digest: bytes, fill: Callable[[ChangeWriter, Mapping[str, ObjectKey]], None]
+) -> Replica:
     """A new document: the seed, and one change by an actor derived from `notebook_id` and `digest` of the content.
 
-    The same arguments make byte-identical documents. The replica returned has a fresh actor.
+    `fill` writes the content; it is given the seed's root objects by name. The same arguments make byte-identical
+    documents. The replica returned has a fresh actor.
     """
     actor = sha256(b"quire birth\0" + notebook_id.encode() + b"\0" + digest).digest()[:ACTOR_SIZE]
-    replica = Replica.load(seed_bytes, actor)
-    with replica.transaction() as transaction:
-        transaction.put(ROOT, "notebook_id", notebook_id)
-        fill(transaction)
-    return replica.fork()
+    born = Replica.load(seed_bytes)
+    (seed_change,) = born.changes_since(())
+    operations = sum(1 for _ in touches(seed_change))
+    writer = ChangeWriter(actor, start_op=operations + 1, deps=born.heads())
+    writer.put(ROOT_KEY, "notebook_id", notebook_id)
+    fill(writer, {name: object_key(obj) for name, obj in born.objects_in(ROOT) if name is not None})
+    born.apply([writer.chunk()])
+    return born
 
 
 def genesis(replica: Replica) -> bytes | None:
     """The document's identity (16 bytes); None while it holds only the seed."""
     return replica.writer(ROOT, "notebook_id")
-
-
-def check_schema(replica: Replica) -> None:
-    """Raises SchemaTooNew, or WrongGenesis if the bytes are an Automerge document of something else."""
-    version = replica.scalar(ROOT, "schema_version")
-    if not isinstance(version, int):
-        raise WrongGenesis("this Automerge document has no schema_version, so it is not one of Quire's.")
-    if version > SCHEMA_VERSION:
-        raise SchemaTooNew(
-            f"this document has schema version {version}; this Quire knows versions up to {SCHEMA_VERSION}.",
-            "Upgrade Quire to open it.",
-        )

@@ -23,6 +23,7 @@ HASH_SIZE: Final = 32
 CHUNK_MAGIC: Final = b"\x85\x6f\x4a\x83"
 LARGEST_INFLATED_CHANGE: Final = 64 * 1024 * 1024  # bytes; a compressed change may not grow past what a frame may carry
 
+_SMALL: Final = tuple(bytes((number,)) for number in range(0x80))
 _V1: Final = 0x42
 _V2: Final = 0x43
 _DOCUMENT_CHUNK: Final = 0
@@ -112,6 +113,8 @@ class Reader:
 
 def uleb(number: int) -> bytes:
     """A number >= 0 as unsigned LEB128."""
+    if number < 0x80:
+        return _SMALL[number]
     out = bytearray()
     while number >= 0x80:
         out.append(number & 0x7F | 0x80)

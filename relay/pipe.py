@@ -33,6 +33,10 @@ PASSED_HEADERS: Final = ("Authorization", "Cookie", "Origin")
 # the side that ended may take, and a little, so that the closing decides.
 LINGER_SECONDS: Final = CLOSE_SECONDS + 1.0
 
+# Seconds a receiver may leave a full transport untouched before it is dropped: long enough for the largest frame over a
+# line of five megabits a second. Without it, a client that is suspended would hold its pipe for ever.
+STALL_SECONDS: Final = 120.0
+
 Dial = Callable[[], Awaitable[Connection]]
 
 
@@ -84,9 +88,14 @@ async def _forward(source: Connection, sink: Connection) -> None:
     """Hand on what `source` sends until one of them has ended; then end `sink`."""
     try:
         while True:
-            await sink.send(await source.receive())
+            frame = await source.receive()
+            if not sink.send_nowait(frame):
+                async with asyncio.timeout(STALL_SECONDS):
+                    await sink.send(frame)
     except ConnectionLost as lost:
         reason = lost.message
+    except TimeoutError:
+        reason = f"{sink.peer_name} took nothing for {STALL_SECONDS:g} s"
     except (MalformedFrame, FrameTooLarge) as error:
         reason = error.message
         await _refuse(source, error)

@@ -184,7 +184,7 @@ def _lives(pid: int | None) -> bool:
 
 
 def _folder(state: Path | None) -> Path:
-    return private_folder((state_dir() if state is None else state) / "servers")
+    return private_folder((state_dir() if state is None else private_folder(state)) / "servers")
 
 
 def _pid_in_name(path: Path) -> int | None:

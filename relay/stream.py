@@ -10,9 +10,12 @@ frame first.
 from __future__ import annotations
 
 import asyncio
+import errno
+import socket
 from collections import deque
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final, cast
 
@@ -23,6 +26,10 @@ from relay.unix import private_socket
 
 # Bytes of whole frames held for `receive` before reading pauses: what one read from a socket brings at most.
 READ_BUFFER: Final = 256 * KIB
+
+# Seconds before accepting is tried again when the system has no descriptors left; asyncio's own servers wait as long.
+ACCEPT_RETRY_SECONDS: Final = 1.0
+_OUT_OF_RESOURCES: Final = (errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM)
 
 Handler = Callable[[Connection], Awaitable[None]]
 
@@ -182,6 +189,10 @@ async def open_unix(path: Path) -> Connection:
     return StreamConnection(name, stream, stream)
 
 
+def _close(client: socket.socket, _task: object) -> None:
+    client.close()
+
+
 @asynccontextmanager
 async def serve_unix(path: Path, handler: Handler) -> AsyncIterator[None]:
     """Listen at a Unix socket while the context lasts; `handler` has each connection, which is closed after it.
@@ -190,11 +201,12 @@ async def serve_unix(path: Path, handler: Handler) -> AsyncIterator[None]:
     handler end its own connection only; anything else ends the context. Leaving it ends the handlers and removes the
     socket. Raises BadEndpoint (in use, no socket, too long a path) and UnsafeState (a folder that is open to others).
     """
+    loop = asyncio.get_running_loop()
     name = f"a client of unix:{path}"
-    handlers: set[asyncio.Task[None]] = set()
-    leaving = False
 
-    async def handle(stream: FrameStream) -> None:
+    async def handle(client: socket.socket) -> None:
+        stream = FrameStream(name)
+        await loop.connect_accepted_socket(lambda: stream, client)
         connection = StreamConnection(name, stream, stream)
         try:
             await handler(connection)
@@ -203,23 +215,25 @@ async def serve_unix(path: Path, handler: Handler) -> AsyncIterator[None]:
         finally:
             await connection.close()
 
-    class Accepted(FrameStream):
-        def connection_made(self, transport: asyncio.BaseTransport) -> None:
-            super().connection_made(transport)
-            if leaving:  # accepted in the turn in which the server closed
-                transport.close()
-                return
-            task = group.create_task(handle(self))
-            handlers.add(task)
-            task.add_done_callback(handlers.discard)
+    async def accept(bound: socket.socket) -> None:
+        async with asyncio.TaskGroup() as handlers:
+            while True:
+                try:
+                    client, _ = await loop.sock_accept(bound)
+                except OSError as error:
+                    if error.errno not in _OUT_OF_RESOURCES:
+                        raise
+                    await asyncio.sleep(ACCEPT_RETRY_SECONDS)
+                    continue
+                task = handlers.create_task(handle(client))
+                # A task that is cancelled before it begins never comes to the closing in `handle`.
+                task.add_done_callback(partial(_close, client))
 
     with private_socket(path) as bound:
+        # Not asyncio's own server: what that accepts in the turn in which it closes is left hanging (Python 3.11).
         async with asyncio.TaskGroup() as group:
-            server = await asyncio.get_running_loop().create_unix_server(lambda: Accepted(name), sock=bound)
+            accepting = group.create_task(accept(bound))
             try:
                 yield
             finally:
-                leaving = True
-                server.close()
-                for task in handlers:
-                    task.cancel()
+                accepting.cancel()

@@ -57,6 +57,7 @@ def _bind(path: Path) -> socket.socket:
             raise BadEndpoint(
                 f"Cannot make a socket at {path}: {error}.", "Choose a shorter path (about 100 bytes at most)."
             ) from error
+        bound.setblocking(False)
         bound.listen()  # under the lock, or the next server to start would take this one for dead
         return bound
     finally:

@@ -53,7 +53,7 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Persist:
-    """Append these changes to the store, then call `committed` (or `commit_failed`)."""
+    """Append these changes to the store, however often that takes, then call `committed`."""
 
     chunks: list[bytes]
 
@@ -151,6 +151,11 @@ class Channel:
         """Whether everything that arrived is on disk."""
         return not self._inbox and self._batch is None and not self._outgoing
 
+    @property
+    def unstored_bytes(self) -> int:
+        """How much has arrived and is not on disk."""
+        return sum(map(len, self._batch or ())) + sum(len(c) for arrival in self._inbox for c in arrival.chunks)
+
     def is_quiet(self, peer: PeerKey) -> bool:
         """Whether this peer is up to date and has been told so."""
         link = self._links[peer]
@@ -186,7 +191,7 @@ class Channel:
                     self._refuse(peer, "bad_sync", f"More than {MAX_ORPHANS} of your changes lack what they build on.")
                 ]
         link.said = message
-        if not link.live or message.need or not self._knows_all(message.heads):
+        if not link.live or message.need or _starts_over(message) or not self._knows_all(message.heads):
             link.behind = True
         return []
 
@@ -197,22 +202,19 @@ class Channel:
 
     def end_of_turn(self) -> list[Effect]:
         """Everything that arrived in this turn has been received."""
-        return [*self._forward(), *self._converse(), *self._start_batch()]
+        return [*self._forward(), *self._converse()]
+
+    @property
+    def has_work(self) -> bool:
+        """Whether `work` would do something."""
+        return bool(self._inbox) and self._batch is None and not self._reloading
 
     def committed(self) -> list[Effect]:
         """The batch is on disk."""
         assert self._batch is not None, "a batch was on its way"
         self._batch = None
         self._durable = self.replica.heads()
-        return [*self._converse(), *self._acknowledge(authors_only=True), *self._start_batch()]
-
-    def commit_failed(self) -> list[Effect]:
-        """The batch could not be stored; its changes stay unacknowledged and are offered again with `retry_commit`."""
-        return []
-
-    def retry_commit(self) -> list[Effect]:
-        """Try to store the batch that failed once more."""
-        return [] if self._batch is None else [Persist(self._batch)]
+        return [*self._converse(), *self._acknowledge(authors_only=True)]
 
     def acknowledge_all(self) -> list[Effect]:
         """Tell every peer that does not know yet what is on disk. Called now and then: readers are in no hurry."""
@@ -227,7 +229,7 @@ class Channel:
         self._reproject()
         for link in self._links.values():
             link.session, link.live, link.behind = replica.sync_session(), False, link.said is not None
-        return [*self._converse(), *self._start_batch()]
+        return self._converse()
 
     # --- forwarding ---------------------------------------------------------------------------------------------------
 
@@ -342,23 +344,30 @@ class Channel:
 
     # --- the replica and the disk -------------------------------------------------------------------------------------
 
-    def _start_batch(self) -> list[Effect]:
-        if self._batch is not None or self._reloading or not self._inbox:
+    def work(self) -> list[Effect]:
+        """Take what arrived into the replica and send it on its way to the disk: what can wait until the forwarded
+        messages have left. Takes as long as the core needs to apply a batch.
+        """
+        if not self.has_work:
             return []
         arrivals, self._inbox = self._next_arrivals()
         try:
             self.replica.apply([chunk for arrival in arrivals for chunk in arrival.chunks])
+            fresh = self.replica.hashed_changes_since(self._durable)
+            refusals: list[Effect] = []
+            if not self._all_taken(arrivals, fresh):
+                refusals = self._take_what_was_left_out(arrivals)
+                fresh = self.replica.hashed_changes_since(self._durable)
         except (BadSyncMessage, ReplicaPanic) as error:
             return self._lost(arrivals, error)
-        fresh = self.replica.hashed_changes_since(self._durable)
         self._hand_on(arrivals, fresh)
         if not self._inbox:
             self._suspects = False
             self._reproject()
         if not fresh:
-            return [*self._forward(), *self._converse(), *self._start_batch()]
+            return [*refusals, *self._forward(), *self._converse()]
         self._batch = [chunk for _, chunk in fresh]
-        return [*self._forward(), Persist(self._batch)]
+        return [*refusals, *self._forward(), Persist(self._batch)]
 
     def _next_arrivals(self) -> tuple[list[_Arrival], list[_Arrival]]:
         if not self._suspects:
@@ -392,20 +401,45 @@ class Channel:
                     self._remember(change.hash)
 
     def _lost(self, arrivals: list[_Arrival], error: Exception) -> list[Effect]:
-        """The replica failed on this batch: give it up, and refuse the author if it is clear who it was."""
+        """The replica failed on this batch: load it again and take what waits one by one, until it is clear whose
+        change it was. What that author sent before it stays; the others have it already.
+        """
         self._reloading = True
-        effects: list[Effect] = [Reload()]
-        authors = {arrival.author for arrival in arrivals}
-        if len(authors) == 1:
-            (author,) = authors
-            self._inbox = [arrival for arrival in self._inbox if arrival.author != author]
-            message = f"Changes from you cannot be applied and none of them was kept: {error}"
-            effects.append(self._refuse(author, "bad_sync", message, "Reconnect with a fresh replica."))
-        else:
+        if len(arrivals) > 1:
             self._suspects = True
             self._inbox = arrivals + self._inbox
-        return effects
+            return [Reload()]
+        author = arrivals[0].author
+        self._inbox = [arrival for arrival in self._inbox if arrival.author != author]
+        message = f"A change from you cannot be applied and was not kept, nor what you sent after it: {error}"
+        return [Reload(), self._refuse(author, "bad_sync", message, "Reconnect with a fresh replica.")]
+
+    def _all_taken(self, arrivals: Iterable[_Arrival], fresh: Iterable[tuple[bytes, bytes]]) -> bool:
+        taken = {change_hash for change_hash, _ in fresh}
+        return all(c.hash in taken for arrival in arrivals if arrival.forwarded for c in arrival.changes or ())
+
+    def _take_what_was_left_out(self, arrivals: Sequence[_Arrival]) -> list[Effect]:
+        """The core leaves out a change that it cannot decode and all that follow it in one call, and says nothing: give
+        it the changes of such a batch one by one, and refuse whoever sent those that still are not there.
+        """
+        forwarded = [(a.author, c) for a in arrivals if a.forwarded for c in a.changes or ()]
+        for chunk in (chunk for arrival in arrivals for chunk in arrival.chunks):
+            self.replica.apply([chunk])
+        here = self.replica.present([name for _, change in forwarded for name in (change.hash, *change.deps)])
+        # One that lacks what it builds on waits; its author may be somebody else than who lost that for it.
+        authors = {author for author, change in forwarded if change.hash not in here and here.issuperset(change.deps)}
+        if authors:
+            self._recent.clear()  # some of these are not here after all
+            self._reproject()
+        message = "Changes from you cannot be read by the document core and were not kept."
+        hint = "Reconnect with a fresh replica."
+        return [self._refuse(author, "bad_sync", message, hint) for author in sorted(authors)]
 
     def _refuse(self, peer: PeerKey, code: str, message: str, hint: str = "") -> Refuse:
         self.leave(peer)
         return Refuse(peer, code, message, hint)
+
+
+def _starts_over(message: SyncMessage) -> bool:
+    """Whether a peer asks for everything since the beginning, because it does not know what the hub thought it has."""
+    return any(not have.last_sync and not have.bloom for have in message.have)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hmac
 from dataclasses import dataclass
 
-from notebook_doc.seed import SCHEMA_VERSION
+from notebook_doc.migrations import SCHEMA_VERSION
 from relay.errors import ErrorCode, WireError
 from relay.frames import check_frame
 from relay.messages import PROTOCOL_VERSION, Hello, SessionError, Welcome, decode

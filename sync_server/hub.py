@@ -20,6 +20,7 @@ from typing import Final
 from notebook_doc.errors import NotebookDocError
 from notebook_doc.interchange import notebook_from_model, runtime_from_model
 from notebook_doc.ipynb import Imported
+from notebook_doc.migrations import NOTEBOOK_MIGRATIONS, RUNTIME_MIGRATIONS, migrate
 from notebook_doc.model import CellModel, NotebookModel
 from notebook_doc.notebook import NotebookDoc, new_cell_id
 from notebook_doc.replica import Replica
@@ -260,7 +261,10 @@ class Hub:
             raise WireError(ErrorCode.STORAGE, f"The {key} is missing from the store.", "Restore the state folder.")
         data = b"".join([stored.snapshot or b"", *stored.changes])
         replica = await asyncio.to_thread(Replica.load, data)
-        if len(stored.changes) > COMPACT_ABOVE:
+        stored_heads = replica.heads()
+        if migrate(replica, NOTEBOOK_MIGRATIONS if key.doc == "notebook" else RUNTIME_MIGRATIONS):
+            await self.store.append(key, replica.changes_since(stored_heads))
+        elif len(stored.changes) > COMPACT_ABOVE:
             snapshot = await asyncio.to_thread(replica.save)
             await self.store.replace_with_snapshot(key, snapshot, len(stored.changes))
         return replica

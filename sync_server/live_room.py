@@ -17,7 +17,7 @@ from typing import Final
 from notebook_doc.replica import Heads, Replica
 from relay.connection import Connection
 from relay.errors import ErrorCode
-from relay.frames import FrameType
+from relay.frames import MIB, FrameType
 from relay.messages import ErrorInfo, PeerInfo, Request, Response, Role, SessionError, encode
 from sync_server.channel import PeerKey
 from sync_server.errors import StorageError
@@ -30,6 +30,13 @@ logger = logging.getLogger("quire.hub")
 
 # Seconds between attempts to store a batch that the disk refused.
 STORE_RETRY: Final = 1.0
+
+# Bytes that may wait for a disk that fails. Beyond it everyone is sent away, keeping what was not acknowledged.
+MAX_UNSTORED: Final = 32 * MIB
+# The share of the event loop's time that applying changes to a room's replicas may take. Applying to a long text
+# costs milliseconds however small the change, and whoever types elsewhere should not wait for it; what waits is
+# applied in one go.
+WORK_SHARE: Final = 0.25
 
 Serve = Callable[["LiveRoom", Request], Awaitable[Response]]
 
@@ -60,6 +67,8 @@ class LiveRoom:
         self._next_key = 1
         self._loop = asyncio.get_running_loop()
         self._turn_is_scheduled = False
+        self._work_is_scheduled = False
+        self._rest_until = 0.0
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0.0  # when it fires; uvloop's handle does not know if that was in the past already
         self.stored = asyncio.Event()  # set whenever something was stored; whoever waits clears it
@@ -157,6 +166,24 @@ class LiveRoom:
                 case ServeRequest(request, key):
                     self._tasks.start(self._answer(request, key), f"serve a request of {self.notebook_id}")
         self._arm_timer()
+        self._schedule_work()
+
+    def _schedule_work(self) -> None:
+        """Let the replicas take in what arrived once it has been sent on, and rest in proportion to the time it took."""
+        if self.room.has_work and not self._work_is_scheduled:
+            self._work_is_scheduled = True
+            if self._rest_until > self._loop.time():
+                self._loop.call_at(self._rest_until, self._work)
+            else:
+                self._loop.call_soon(self._work)  # after the senders, which were woken before this
+
+    def _work(self) -> None:
+        self._work_is_scheduled = False
+        began = self._loop.time()
+        effects = self.room.work(began)
+        ended = self._loop.time()
+        self._rest_until = ended + (ended - began) * (1 / WORK_SHARE - 1)
+        self._carry_out(effects)
 
     async def _persist(self, batch: PersistDoc) -> None:
         told = False
@@ -171,6 +198,8 @@ class LiveRoom:
                     self.broadcast(
                         encode(SessionError(code=error.code, message=error.message, hint=error.hint, fatal=False))
                     )
+                if self.room.channels[batch.doc].unstored_bytes > MAX_UNSTORED:
+                    self.dismiss(ErrorCode.STORAGE, f"Too much waits for the disk: {error.message}", error.hint)
                 await asyncio.sleep(STORE_RETRY)
         self._carry_out(self.room.committed(batch.doc, self._loop.time()))
         self.stored.set()

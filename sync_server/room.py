@@ -210,6 +210,16 @@ class Room:
         self._now = now
         return self._collect((kind, channel.end_of_turn()) for kind, channel in self.channels.items()) + self._tick()
 
+    @property
+    def has_work(self) -> bool:
+        """Whether `work` would do something."""
+        return any(channel.has_work for channel in self.channels.values())
+
+    def work(self, now: float) -> list[RoomEffect]:
+        """Take what arrived into the replicas and send it to the disk; call it once what was forwarded has left."""
+        self._now = now
+        return self._collect((kind, channel.work()) for kind, channel in self.channels.items())
+
     def committed(self, doc: FrameType, now: float) -> list[RoomEffect]:
         """A document's batch is on disk."""
         self._now = now

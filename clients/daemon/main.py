@@ -17,7 +17,7 @@ from clients.daemon.runner import NotebookRunner
 from clients.peer.errors import PeerError
 from clients.peer.hub_address import HubAddress
 from clients.peer.notebook import Notebook, this_program
-from notebook_doc.seed import SCHEMA_VERSION
+from notebook_doc.migrations import SCHEMA_VERSION
 from relay.errors import Refused, WireError
 from relay.messages import (
     PROTOCOL_VERSION,

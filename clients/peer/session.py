@@ -18,10 +18,10 @@ from typing import Final
 
 from clients.peer.doc_sync import DocSync
 from clients.peer.errors import StartAgain
+from notebook_doc.migrations import SCHEMA_VERSION
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import Heads, Replica
 from notebook_doc.runtime import RuntimeDoc
-from notebook_doc.seed import SCHEMA_VERSION
 from relay.errors import ErrorCode, Refused, WireError
 from relay.frames import FrameType, check_frame, frame
 from relay.messages import (

@@ -62,6 +62,15 @@ def test_it_has_started_before_anything_else_even_if_the_kernel_does_not_say_so(
     assert not any(isinstance(event, Started) for event in conversation.on_iopub(about("execute_input")))
 
 
+def test_what_still_runs_or_has_finished_is_not_half_done() -> None:
+    conversation = begun("e1")
+    assert conversation.half_done is None
+    conversation.on_shell(OK)
+    assert conversation.half_done == "e1"
+    conversation.on_iopub(status("idle"))
+    assert conversation.half_done is None
+
+
 def lose_the_other_half_and_probe(conversation: Conversation) -> list[object]:
     assert conversation.half_done
     conversation.probing("p")

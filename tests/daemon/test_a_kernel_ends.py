@@ -65,6 +65,19 @@ def test_a_kernel_that_exits_by_itself_says_its_code_after_its_last_output(doome
     assert events[-1] == Died("exited with code 3", 3, None)
 
 
+def test_everything_it_published_is_reported_before_its_death_though_the_consumer_comes_late(
+    doomed: Any, printed: Printed
+) -> None:
+    code = "import os, time\nfor n in range(3000): print(n, flush=True)\ntime.sleep(0.5)\nos._exit(1)"
+
+    async def until_it_is_dead() -> None:
+        await asyncio.shield(doomed.kernel._process.exited)  # without taking an event
+
+    events = doomed.run(code, during=until_it_is_dead)
+    assert printed(events) == "".join(f"{n}\n" for n in range(3000))
+    assert isinstance(events[-1], Died)
+
+
 def test_nothing_is_left_of_a_kernel_that_died(
     doomed: Any, private_temporary_directory: Path, printed: Printed
 ) -> None:

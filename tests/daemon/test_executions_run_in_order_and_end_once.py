@@ -179,6 +179,14 @@ def test_a_restart_cancels_everything_and_wants_a_kernel() -> None:
     assert queue.kernel_died(4.0) == ()
 
 
+def test_the_old_kernels_death_does_not_touch_what_waits_for_the_new_one() -> None:
+    queue = queue_running(run("a", "1"))
+    queue.restart(3.0)
+    queue.submit(RequestId("r2"), [run("a", "2")], {}, 4.0)
+    assert queue.kernel_died(5.0) == ()
+    assert queue.order == ("2",)
+
+
 def test_a_shutdown_cancels_everything() -> None:
     queue = queue_running(run("a", "1"), run("b", "2"))
     assert statuses(queue.shutdown(3.0)) == {"1": "cancelled", "2": "cancelled"}

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Callable, Coroutine
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -12,13 +12,13 @@ from typing import Any
 from websockets.asyncio.server import ServerConnection, serve
 
 from relay.connection import Connection
-from relay.endpoint import Endpoint, WebSocketEndpoint, parse_endpoint
+from relay.endpoint import Endpoint, parse_endpoint
 from relay.errors import ConnectionLost
 from relay.frames import LARGEST_FRAME
 from relay.pipe import serve_relay
 from relay.websocket import WebSocketConnection
 
-Handler = Callable[[Connection], Awaitable[None]]
+Handler = Callable[[Connection], Coroutine[Any, Any, None]]
 
 
 @asynccontextmanager
@@ -26,7 +26,12 @@ async def websocket_server(handler: Handler, **options: Any) -> AsyncIterator[st
     """A WebSocket server on a free port; yields its ws:// URL without a path. `options` are those of `serve`."""
 
     async def handle(websocket: ServerConnection) -> None:
-        await handler(WebSocketConnection(websocket, "the test's client"))
+        async with asyncio.TaskGroup() as group:
+            handling = group.create_task(handler(WebSocketConnection(websocket, "the test's client")))
+            closed = group.create_task(websocket.wait_closed())
+            await asyncio.wait({handling, closed}, return_when=asyncio.FIRST_COMPLETED)
+            handling.cancel()
+            closed.cancel()
 
     settings: dict[str, Any] = {"compression": None, "max_size": LARGEST_FRAME, **options}
     async with serve(handle, "127.0.0.1", 0, **settings) as server:
@@ -40,7 +45,8 @@ async def relay_server(listen: str, to: str, **options: Any) -> AsyncIterator[st
     task = asyncio.create_task(
         serve_relay(parse_endpoint(listen), parse_endpoint(to), on_listening=listening.set_result, **options)
     )
-    await asyncio.wait({task, listening}, return_when=asyncio.FIRST_COMPLETED)
+    either: set[asyncio.Future[Any]] = {task, listening}
+    await asyncio.wait(either, return_when=asyncio.FIRST_COMPLETED)
     try:
         if task.done():
             task.result()
@@ -97,10 +103,3 @@ def short_folder(tmp_path: Path) -> Path:
     folder = tmp_path / "s"
     folder.mkdir(mode=0o700)
     return folder
-
-
-def websocket_url(address: str) -> str:
-    """The URL of an address that a relay gave."""
-    endpoint = parse_endpoint(address)
-    assert isinstance(endpoint, WebSocketEndpoint)
-    return endpoint.url

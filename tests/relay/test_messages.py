@@ -5,7 +5,7 @@ from __future__ import annotations
 from contextlib import suppress
 from typing import Any
 
-import msgpack
+import msgpack  # type: ignore[import-untyped]  # it ships no types
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,6 +27,7 @@ from relay.messages import (
     PresenceState,
     PresentPeer,
     Request,
+    RequestBody,
     Response,
     RestartKernel,
     Save,
@@ -40,6 +41,15 @@ from relay.messages import (
 HEAD = bytes(range(32))
 ADA = PeerInfo(peer_id="p-1", name="Ada", kind="person")
 ADA_MAP = {"peer_id": "p-1", "name": "Ada", "kind": "person"}
+
+BARE: dict[str, Any] = {"required_heads": [], "requester": None}
+BODIES: list[tuple[RequestBody, dict[str, Any]]] = [
+    (Execute(), {"method": "execute", "cell_ids": None}),
+    (Interrupt(execution_id="e"), {"method": "interrupt", "execution_id": "e"}),
+    (RestartKernel(), {"method": "restart_kernel"}),
+    (ShutdownKernel(), {"method": "shutdown_kernel"}),
+    (Save(), {"method": "save"}),
+]
 
 # Each message, its frame type, and the map that any MessagePack library would write for it.
 EXAMPLES: list[tuple[Message, int, dict[str, Any]]] = [
@@ -58,7 +68,9 @@ EXAMPLES: list[tuple[Message, int, dict[str, Any]]] = [
         },
     ),
     (
-        Welcome(protocol=1, schema=2, server_id="s", notebook_id="n", role="editor", genesis=HEAD, runtime_epoch=3),
+        Welcome(
+            protocol=1, schema=2, server_id="s", notebook_id="n", role="editor", genesis=HEAD, runtime_genesis=bytes(16)
+        ),
         7,
         {
             "type": "welcome",
@@ -68,7 +80,7 @@ EXAMPLES: list[tuple[Message, int, dict[str, Any]]] = [
             "notebook_id": "n",
             "role": "editor",
             "genesis": HEAD,
-            "runtime_epoch": 3,
+            "runtime_genesis": bytes(16),
         },
     ),
     (
@@ -86,16 +98,7 @@ EXAMPLES: list[tuple[Message, int, dict[str, Any]]] = [
             "requester": ADA_MAP,
         },
     ),
-    *(
-        (Request(id="r", body=body), 1, {"id": "r", "body": written, "required_heads": [], "requester": None})
-        for body, written in [
-            (Execute(), {"method": "execute", "cell_ids": None}),
-            (Interrupt(execution_id="e"), {"method": "interrupt", "execution_id": "e"}),
-            (RestartKernel(), {"method": "restart_kernel"}),
-            (ShutdownKernel(), {"method": "shutdown_kernel"}),
-            (Save(), {"method": "save"}),
-        ]
-    ),
+    *((Request(id="r", body=body), 1, {"id": "r", "body": written, **BARE}) for body, written in BODIES),
     (
         Response(id="r", result={"heads": [HEAD], "path": "a.ipynb"}),
         2,
