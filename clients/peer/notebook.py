@@ -19,6 +19,7 @@ from clients.peer.errors import NotAllowed, NotConnected, PeerError, RequestFail
 from clients.peer.execution import Execution
 from clients.peer.hub_address import HubAddress, HubClient
 from clients.peer.identity import this_program as this_program
+from clients.peer.keeper import Keeper
 from clients.peer.link import Dial, Link
 from clients.peer.session import EDITORS, PeerSession
 from clients.peer.watching import EventStream, Watchers
@@ -71,6 +72,7 @@ class Notebook:
         self._movement = asyncio.Event()
         self._ended: BaseException | None = None
         self._serve: Callable[[Request], None] | None = None
+        self.keeper: Keeper | None = None
         self.last_save: NotebookSaved | None = None
         self.warnings: list[SessionError] = []
 
@@ -143,10 +145,7 @@ class Notebook:
     async def joined(self, seconds: float = OPEN_SECONDS) -> None:
         """Wait until everything the hub has is here. Raises Refused, or NotConnected after `seconds`."""
 
-        def complete() -> bool:
-            return self.online and self._session.notebook_sync.joined and self._session.runtime_sync.joined
-
-        if not await self.until(complete, seconds):
+        if not await self.until(lambda: self.is_joined, seconds):
             reason = self._link.last_error.message if self._link.last_error else "it does not answer"
             raise NotConnected(f"Notebook {self.id} could not be opened in {seconds:.0f} s: {reason}.")
 
@@ -186,6 +185,11 @@ class Notebook:
     def online(self) -> bool:
         """Whether there is a connection to the hub."""
         return self._link.online
+
+    @property
+    def is_joined(self) -> bool:
+        """Whether there is a connection and, on it, everything the hub has is here."""
+        return self.online and self._session.notebook_sync.joined and self._session.runtime_sync.joined
 
     @property
     def role(self) -> Role:
@@ -323,6 +327,21 @@ class Notebook:
     async def saved(self, seconds: float | None = None) -> bool:
         """Wait until every edit made here is on the hub's disk; False if it took longer."""
         return await self.until(lambda: self.is_saved, seconds)
+
+    async def kept(self, seconds: float | None = None) -> bool:
+        """Wait until everything edited here is in the file named by `keep` when this was opened; False if it took
+        longer. Raises BadReplicaFile when it cannot be written."""
+        keeper = self.keeper
+        if keeper is None:
+            raise PeerError(f"Notebook {self.id} is not kept on disk here.", "Open it with keep='some/file'.")
+        kept = await self.until(lambda: keeper.is_kept or keeper.error is not None, seconds)
+        if keeper.error is not None:
+            raise keeper.error
+        return kept
+
+    def stir(self) -> None:
+        """Something that a condition may ask about has changed: `until` looks again."""
+        self._movement.set()
 
     def events(self) -> EventStream:
         """What happens to the notebook from now on, local edits included: iterate over it with `async for`.
