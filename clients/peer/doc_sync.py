@@ -9,16 +9,18 @@ heads.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from clients.peer.errors import StartAgain
 from notebook_doc.replica import Heads, Replica, SyncSession
-from notebook_doc.sync_message import decode, read_change
+from notebook_doc.sync_message import SyncMessage, decode, read_change
 
 # Seconds that an answer which only acknowledges may wait. Longer saves the hub messages (each reader answers every edit
 # otherwise); shorter tells the hub sooner what need not be sent again should the link break.
 ACK_DELAY: Final = 0.05
+_CHUNK_KIND: Final = 8  # where a chunk's kind stands: after the magic bytes and the checksum
+_PLAIN_CHUNKS: Final = (1, 2)  # a change, a compressed change; not a whole document
 
 
 class DocSync:
@@ -55,18 +57,33 @@ class DocSync:
         """A sync message of the hub. Raises BadSyncMessage, ReplicaPanic, and StartAgain for a read-only replica that
         has more than the hub: what a hub forwarded and lost in a crash comes back from its author, not from readers.
         """
-        if self._session is None:
+        self.receive_all((payload,), now)
+
+    def receive_all(self, payloads: Sequence[bytes], now: float) -> None:
+        """Sync messages that arrived together, in order. Raises as `receive` does.
+
+        Their changes are applied in one call, whose cost grows with the length of the text and hardly with the number
+        of changes.
+        """
+        if self._session is None or not payloads:
             return
+        if self._fresh and len(payloads) > 1:  # what the first one says about a read-only replica is asked on its own
+            self.receive(payloads[0], now)
+            payloads = payloads[1:]
         self._notice_local_changes()
-        message = decode(payload)
-        self._session.receive(payload)
+        messages = [decode(payload) for payload in payloads]
+        if len(messages) > 1 and all(map(_has_plain_changes, messages)):
+            self.replica.apply([chunk for message in messages for chunk in message.chunks])
+            payloads = [message.without_changes() for message in messages]
+        for payload in payloads:
+            self._session.receive(payload)
         self._pumped = self.replica.heads()
-        self.hub_heads = message.heads
+        self.hub_heads = messages[-1].heads
         self._forget_saved()
-        if not self.may_write and self._fresh and self.replica.changes_since(message.heads):
+        if not self.may_write and self._fresh and self.replica.changes_since(self.hub_heads):
             raise StartAgain("This read-only replica has changes that the hub lost; it is fetched anew.")
         self._fresh = False
-        complete = not message.need and self.replica.contains(message.heads)
+        complete = not any(message.need for message in messages) and self.replica.contains(self.hub_heads)
         self._joined = self._joined or complete
         due = now + ACK_DELAY if self._joined and complete else now
         self._owes_at = due if self._owes_at is None else min(self._owes_at, due)
@@ -115,3 +132,8 @@ class DocSync:
             self._unsaved = {
                 change_hash: chunk for change_hash, chunk in self._unsaved.items() if change_hash in missing
             }
+
+
+def _has_plain_changes(message: SyncMessage) -> bool:
+    """Whether a message's entries are single changes, which can be applied together with those of other messages."""
+    return all(len(chunk) > _CHUNK_KIND and chunk[_CHUNK_KIND] in _PLAIN_CHUNKS for chunk in message.chunks)
