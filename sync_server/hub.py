@@ -320,7 +320,8 @@ class Hub:
                 logger.error("notebook %s: its file could not be saved: %s", notebook_id, error)
         opened.live.dismiss(ErrorCode.SHUTTING_DOWN, "The notebook was closed.", "Connect again to open it.")
         opened.live.close()
-        self._tell_lobby(NotebookClosed(notebook_id=notebook_id))
+        if not self._closing:  # a hub that ends says nothing: its daemons keep their kernels until it is back
+            self._tell_lobby(NotebookClosed(notebook_id=notebook_id))
         logger.info("notebook %s: closed", notebook_id)
 
     async def close(self) -> None:

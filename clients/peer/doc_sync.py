@@ -32,7 +32,7 @@ class DocSync:
         self.hub_heads: Heads | None = None  # what the hub says is on its disk
         self._session: SyncSession | None = None
         self._joined = False  # both sides have been seen to agree on this connection
-        self._fresh = True  # the hub has not said anything on this connection yet
+        self._fresh = True  # what the hub has, has not been seen whole on this connection
         self._owes_at: float | None = None  # when an answer to the hub is due at the latest
         self._pumped: Heads = replica.heads()  # up to here local changes were looked at
         self._has_news = False  # there are local changes that no message was made for
@@ -80,10 +80,12 @@ class DocSync:
         self._pumped = self.replica.heads()
         self.hub_heads = messages[-1].heads
         self._forget_saved()
-        if not self.may_write and self._fresh and self.replica.changes_since(self.hub_heads):
-            raise StartAgain("This read-only replica has changes that the hub lost; it is fetched anew.")
-        self._fresh = False
-        complete = not any(message.need for message in messages) and self.replica.contains(self.hub_heads)
+        has_all = self.replica.contains(self.hub_heads)
+        if self._fresh and has_all:  # heads that have not arrived cannot be compared with
+            self._fresh = False
+            if not self.may_write and self.replica.changes_since(self.hub_heads):
+                raise StartAgain("This read-only replica has changes that the hub lost; it is fetched anew.")
+        complete = has_all and not any(message.need for message in messages)
         self._joined = self._joined or complete
         due = now + ACK_DELAY if self._joined and complete else now
         self._owes_at = due if self._owes_at is None else min(self._owes_at, due)

@@ -96,6 +96,8 @@ class Link:
             except WireError as error:
                 if _is_final(error):
                     raise
+                if error.code == ErrorCode.READ_ONLY:  # what we may only read has strayed from the hub's
+                    self.session.start_afresh()
                 self._note(error)
             if loop.time() - began > STEADY_SECONDS:
                 pause = FIRST_PAUSE

@@ -72,6 +72,7 @@ class Notebook:
         self._movement = asyncio.Event()
         self._ended: BaseException | None = None
         self._serve: Callable[[Request], None] | None = None
+        self._unserved: list[Request] = []  # came before `serve_requests`; the hub lets only so many wait
         self.keeper: Keeper | None = None
         self.last_save: NotebookSaved | None = None
         self.warnings: list[SessionError] = []
@@ -373,6 +374,9 @@ class Notebook:
     def serve_requests(self, serve: Callable[[Request], None]) -> None:
         """Hand requests that reach this peer to `serve`; answer them with `respond`."""
         self._serve = serve
+        unserved, self._unserved = self._unserved, []
+        for request in unserved:
+            serve(request)
 
     def respond(self, response: Response) -> None:
         """Answer a request. Lost if the connection is; the hub asks again on the next one."""
@@ -395,10 +399,16 @@ class Notebook:
                 self.last_save = message
             case SessionError():
                 self.warnings = [*self.warnings[-9:], message]
-            case Request() if self._serve is not None:
-                self._serve(message)
+            case Request():
+                self._take_request(message)
             case _:
                 pass  # the handshake's own messages
+
+    def _take_request(self, request: Request) -> None:
+        if self._serve is not None:
+            self._serve(request)
+        else:
+            self._unserved.append(request)
 
     def _changed(self) -> None:
         self._movement.set()
