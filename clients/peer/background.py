@@ -41,7 +41,7 @@ class BackgroundLoop:
         def settle() -> None:
             try:
                 result.set_result(function())
-            except BaseException as error:
+            except BaseException as error:  # noqa: BLE001  # every one of them is the caller's
                 result.set_exception(error)
 
         self._loop.call_soon_threadsafe(settle)

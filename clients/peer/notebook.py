@@ -220,20 +220,22 @@ class Notebook:
 
         Raises NotAllowed for a role that may only read.
         """
-        if self.role not in EDITORS:
-            message = f"You are in notebook {self.id} as {self.role} and may not edit it."
-            raise NotAllowed(message, "Open it with role='editor'.")
+        self._check_may_edit()
         with self.doc.edit():
             yield
         self.touch()
 
+    def fork(self) -> NotebookDoc:
+        """A copy of the document as it is now, to be edited in as many steps as it takes and then given to `merge`.
+
+        What others write meanwhile stays. Raises NotAllowed for a role that may only read.
+        """
+        self._check_may_edit()
+        return self._session.notebook.fork()
+
     @contextmanager
     def on(self, draft: NotebookDoc) -> Iterator[None]:
-        """Inside, this notebook and its cells read and edit `draft`, a fork of `doc`. Do not await inside.
-
-        To think long about an edit: fork, edit the fork in as many steps as it takes, `merge` it; what others wrote
-        meanwhile stays.
-        """
+        """Inside, this notebook and its cells read and edit `draft`, made by `fork`. Do not await inside."""
         self._draft, outer = draft, self._draft
         try:
             yield
@@ -241,9 +243,16 @@ class Notebook:
             self._draft = outer
 
     def merge(self, draft: NotebookDoc) -> None:
-        """Take in what was edited on a fork of `doc`."""
+        """Take in what was edited on a fork."""
+        self._check_may_edit()
         self._session.notebook.replica.merge(draft.replica)
         self.touch()
+
+    def _check_may_edit(self) -> None:
+        self._check_alive()
+        if self.role not in EDITORS:
+            message = f"You are in notebook {self.id} as {self.role} and may not edit it."
+            raise NotAllowed(message, "Open it with role='editor'.")
 
     def set_metadata(self, metadata: dict[str, Any]) -> None:
         """Make the notebook's metadata equal to this, writing only what differs."""
@@ -354,7 +363,7 @@ class Notebook:
         self.runtime.take_events()
         return self._watchers.watch(self._check_alive)
 
-    def set_presence(self, **state: Any) -> None:
+    def set_presence(self, /, **state: Any) -> None:
         """Tell the others where this peer is: `cell_id=…, anchor=…, head=…, status=…`. Kept over reconnects."""
         self._session.set_presence(PresenceState(state=state))
         self._link.wake()
