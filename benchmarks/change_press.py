@@ -1,9 +1,9 @@
 """Automerge changes at the cost of a hash: one typed character each, on whatever its author has seen.
 
 A Press learns from the notebook, once and with the binding, what the change "insert one character at the beginning of
-this cell" looks like; pressing a change then fills in author, number and dependencies and computes the hash. So the load
-generator can type for hundreds of peers in one process, each change building on what its peer had received, as real
-ones do, while the server under test gets exactly the bytes of real changes.
+this cell" looks like; pressing a change then fills in author, number and dependencies and computes the hash. So the
+load generator can type for hundreds of peers in one process, each change building on what its peer had received, as
+real ones do, while the server under test gets exactly the bytes of real changes.
 """
 
 from __future__ import annotations

@@ -30,10 +30,13 @@ def print_table(title: str, header: Sequence[str], rows: Sequence[Sequence[str]]
     widths = [max(len(row[column]) for row in (header, *rows)) for column in range(len(header))]
 
     def line(row: Sequence[str]) -> str:
-        cells = [cell.ljust(width) if not i else cell.rjust(width) for i, (cell, width) in enumerate(zip(row, widths))]
+        cells = [
+            cell.ljust(width) if not i else cell.rjust(width)
+            for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
         return f"| {' | '.join(cells)} |"
 
-    rule = [("-" if not i else "-") * (width + 1) + ("-" if not i else ":") for i, width in enumerate(widths)]
+    rule = ["-" * (width + 1) + ("-" if not i else ":") for i, width in enumerate(widths)]
     print(f"\n{title}\n\n{line(header)}\n|{'|'.join(rule)}|")
     for row in rows:
         print(line(row))

@@ -140,7 +140,19 @@ class WebSocketPeer:
             raise ConnectionLost(f"the connection to {self._name} has ended.") from error
 
     def send_nowait(self, frame: bytes) -> bool:
-        """ASGI can only be awaited, so there is never room at once."""
+        """See Connection.send_nowait.
+
+        ASGI's `send` can only be awaited. But uvicorn's awaits one thing, that its buffer has room, before it writes
+        anything: so its coroutine is stepped once here, and dropped, with nothing written, if it has to wait.
+        """
+        sending = self._websocket.send({"type": "websocket.send", "bytes": frame})
+        try:
+            sending.send(None)
+        except StopIteration:
+            return True
+        except (WebSocketDisconnect, RuntimeError) as error:
+            raise ConnectionLost(f"the connection to {self._name} has ended.") from error
+        sending.close()
         return False
 
     async def receive(self) -> bytes:

@@ -100,8 +100,8 @@ class LiveRoom:
     def receive(self, key: PeerKey, frame: bytes) -> None:
         """A frame arrived. Its consequences follow at the end of this turn of the loop."""
         self.frames_received += 1
-        self._carry_out(self.room.receive(key, frame, self._loop.time()))
         self._schedule_turn()
+        self._carry_out(self.room.receive(key, frame, self._loop.time()))
 
     def leave(self, key: PeerKey) -> None:
         """A connection has ended."""
@@ -169,8 +169,8 @@ class LiveRoom:
         self._schedule_work()
 
     def _schedule_work(self) -> None:
-        """Let the replicas take in what arrived once it has been sent on, and rest in proportion to the time it took."""
-        if self.room.has_work and not self._work_is_scheduled:
+        """Let the replicas take in what arrived once it was sent on, and rest in proportion to the time it took."""
+        if self.room.has_work and not self._work_is_scheduled and not self._turn_is_scheduled:
             self._work_is_scheduled = True
             if self._rest_until > self._loop.time():
                 self._loop.call_at(self._rest_until, self._work)

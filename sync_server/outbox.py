@@ -1,8 +1,9 @@
 """The frames on their way to one peer: a bounded queue and the one task that sends from it.
 
 An Outbox owns what was handed over and not yet sent. It promises order, never waits, and says when it is no longer
-drained (so that the room skips this peer) and when it is again. A peer that does not read for so long that the bound is
-reached is given up: its connection is closed, no frame of it is dropped.
+drained (so that the room skips this peer) and when it is again. A frame for which the connection has room leaves at
+once; waking the task for each keystroke and peer would cost as much as sending. A peer that does not read for so long
+that the bound is reached is given up: its connection is closed, no frame of it is dropped.
 """
 
 from __future__ import annotations
@@ -37,14 +38,14 @@ class Outbox:
         self._connection = connection
         self._on_busy, self._on_drained, self._on_overflow = on_busy, on_drained, on_overflow
         self._frames: deque[bytes] = deque()
-        self._bytes = 0
+        self._bytes = 0  # of the frames that wait and of the one being sent
         self._busy = False
         self._closing = False
         self._wake = asyncio.Event()
 
     def put(self, frame: bytes) -> None:
         """Queue a frame. Frames after `close` or an overflow are not sent."""
-        if self._closing:
+        if self._closing or (not self._bytes and self._send_at_once(frame)):
             return
         self._frames.append(frame)
         self._bytes += len(frame)
@@ -56,6 +57,13 @@ class Outbox:
         elif self._bytes > BUSY_BYTES and not self._busy:
             self._busy = True
             self._on_busy()
+
+    def _send_at_once(self, frame: bytes) -> bool:
+        try:
+            return self._connection.send_nowait(frame)
+        except ConnectionLost:
+            self._closing = True
+            return True
 
     def close(self) -> None:
         """Send what waits, then let `run` return."""
