@@ -325,10 +325,9 @@ class World:
                     self.connect(peer)
                 self.pump(peer)
                 self.deliver_up(peer, 100)
-            self.work()
-            while self._committing:
-                self.commit_one()
+            while self._committing or (self.room is not None and self.room.has_work):
                 self.work()
+                self.commit_one()
             for peer in self.peers:
                 self.deliver_down(peer, 100)
             self.pass_time(0.06)
