@@ -32,7 +32,8 @@ class DocSync:
         self._joined = False  # both sides have been seen to agree on this connection
         self._fresh = True  # the hub has not said anything on this connection yet
         self._owes_at: float | None = None  # when an answer to the hub is due at the latest
-        self._pumped: Heads = replica.heads()  # up to here local changes were looked at
+        self._noticed: Heads = replica.heads()  # up to here local changes were looked at
+        self._edited = False  # some of them were not yet sent
         # Own changes that the hub has not acknowledged: hash -> chunk.
         self._unsaved = {read_change(chunk).hash: chunk for chunk in unsaved}
 
@@ -59,7 +60,7 @@ class DocSync:
         self._notice_local_changes()
         message = decode(payload)
         self._session.receive(payload)
-        self._pumped = self.replica.heads()
+        self._noticed = self.replica.heads()
         self.hub_heads = message.heads
         self._forget_saved()
         if not self.may_write and self._fresh and self.replica.changes_since(message.heads):
@@ -72,10 +73,10 @@ class DocSync:
 
     def pump(self, now: float) -> bytes | None:
         """The message to send now, if there is one. What is returned must be sent."""
-        edited = self._notice_local_changes()
-        if self._session is None or not (edited or (self._owes_at is not None and self._owes_at <= now)):
+        self._notice_local_changes()
+        if self._session is None or not (self._edited or (self._owes_at is not None and self._owes_at <= now)):
             return None
-        self._owes_at = None
+        self._owes_at, self._edited = None, False
         return self._session.generate()
 
     @property
@@ -100,13 +101,11 @@ class DocSync:
         """The chunks of this peer's changes, up to the last pump, that the hub has not acknowledged; oldest first."""
         return list(self._unsaved.values())
 
-    def _notice_local_changes(self) -> bool:
+    def _notice_local_changes(self) -> None:
         heads = self.replica.heads()
-        if heads == self._pumped:
-            return False
-        self._unsaved.update(self.replica.hashed_changes_since(self._pumped))
-        self._pumped = heads
-        return True
+        if heads != self._noticed:
+            self._unsaved.update(self.replica.hashed_changes_since(self._noticed))
+            self._noticed, self._edited = heads, True
 
     def _forget_saved(self) -> None:
         if self._unsaved and self.hub_heads is not None:
