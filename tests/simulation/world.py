@@ -2,8 +2,8 @@
 
 The cores are the real ones (Room, PeerSession); what is simulated is what lies between and below them: links that
 deliver whole frames in order but late and can be cut, losing what is under way; a disk that commits late and keeps only
-what was committed when the hub crashes; a replica that takes its time to load again after its core failed. Everything that
-could happen in any order happens in the order a seeded random generator chooses.
+what was committed when the hub crashes; a replica that takes its time to load again after its core failed. Everything
+that could happen in any order happens in the order a seeded random generator chooses.
 
 A seed makes the same events happen in the same order, but not byte for byte the same bytes: the binding's own hash maps
 are randomly seeded, so it may list the changes of one message in another order from run to run. A failure that needs
@@ -104,7 +104,7 @@ class World:
         self.disk = Disk(first, RuntimeDoc.create(NOTEBOOK_ID))
         self.peers: list[SimulatedPeer] = []
         self.room: Room | None = None
-        self._committing: deque[PersistDoc] = deque()
+        self.committing: deque[PersistDoc] = deque()
         self._reloading: deque[FrameType] = deque()
         self._keys = 0
         self.frames_sent = 0
@@ -126,7 +126,7 @@ class World:
         for peer in self.peers:
             self.cut(peer)
         self.room = None
-        self._committing.clear()
+        self.committing.clear()
         self._reloading.clear()
 
     def lose_disk(self, notebook: NotebookDoc) -> None:
@@ -145,7 +145,7 @@ class World:
                         if len(link.down) >= self.BUSY_AT and self.room is not None:
                             self.room.busy(key)
                 case PersistDoc():
-                    self._committing.append(effect)
+                    self.committing.append(effect)
                 case Close(key, error):
                     if (link := self._link(key)) is not None:
                         link.down.append(encode(error))
@@ -155,8 +155,8 @@ class World:
                     self.served.append(effect)
 
     def commit_one(self) -> None:
-        if self.room is not None and self._committing:
-            batch = self._committing.popleft()
+        if self.room is not None and self.committing:
+            batch = self.committing.popleft()
             self.disk.logs[batch.doc] += batch.chunks
             self._carry_out(self.room.committed(batch.doc, self.now))
 
@@ -191,6 +191,11 @@ class World:
         """The peer's process dies and comes back knowing nothing."""
         self.cut(peer)
         peer.forget(self.random.randbytes(16))
+
+    def inject(self, peer: SimulatedPeer, data: bytes) -> None:
+        """A frame that the peer's session did not make goes up its link."""
+        assert peer.link is not None, "connect the peer first"
+        peer.link.up.append(data)
 
     def _link(self, key: PeerKey) -> Link | None:
         return next((peer.link for peer in self.peers if peer.link is not None and peer.link.key == key), None)
@@ -293,7 +298,7 @@ class World:
     def quiet(self) -> bool:
         """Whether nothing is under way anywhere."""
         links = [peer.link for peer in self.peers if peer.link is not None]
-        return not self._committing and not self._reloading and not any(link.up or link.down for link in links)
+        return not self.committing and not self._reloading and not any(link.up or link.down for link in links)
 
     def settle(self, rounds: int = 400) -> int:
         """No more trouble: everyone connects and everything is delivered. Returns the rounds it took to fall silent.
@@ -317,7 +322,7 @@ class World:
                     self.connect(peer)
                 self.pump(peer)
                 self.deliver_up(peer, 100)
-            while self._committing:
+            while self.committing:
                 self.commit_one()
             for peer in self.peers:
                 self.deliver_down(peer, 100)
