@@ -2,27 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import pytest
 
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import Replica
-from notebook_doc.sync_message import Have, encode
+from notebook_doc.sync_message import encode
 from tests.support.channel_bench import Bench, Client
-from tests.support.crafted_changes import left_out, panicking, repeated
-
-Spoil = Callable[[bytes], bytes]
-
-
-def poisoned(author: Client, spoil: Spoil) -> bytes:
-    """A message with one change that is in order but for what `spoil` did to it."""
-    copy = NotebookDoc(Replica.load(author.doc.replica.save(), author.doc.replica.actor))
-    heads = copy.replica.heads()
-    copy.splice_source(copy.cell_ids()[0], 0, 1, "")
-    (change,) = copy.replica.changes_since(heads)
-    return encode(heads, (), (Have(heads, b""),), [spoil(change)])
-
+from tests.support.crafted_changes import Spoil, left_out, panicking, repeated, spoiled_message
 
 def bench_with_a_cell() -> tuple[Bench, Client, Client]:
     bench = Bench()
@@ -75,7 +61,7 @@ def test_a_change_the_core_cannot_take_is_refused_and_nothing_of_it_is_stored(sp
     bench, author, _ = bench_with_a_cell()
     stored = list(bench.stored)
     bench.clients.clear()  # the others would choke on what is forwarded, which is the peer's affair
-    bench.turn(author.key, poisoned(author, spoil))
+    bench.turn(author.key, spoiled_message(author.doc, spoil))
     if bench.reloads:
         bench.reload()
     assert [(refusal.peer, refusal.code) for refusal in bench.refusals] == [(author.key, "bad_sync")]
@@ -90,7 +76,7 @@ def test_what_an_honest_peer_sent_in_the_same_turn_is_stored(spoil: Spoil) -> No
     cell = honest.doc.add_cell("honest")
     said = honest.say()
     bench.clients.clear()
-    bench.turn(author.key, poisoned(author, spoil), honest.key, said)
+    bench.turn(author.key, spoiled_message(author.doc, spoil), honest.key, said)
     while bench.reloads:
         bench.reloads -= 1
         bench.reload()
@@ -105,7 +91,7 @@ def test_what_an_honest_peer_sent_in_the_same_turn_is_stored(spoil: Spoil) -> No
 def test_what_the_author_sent_before_the_bad_change_stays(spoil: Spoil) -> None:
     bench, author, _ = bench_with_a_cell()
     bench.clients.clear()
-    bad = poisoned(author, spoil)
+    bad = spoiled_message(author.doc, spoil)
     cell = author.doc.add_cell("before")
     bench.turn(author.key, author.say(), author.key, bad)
     while bench.reloads:
@@ -119,7 +105,7 @@ def test_what_the_author_sent_before_the_bad_change_stays(spoil: Spoil) -> None:
 def test_while_the_replica_loads_again_changes_are_taken_and_forwarded() -> None:
     bench, author, other = bench_with_a_cell()
     bench.clients.pop(other.key)
-    bench.turn(author.key, poisoned(author, panicking))
+    bench.turn(author.key, spoiled_message(author.doc, panicking))
     assert bench.reloads == 1
     cell = other.doc.cell_ids()[0]
     other.doc.splice_source(cell, 0, 0, "meanwhile ")
