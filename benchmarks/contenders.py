@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import tempfile
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
@@ -59,7 +59,7 @@ class Hub(Contender):
     async def typists(self, server: Server, score: Score, peers: int) -> list[Typist]:
         shared = await open_at(server)
         typists = [QuireTypist(score, shared, cell=7 * i) for i in range(peers)]
-        await _join(list(typists), server)
+        await join_all(typists, server)
         return list(typists)
 
 
@@ -75,7 +75,7 @@ class OpaqueRelay(Contender):
 
     async def typists(self, server: Server, score: Score, peers: int) -> list[Typist]:
         typists = [OpaqueTypist(score) for _ in range(peers)]
-        await _join(list(typists), server)
+        await join_all(typists, server)
         return list(typists)
 
 
@@ -89,7 +89,8 @@ async def open_at(server: Server) -> Shared:
     return Shared(notebook_id, server.ready["token"])
 
 
-async def _join(typists: list[Typist], server: Server) -> None:
+async def join_all(typists: Sequence[Typist], server: Server) -> None:
+    """Connect these peers; return when all are up to date."""
     await typists[0].join(server)  # the first one reads the notebook for all
     for start in range(1, len(typists), _AT_ONCE):
         await asyncio.gather(*(typist.join(server) for typist in typists[start : start + _AT_ONCE]))
