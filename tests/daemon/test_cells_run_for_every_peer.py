@@ -16,12 +16,13 @@ from tests.daemon.service import notebook_file, running_service
 from tests.support.aio import aio
 
 
-async def until_running(notebook: Notebook, execution: Execution) -> None:
-    def is_running() -> bool:
-        record = notebook.runtime.execution(execution.id)
-        return record is not None and record.status == "running"
+SLEEP = "print('begun', flush=True)\nimport time; time.sleep(60)"
 
-    assert await notebook.until(is_running, 20), "it did not begin to run"
+
+async def until_begun(notebook: Notebook, execution: Execution) -> None:
+    """Wait until the code itself runs: an interrupt that comes earlier ends an execution as cancelled."""
+    begun = await notebook.until(lambda: bool(notebook.runtime.outputs(execution.id)), 20)
+    assert begun, "it did not begin to run"
 
 
 @aio
@@ -72,11 +73,11 @@ async def test_a_failing_cell_cancels_what_its_request_queued_after_it_and_nothi
 
 @aio
 async def test_interrupting_names_an_execution_and_stops_only_that_one(tmp_path: Path) -> None:
-    path = notebook_file(tmp_path, ["import time; time.sleep(60)", "'after'"])
+    path = notebook_file(tmp_path, [SLEEP, "'after'"])
     async with running_service(tmp_path) as service, service.peer(path) as ann, service.peer(path, "ben") as ben:
         sleeping = (await ann.start(["c0"]))[0]
         after = (await ben.start(["c1"]))[0]
-        await until_running(ann, sleeping)
+        await until_begun(ann, sleeping)
         await ben.interrupt(sleeping)
         await sleeping.wait()
         await after.wait()
@@ -87,12 +88,12 @@ async def test_interrupting_names_an_execution_and_stops_only_that_one(tmp_path:
 
 @aio
 async def test_a_cell_that_is_queued_already_keeps_its_execution(tmp_path: Path) -> None:
-    path = notebook_file(tmp_path, ["import time; time.sleep(60)", "'queued'"])
+    path = notebook_file(tmp_path, [SLEEP, "'queued'"])
     async with running_service(tmp_path) as service, service.peer(path) as ann, service.peer(path, "ben") as ben:
         sleeping, queued = await ann.start(["c0", "c1"])
         again = (await ben.start(["c1"]))[0]
         assert again.id == queued.id
-        await until_running(ann, sleeping)
+        await until_begun(ann, sleeping)
         await ann.restart_kernel()
         await queued.wait()
         assert (sleeping.status, queued.status) == ("cancelled", "cancelled")
@@ -101,10 +102,10 @@ async def test_a_cell_that_is_queued_already_keeps_its_execution(tmp_path: Path)
 
 @aio
 async def test_a_deleted_cell_does_not_run(tmp_path: Path) -> None:
-    path = notebook_file(tmp_path, ["import time; time.sleep(60)", "open('ran', 'w')"])
+    path = notebook_file(tmp_path, [SLEEP, "open('ran', 'w')"])
     async with running_service(tmp_path) as service, service.peer(path) as ann:
         sleeping, queued = await ann.start(["c0", "c1"])
-        await until_running(ann, sleeping)
+        await until_begun(ann, sleeping)
         ann.cells["c1"].delete()
         await queued.wait()
         assert queued.status == "cancelled"
@@ -159,10 +160,10 @@ async def test_a_display_is_updated_where_it_was_shown(tmp_path: Path) -> None:
 
 @aio
 async def test_what_an_earlier_daemon_left_unfinished_is_settled_by_the_next(tmp_path: Path) -> None:
-    path = notebook_file(tmp_path, ["import time; time.sleep(60)", "'next'"])
+    path = notebook_file(tmp_path, [SLEEP, "'next'"])
     async with running_service(tmp_path) as service, service.peer(path) as ann:
         sleeping, queued = await ann.start(["c0", "c1"])
-        await until_running(ann, sleeping)
+        await until_begun(ann, sleeping)
         await service.lose_daemon()
         service.start_daemon()
         await sleeping.wait()
@@ -177,7 +178,7 @@ async def test_the_hub_may_restart_under_a_running_cell(tmp_path: Path) -> None:
     path = notebook_file(tmp_path, ["import time\nfor n in range(30): print(n, flush=True); time.sleep(0.1)"])
     async with running_service(tmp_path) as service, service.peer(path) as ann:
         execution = (await ann.start(["c0"]))[0]
-        await until_running(ann, execution)
+        await until_begun(ann, execution)
         await service.stop_hub()
         await service.start_hub()
         await execution.wait()
