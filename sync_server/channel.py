@@ -118,6 +118,8 @@ class Channel:
         self._inbox: list[_Arrival] = []
         self._outgoing: list[tuple[PeerKey, bytes]] = []  # to be forwarded at the end of this turn
         self._batch: list[bytes] | None = None  # on its way to the disk
+        self.batches_begun = 0  # sent to the disk, and of these stored: who waits for a change waits for its batch
+        self.batches_stored = 0
         self._suspects: bool = False  # the replica was lost: take what waits one author at a time
         self._reloading = False
 
@@ -220,6 +222,7 @@ class Channel:
         """The batch is on disk."""
         assert self._batch is not None, "a batch was on its way"
         self._batch = None
+        self.batches_stored += 1
         self._durable = self.replica.heads()
         return [*self._converse(), *self._acknowledge(self._authors())]
 
@@ -389,6 +392,7 @@ class Channel:
         if not fresh:
             return [*refusals, *self._forward(), *self._converse()]
         self._batch = [chunk for _, chunk in fresh]
+        self.batches_begun += 1
         return [*refusals, *self._forward(), Persist(self._batch)]
 
     def _next_arrivals(self) -> tuple[list[_Arrival], list[_Arrival]]:

@@ -15,7 +15,6 @@ from relay.messages import Execute
 from tests.daemon.service import notebook_file, running_service
 from tests.support.aio import aio
 
-
 SLEEP = "print('begun', flush=True)\nimport time; time.sleep(60)"
 
 
