@@ -24,7 +24,7 @@ from automerge.core import Document, Message, ObjType, ScalarType, SyncState
 
 from notebook_doc.errors import BadEdit, BadSyncMessage, CorruptDocument, ReplicaError, ReplicaPanic, UnknownHeads
 from notebook_doc.json_values import Json, Scalar, from_scalar, same_scalar, to_scalar
-from notebook_doc.sync_message import Have, Reader, decode, encode, read_change
+from notebook_doc.sync_message import Have, Reader, decode, encode, need_of, read_change, with_need
 from notebook_doc.text_diff import Splice
 from notebook_doc.touched import ROOT_KEY, ObjectKey
 
@@ -432,7 +432,15 @@ class SyncSession:
         self._state = SyncState()
 
     def receive(self, payload: bytes) -> None:
-        """Take in a message of the peer, its changes included. Raises BadSyncMessage, ReplicaPanic."""
+        """Take in a message of the peer, its changes included. Raises BadSyncMessage, ReplicaPanic.
+
+        Of what the peer asks for by hash, only what is here is passed on: the core sends nothing at all if it lacks one
+        of them, and two peers that wait for what a third one lost would then never talk again.
+        """
+        if need := need_of(payload):
+            here = self._replica.present(need)
+            if len(here) < len(need):
+                payload = with_need(payload, [change_hash for change_hash in need if change_hash in here])
         try:
             self._replica._call(self._replica._source.receive_sync_message, self._state, Message.decode(payload))
         except ReplicaPanic:
