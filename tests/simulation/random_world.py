@@ -87,9 +87,7 @@ def _spoil(world: World, spoiler: SimulatedPeer, spoil: Spoil) -> None:
         world.inject(spoiler, frame(FrameType.NOTEBOOK_SYNC, spoiled_message(spoiler.doc, spoil)))
 
 
-def _die(
-    world: World, editor: SimulatedPeer, ledger: Ledger, asked: Asked
-) -> None:
+def _die(world: World, editor: SimulatedPeer, ledger: Ledger, asked: Asked) -> None:
     sync = editor.session.notebook_sync
     unsaved = [] if sync.saved else [read_change(chunk).hash for chunk in sync.unsaved_changes()]
     ledger.author_died(editor.author, unsaved)
@@ -118,4 +116,3 @@ def _check_requests(ledger: Ledger, asked: Asked) -> None:
         assert answers[0].error is None, f"a request of {asker.name} failed: {answers[0].error}"
         seen = answers[0].result["sources"].get(cell_id, token)  # the cell may be deleted by now
         assert token in seen or ledger.tokens[token].excused, f"{asker.name}'s request ran without {token}"
-

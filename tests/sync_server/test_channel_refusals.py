@@ -10,6 +10,7 @@ from notebook_doc.sync_message import encode
 from tests.support.channel_bench import Bench, Client
 from tests.support.crafted_changes import Spoil, left_out, panicking, repeated, spoiled_message
 
+
 def bench_with_a_cell() -> tuple[Bench, Client, Client]:
     bench = Bench()
     author, other = bench.client(), bench.client()
