@@ -32,7 +32,7 @@ class DocSync:
         self.hub_heads: Heads | None = None  # what the hub says is on its disk
         self._session: SyncSession | None = None
         self._joined = False  # both sides have been seen to agree on this connection
-        self._fresh = True  # what the hub has, has not been seen whole on this connection
+        self._unexamined = True  # whether this replica has more than the hub is not known yet on this connection
         self._owes_at: float | None = None  # when an answer to the hub is due at the latest
         self._pumped: Heads = replica.heads()  # up to here local changes were looked at
         self._has_news = False  # there are local changes that no message was made for
@@ -45,7 +45,7 @@ class DocSync:
         """A new connection is open: begin a new session, with a message due at once."""
         self._session = self.replica.sync_session()
         self._joined = False
-        self._fresh = True
+        self._unexamined = True
         self._owes_at = 0.0
 
     def disconnected(self) -> None:
@@ -67,9 +67,10 @@ class DocSync:
         """
         if self._session is None or not payloads:
             return
-        if self._fresh and len(payloads) > 1:  # what the first one says about a read-only replica is asked on its own
-            self.receive(payloads[0], now)
-            payloads = payloads[1:]
+        if self._unexamined and len(payloads) > 1:  # a later one may bring what the hub only forwards so far
+            for payload in payloads:
+                self.receive(payload, now)
+            return
         self._notice_local_changes()
         messages = [decode(payload) for payload in payloads]
         if len(messages) > 1 and all(map(_has_plain_changes, messages)):
@@ -80,12 +81,12 @@ class DocSync:
         self._pumped = self.replica.heads()
         self.hub_heads = messages[-1].heads
         self._forget_saved()
-        has_all = self.replica.contains(self.hub_heads)
-        if self._fresh and has_all:  # heads that have not arrived cannot be compared with
-            self._fresh = False
+        has_hubs = self.replica.contains(self.hub_heads)
+        if has_hubs and self._unexamined:
+            self._unexamined = False
             if not self.may_write and self.replica.changes_since(self.hub_heads):
                 raise StartAgain("This read-only replica has changes that the hub lost; it is fetched anew.")
-        complete = has_all and not any(message.need for message in messages)
+        complete = has_hubs and not any(message.need for message in messages)
         self._joined = self._joined or complete
         due = now + ACK_DELAY if self._joined and complete else now
         self._owes_at = due if self._owes_at is None else min(self._owes_at, due)

@@ -85,8 +85,9 @@ class Link:
             began = loop.time()
             try:
                 await self._use(await self._dial())
-            except StartAgain:
-                continue  # with another replica, so not for ever
+            except StartAgain as error:
+                logger.info("notebook %s: %s", self.session.notebook_id, error.message)
+                self._on_change()
             except ReplicaPanic as error:
                 logger.error("notebook %s: %s The replica is fetched anew.", self.session.notebook_id, error)
                 self.session.start_afresh()

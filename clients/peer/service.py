@@ -27,11 +27,11 @@ START_SECONDS: Final = 30.0
 _TAIL_LINES: Final = 20
 
 
-async def local_hub(start: Sequence[str] = START) -> HubAddress:
-    """The running hub's address; it is started by the command `start` if none runs. Raises NoService, UnsafeState."""
+async def local_hub() -> HubAddress:
+    """The running hub's address; it is started if none runs. Raises NoService, UnsafeState."""
     found = await asyncio.to_thread(find_hub)
     if found is None:
-        await _start(start)
+        await _start(START)
         found = await asyncio.to_thread(find_hub)
     if found is None:
         where = await asyncio.to_thread(state_dir)

@@ -1,4 +1,4 @@
-"""A peer's copy on disk: what was reported as kept is there, whatever happened to the process or the end of the file."""
+"""A peer's copy on disk: what was reported as kept is there, whatever happened to the process or the file's end."""
 
 from __future__ import annotations
 

@@ -20,7 +20,8 @@ class RoughProxy:
 
     def __init__(self, port: int, seed: int) -> None:
         self.rough = True
-        self.stalled = False  # pass on nothing, end nothing
+        self.may_pass = asyncio.Event()  # cleared: pass on nothing, end nothing
+        self.may_pass.set()
         self.connections = 0
         self.port = 0
         self._to = port
@@ -46,8 +47,7 @@ class RoughProxy:
 
     async def _pass(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         while data := await reader.read(self._random.choice((1, 7, 100, 65536)) if self.rough else 65536):
-            while self.stalled:
-                await asyncio.sleep(0.01)
+            await self.may_pass.wait()
             if self.rough:
                 chance = self._random.random()
                 if chance < 0.01:
