@@ -87,19 +87,22 @@ def blob_names(value: object) -> set[str]:
 
 
 def reconcile(notebook: NotebookDoc, model: NotebookModel) -> None:
-    """Make a NotebookDoc say what a model says, as one change of the smallest edits. Outputs are not touched.
+    """Make a NotebookDoc say what a model says, as one change of the smallest edits. Outputs are not touched. The same
+    document and model make the same operations.
 
     Cells are the same when their ids are; where the file carries no ids (before nbformat 4.5), when their sources are
     alike and in order.
     """
     cells = _with_known_ids(notebook, model)
     wanted = [cell.id for cell in cells]
+    wanted_ids = set(wanted)
     with notebook.edit():
         notebook.set_metadata(model.metadata)
-        for cell_id in set(notebook.cell_ids()).difference(wanted):
-            notebook.delete_cell(cell_id)
+        for cell_id in notebook.cell_ids():
+            if cell_id not in wanted_ids:
+                notebook.delete_cell(cell_id)
         previous: str | None = None
-        stay = _longest_in_order([cell_id for cell_id in notebook.cell_ids() if cell_id in set(wanted)], wanted)
+        stay = _longest_in_order(notebook.cell_ids(), wanted)
         for cell in cells:
             _reconcile_cell(notebook, cell, previous, moves=cell.id not in stay)
             previous = cell.id

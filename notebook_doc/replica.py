@@ -32,7 +32,7 @@ from notebook_doc.json_values import (
     store_big_int,
     to_scalar,
 )
-from notebook_doc.sync_message import Have, Reader, decode, encode, read_change
+from notebook_doc.sync_message import Have, Reader, decode, encode, need_of, read_change, with_need
 from notebook_doc.text_diff import Splice
 from notebook_doc.touched import ROOT_KEY, ObjectKey
 
@@ -440,7 +440,15 @@ class SyncSession:
         self._state = SyncState()
 
     def receive(self, payload: bytes) -> None:
-        """Take in a message of the peer, its changes included. Raises BadSyncMessage, ReplicaPanic."""
+        """Take in a message of the peer, its changes included. Raises BadSyncMessage, ReplicaPanic.
+
+        Of what the peer asks for by hash, only what is here is passed on: the core sends nothing at all if it lacks one
+        of them, and two peers that wait for what a third one lost would then never talk again.
+        """
+        if need := need_of(payload):
+            here = self._replica.present(need)
+            if len(here) < len(need):
+                payload = with_need(payload, [change_hash for change_hash in need if change_hash in here])
         try:
             self._replica._call(self._replica._source.receive_sync_message, self._state, Message.decode(payload))
         except ReplicaPanic:

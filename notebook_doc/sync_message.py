@@ -135,6 +135,24 @@ def decode(payload: bytes) -> SyncMessage:
     return SyncMessage(heads, need, have, chunks, payload[reader.position :])
 
 
+def need_of(payload: bytes) -> tuple[bytes, ...]:
+    """The hashes a message asks for; cheaper than reading it all. Raises BadSyncMessage."""
+    return _need(payload)[0]
+
+
+def with_need(payload: bytes, need: Sequence[bytes]) -> bytes:
+    """The same message, of either version, asking for these hashes instead."""
+    _, start, end = _need(payload)
+    return b"".join((payload[:start], uleb(len(need)), *need, payload[end:]))
+
+
+def _need(payload: bytes) -> tuple[tuple[bytes, ...], int, int]:
+    reader = Reader(payload, 1)
+    reader.take(reader.uleb() * HASH_SIZE)
+    start = reader.position
+    return reader.hashes(), start, reader.position
+
+
 def _count(reader: Reader) -> int:
     count = reader.uleb()
     if count > reader.end - reader.position:  # every entry takes at least a byte, so more cannot be there

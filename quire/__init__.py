@@ -1,0 +1,12 @@
+"""Quire's Python library: live notebooks that people, agents and programs edit and run together.
+
+`open` gives a notebook as a plain object; `quire.aio` is the same for asyncio programs; `quire.errors` has everything
+that is raised. See docs/python.md.
+"""
+
+from __future__ import annotations
+
+from clients.peer.blocking import Cell, Execution, Notebook, open
+from quire import aio, errors
+
+__all__ = ["Cell", "Execution", "Notebook", "aio", "errors", "open"]

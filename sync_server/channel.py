@@ -118,6 +118,8 @@ class Channel:
         self._inbox: list[_Arrival] = []
         self._outgoing: list[tuple[PeerKey, bytes]] = []  # to be forwarded at the end of this turn
         self._batch: list[bytes] | None = None  # on its way to the disk
+        self.batches_begun = 0  # sent to the disk, and of these stored: who waits for a change waits for its batch
+        self.batches_stored = 0
         self._suspects: bool = False  # the replica was lost: take what waits one author at a time
         self._reloading = False
 
@@ -142,7 +144,7 @@ class Channel:
         if link is None or not link.busy:
             return []
         link.busy = False
-        return self._converse()
+        return [*self._converse(), *self._acknowledge([peer])]  # it was passed over when the others were told
 
     # --- what is known ------------------------------------------------------------------------------------------------
 
@@ -196,7 +198,9 @@ class Channel:
                     self._refuse(peer, "bad_sync", f"More than {MAX_ORPHANS} of your changes lack what they build on.")
                 ]
         link.said = message
-        if not link.live or message.need or _starts_over(message) or not self._knows_all(message.heads):
+        if _starts_over(message) and link.live:
+            link.session, link.live = self.replica.sync_session(), False  # the old one would not send anything twice
+        if not link.live or message.need or not self._knows_all(message.heads):
             link.behind = True
         return []
 
@@ -218,12 +222,13 @@ class Channel:
         """The batch is on disk."""
         assert self._batch is not None, "a batch was on its way"
         self._batch = None
+        self.batches_stored += 1
         self._durable = self.replica.heads()
-        return [*self._converse(), *self._acknowledge(authors_only=True)]
+        return [*self._converse(), *self._acknowledge(self._authors())]
 
     def acknowledge_all(self) -> list[Effect]:
         """Tell every peer that does not know yet what is on disk. Called now and then: readers are in no hurry."""
-        return self._acknowledge(authors_only=False)
+        return self._acknowledge(self._links)
 
     def reloaded(self, replica: Replica) -> list[Effect]:
         """A replica with exactly what is stored, after `Reload`. Every peer has to be synced anew."""
@@ -259,7 +264,8 @@ class Channel:
 
     def _brings_news(self, changes: list[ChangeChunk] | None) -> bool:
         """Whether there is anything here that the hub does not know. A reader may well send back what it was sent."""
-        return changes is None or any(self._classify(change) != "known" for change in changes)
+        waiting = {c.hash for arrival in self._inbox for c in arrival.changes or ()}
+        return changes is None or any(c.hash not in waiting and self._classify(c) != "known" for c in changes)
 
     def _classify(self, change: ChangeChunk) -> str:
         """ "next": everything it builds on is here, and it is new; "known": it is here already; "orphan" otherwise."""
@@ -347,11 +353,15 @@ class Channel:
                     effects.append(Send(peer, self._message(underway)))
         return effects
 
-    def _acknowledge(self, *, authors_only: bool) -> list[Effect]:
+    def _authors(self) -> list[PeerKey]:
+        return [peer for peer, link in self._links.items() if link.authored]
+
+    def _acknowledge(self, peers: Iterable[PeerKey]) -> list[Effect]:
         effects: list[Effect] = []
         waiting = {arrival.author for arrival in self._inbox}
-        for peer, link in self._links.items():
-            if not link.live or link.busy or link.told == self._durable or (authors_only and not link.authored):
+        for peer in peers:
+            link = self._links.get(peer)
+            if link is None or not link.live or link.busy or link.told == self._durable:
                 continue
             link.told, link.authored = self._durable, peer in waiting
             effects.append(Send(peer, self._message(())))
@@ -382,6 +392,7 @@ class Channel:
         if not fresh:
             return [*refusals, *self._forward(), *self._converse()]
         self._batch = [chunk for _, chunk in fresh]
+        self.batches_begun += 1
         return [*refusals, *self._forward(), Persist(self._batch)]
 
     def _next_arrivals(self) -> tuple[list[_Arrival], list[_Arrival]]:
@@ -422,14 +433,17 @@ class Channel:
         change it was. What that author sent before it stays; the others have it already.
         """
         self._reloading = True
-        if len(arrivals) > 1:
-            self._suspects = True
-            self._inbox = arrivals + self._inbox
-            return [Reload()]
-        author = arrivals[0].author
-        self._inbox = [arrival for arrival in self._inbox if arrival.author != author]
-        message = f"A change from you cannot be applied and was not kept, nor what you sent after it: {error}"
-        return [Reload(), self._refuse(author, "bad_sync", message, "Reconnect with a fresh replica.")]
+        self._inbox = arrivals + self._inbox
+        refusals: list[Effect] = []
+        if len(arrivals) == 1:
+            author = arrivals[0].author
+            self._inbox = [arrival for arrival in self._inbox if arrival.author != author]
+            message = f"A change from you cannot be applied and was not kept, nor what you sent after it: {error}"
+            refusals.append(self._refuse(author, "bad_sync", message, "Reconnect with a fresh replica."))
+        for arrival in self._inbox:
+            arrival.forwarded = False  # from here on nobody is sent what the replica has not taken
+        self._suspects = bool(self._inbox)
+        return [Reload(), *refusals]
 
     def _all_taken(self, arrivals: Iterable[_Arrival], fresh: Iterable[tuple[bytes, bytes]]) -> bool:
         taken = {change_hash for change_hash, _ in fresh}

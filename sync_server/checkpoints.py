@@ -11,20 +11,30 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import replace
+from hashlib import sha256
 from pathlib import Path
 from typing import Final
 
 from notebook_doc.errors import NotANotebook, NotebookDocError
 from notebook_doc.interchange import blobs_in, model_of, reconcile
 from notebook_doc.notebook import NotebookDoc
-from notebook_doc.replica import Heads
+from notebook_doc.replica import ACTOR_SIZE, Heads
 from notebook_doc.runtime import RuntimeDoc
 from relay.errors import ErrorCode, WireError
 from relay.messages import ErrorInfo, NotebookSaved, encode
 from sync_server.blobs import BlobStore, blob_name
 from sync_server.errors import FileError
 from sync_server.live_room import LiveRoom
-from sync_server.notebook_file import FileState, is_unchanged, parse_file, read_file, write_file
+from sync_server.notebook_file import (
+    FileState,
+    is_unchanged,
+    parse_file,
+    read_file,
+    rendered,
+    sha256_of,
+    write_file,
+)
 from sync_server.store import Checkpoint, DocumentStore
 
 logger = logging.getLogger("quire.hub")
@@ -46,7 +56,11 @@ class Checkpointer:
         self.path = path
         self._room, self._store, self._blobs = room, store, blobs
         self._checkpoint = checkpoint
-        self._saved_at: tuple[Heads, Heads] | None = None if checkpoint is None else self._heads()
+        self._saved_at: tuple[Heads, Heads] | None = None  # what the file says, if it says all of it
+        if checkpoint is not None:
+            self._saved_at = tuple(sorted(checkpoint.heads)), tuple(sorted(checkpoint.runtime_heads))
+        if not self.up_to_date:  # the hub ended before it could write the latest
+            room.stored.set()
         self._lock = asyncio.Lock()
 
     @property
@@ -82,7 +96,7 @@ class Checkpointer:
         """
         async with self._lock:
             await self._take_in_outside_edit()
-            while not self.up_to_date:
+            if not self.up_to_date:
                 await self._write()
             return self.path, self._heads()[0]
 
@@ -92,14 +106,22 @@ class Checkpointer:
             await self._take_in_outside_edit()
 
     async def _write(self) -> None:
+        """Write what the replicas say now. The file is announced in the store before it takes its place: a crash in
+        between must not make the hub mistake its own file for an edit from outside, and apply it a second time."""
         room = self._room.room
-        await self._room.until_idle()
-        heads = self._heads()
         notebook, runtime = room.notebook.replica.fork(), room.runtime.replica.fork()
+        heads = notebook.heads(), runtime.heads()
+        if not await self._room.until_all_stored(STORED_SECONDS):
+            raise FileError(f"{self.path} is not written: the changes are not stored.", "See the log for the reason.")
         model = await asyncio.to_thread(lambda: model_of(NotebookDoc(notebook), RuntimeDoc(runtime)))
         blobs = {name: await self._blobs.read(blob_name(name)) for name in blobs_in(model)}
-        state = await asyncio.to_thread(write_file, self.path, model, blobs)
-        await self._remember(state, list(heads[0]))
+        data = await asyncio.to_thread(rendered, model, blobs)
+        if self._checkpoint is not None:
+            await self._store_checkpoint(
+                replace(self._checkpoint, announced_sha256=sha256_of(data), announced_heads=list(heads[0]))
+            )
+        state = await asyncio.to_thread(write_file, self.path, data)
+        await self._remember(state, list(heads[0]), list(heads[1]))
         self._saved_at = heads
         logger.info("notebook %s: saved to %s", self._room.notebook_id, self.path)
         self._room.broadcast(encode(NotebookSaved(path=str(self.path), heads=list(heads[0]))))
@@ -112,17 +134,26 @@ class Checkpointer:
         if state is None:  # moved or deleted: what is here is all there is, so it is written again
             self._saved_at = None
         elif state.sha256 == checkpoint.file_sha256:  # only touched
-            await self._remember(state, checkpoint.heads)
+            await self._remember(state, checkpoint.heads, checkpoint.runtime_heads)
+        elif state.sha256 == checkpoint.announced_sha256:  # the hub's own: it ended before it could note that
+            self._saved_at = None
+            await self._remember(state, checkpoint.announced_heads)
         else:
             await self._merge(state, checkpoint)
 
     async def _merge(self, state: FileState, checkpoint: Checkpoint) -> None:
-        """Apply the edit between the checkpoint and this file to what the file was written from, and merge it."""
+        """Apply the edit between the checkpoint and this file to what the file was written from, and merge it.
+
+        The change follows from the file and the checkpoint alone, its actor included: a hub that ends before it has
+        noted the file makes the same change again, and nothing is doubled.
+        """
         imported = await asyncio.to_thread(parse_file, state, self.path, self._room.notebook_id)
         for data in imported.blobs.values():
             await self._blobs.put(data)
         replica = self._room.room.notebook.replica.fork()
-        edited = NotebookDoc(await asyncio.to_thread(replica.fork_at, checkpoint.heads))
+        heads = b"".join(sorted(checkpoint.heads))
+        actor = sha256(b"quire outside edit\0" + state.sha256.encode() + heads).digest()[:ACTOR_SIZE]
+        edited = NotebookDoc(await asyncio.to_thread(replica.fork_at, checkpoint.heads, actor))
         before = edited.replica.heads()
         reconcile(edited, imported.model)
         chunks = edited.replica.changes_since(before)
@@ -134,10 +165,14 @@ class Checkpointer:
         self._saved_at = None
         await self._remember(state, list(edited.replica.heads()))
 
-    async def _remember(self, state: FileState, heads: list[bytes]) -> None:
-        """Note what the file holds, and that it says what the notebook said at these heads."""
-        self._checkpoint = Checkpoint(state.sha256, heads, state.mtime_ns, state.size)
-        await self._store.set_checkpoint(self._room.notebook_id, self._checkpoint, time.time())
+    async def _remember(self, state: FileState, heads: list[bytes], runtime_heads: list[bytes] | None = None) -> None:
+        """Note what the file holds, and that it says what the documents said at these heads."""
+        checkpoint = Checkpoint(state.sha256, heads, state.mtime_ns, state.size, runtime_heads=runtime_heads or [])
+        await self._store_checkpoint(checkpoint)
+
+    async def _store_checkpoint(self, checkpoint: Checkpoint) -> None:
+        self._checkpoint = checkpoint
+        await self._store.set_checkpoint(self._room.notebook_id, checkpoint, time.time())
 
     def _report(self, error: WireError | NotebookDocError) -> None:
         code = ErrorCode.NOT_A_NOTEBOOK if isinstance(error, NotANotebook) else error.code

@@ -43,7 +43,7 @@ from sync_server.blobs import BlobStore
 from sync_server.checkpoints import Checkpointer
 from sync_server.handshake import Door, admit, identify
 from sync_server.live_room import LiveRoom, failed
-from sync_server.notebook_file import checked_path, parse_file, read_file, write_file
+from sync_server.notebook_file import checked_path, parse_file, read_file, rendered, write_file
 from sync_server.outbox import Outbox
 from sync_server.peer_door import first_frame
 from sync_server.room import Room
@@ -199,7 +199,7 @@ class Hub:
         if state is None and not create:
             raise WireError(ErrorCode.FILE_ERROR, f"There is no file {path}.", "Check the path.", fault="remote")
         if state is None:
-            state = await asyncio.to_thread(write_file, path, _empty_model(), {})
+            state = await asyncio.to_thread(write_file, path, rendered(_empty_model(), {}))
         imported = await asyncio.to_thread(parse_file, state, path, notebook_id)
         for data in imported.blobs.values():
             await self.blobs.put(data)
@@ -207,7 +207,13 @@ class Hub:
         await self._store_new(DocKey(notebook_id, "notebook"), notebook.replica)
         await self._store_new(DocKey(notebook_id, "runtime"), runtime.replica)
         now = time.time()
-        checkpoint = Checkpoint(state.sha256, list(notebook.replica.heads()), state.mtime_ns, state.size)
+        checkpoint = Checkpoint(
+            state.sha256,
+            list(notebook.replica.heads()),
+            state.mtime_ns,
+            state.size,
+            runtime_heads=list(runtime.replica.heads()),
+        )
         row = NotebookRow(notebook_id, str(path), 0, checkpoint, now, now)
         await self.store.put_notebook(row)
         logger.info("notebook %s: imported %s, %d cells", notebook_id, path, len(notebook))
@@ -320,7 +326,8 @@ class Hub:
                 logger.error("notebook %s: its file could not be saved: %s", notebook_id, error)
         opened.live.dismiss(ErrorCode.SHUTTING_DOWN, "The notebook was closed.", "Connect again to open it.")
         opened.live.close()
-        self._tell_lobby(NotebookClosed(notebook_id=notebook_id))
+        if not self._closing:  # a hub that ends says nothing: its daemons keep their kernels until it is back
+            self._tell_lobby(NotebookClosed(notebook_id=notebook_id))
         logger.info("notebook %s: closed", notebook_id)
 
     async def close(self) -> None:

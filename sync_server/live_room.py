@@ -120,20 +120,26 @@ class LiveRoom:
             seat.outbox.put(frame)
 
     async def until_stored(self, heads: Heads, seconds: float) -> bool:
-        """Wait until the notebook's durable heads contain these; False if that took longer."""
+        """Wait until the notebook's changes up to these heads are on disk; False if that took longer."""
+        channel = self.room.notebook
         try:
             async with asyncio.timeout(seconds), self._progress:
-                while not (self.room.notebook.idle and self.room.notebook.replica.contains(heads)):
+                while not channel.replica.contains(heads):
+                    await self._progress.wait()
+        except TimeoutError:
+            return False
+        return await self.until_all_stored(seconds)
+
+    async def until_all_stored(self, seconds: float) -> bool:
+        """Wait until everything that is in the replicas now is on disk; False if that took longer."""
+        targets = [(channel, channel.batches_begun) for channel in self.room.channels.values()]
+        try:
+            async with asyncio.timeout(seconds), self._progress:
+                while any(channel.batches_stored < target for channel, target in targets):
                     await self._progress.wait()
         except TimeoutError:
             return False
         return True
-
-    async def until_idle(self) -> None:
-        """Wait until everything that arrived is on disk."""
-        async with self._progress:
-            while not all(channel.idle for channel in self.room.channels.values()):
-                await self._progress.wait()
 
     def dismiss(self, code: ErrorCode, message: str, hint: str = "") -> None:
         """Tell everyone why, and close their connections."""

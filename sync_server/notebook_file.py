@@ -68,7 +68,7 @@ def read_file(path: Path) -> FileState | None:
         return None
     except OSError as error:
         raise FileError(f"{path} cannot be read: {error.strerror}.", "Check its permissions.") from error
-    return FileState(data, hashlib.sha256(data).hexdigest(), status.st_mtime_ns, status.st_size)
+    return FileState(data, sha256_of(data), status.st_mtime_ns, status.st_size)
 
 
 def parse_file(state: FileState, path: Path, notebook_id: str) -> Imported:
@@ -88,8 +88,17 @@ def is_unchanged(path: Path, checkpoint: Checkpoint) -> bool:
     return (status.st_mtime_ns, status.st_size) == (checkpoint.mtime_ns, checkpoint.size)
 
 
-def write_file(path: Path, model: NotebookModel, blobs: Mapping[str, bytes]) -> FileState:
-    """Make the file say what the model says; return it as it is now. Raises FileError, and then it is as it was."""
-    data = write(model, blobs.__getitem__).encode()
+def rendered(model: NotebookModel, blobs: Mapping[str, bytes]) -> bytes:
+    """The bytes of a file that says what the model says."""
+    return write(model, blobs.__getitem__).encode()
+
+
+def write_file(path: Path, data: bytes) -> FileState:
+    """Put these bytes in the file's place; return it as it is now. Raises FileError, and then it is as it was."""
     written = write_atomically(path, data)
-    return FileState(data, hashlib.sha256(data).hexdigest(), written.mtime_ns, written.size)
+    return FileState(data, sha256_of(data), written.mtime_ns, written.size)
+
+
+def sha256_of(data: bytes) -> str:
+    """SHA-256 in lower-case hex."""
+    return hashlib.sha256(data).hexdigest()

@@ -19,7 +19,7 @@ Everything raises `StorageError` (see `sync_server.errors`).
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 DocumentKind = Literal["notebook", "runtime"]
@@ -49,14 +49,18 @@ class StoredDocument:
 class Checkpoint:
     """The file as the hub last wrote or read it: the base against which an edit from outside is merged.
 
-    `file_sha256` is lower-case hex; `heads` are the NotebookDoc's change hashes (32 bytes each) that the file holds;
-    `mtime_ns` and `size` tell cheaply that a file was not touched.
+    `file_sha256` is lower-case hex; `heads` and `runtime_heads` are the change hashes (32 bytes each) that the file
+    holds; `mtime_ns` and `size` tell cheaply that a file was not touched. `announced_…` are of a file that the hub is
+    about to put in its place: after a crash, a file of that hash is the hub's own and not somebody's edit.
     """
 
     file_sha256: str
     heads: list[bytes]
     mtime_ns: int
     size: int
+    announced_sha256: str = ""
+    announced_heads: list[bytes] = field(default_factory=list)
+    runtime_heads: list[bytes] = field(default_factory=list)
 
 
 @dataclass(frozen=True, slots=True)

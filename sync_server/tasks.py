@@ -38,6 +38,7 @@ class Tasks:
         task = self._group.create_task(self._contained(work, name), name=name)
         self._running.add(task)
         task.add_done_callback(self._running.discard)
+        task.add_done_callback(lambda _: work.close())  # if it was cancelled before its first step
         return task
 
     async def _contained(self, work: Coroutine[object, object, None], name: str) -> None:

@@ -189,8 +189,7 @@ class Kernel:
         """
         self._closing = True
         if not self._process.exited.done():
-            # A busy kernel would look at the request only afterwards. An idle one must be left alone: a signal while it
-            # answers our probes makes ipykernel miss the request.
+            # A busy kernel would look at the request only when it is done; an idle one needs no signal.
             if self._conversation.running is not None and not self._process.interrupt_by_message:
                 self._process.signal(signal.SIGINT)
             self._send(self._control, "shutdown_request", {"restart": False})

@@ -9,16 +9,18 @@ heads.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Final
 
 from clients.peer.errors import StartAgain
 from notebook_doc.replica import Heads, Replica, SyncSession
-from notebook_doc.sync_message import decode, read_change
+from notebook_doc.sync_message import SyncMessage, decode, read_change
 
 # Seconds that an answer which only acknowledges may wait. Longer saves the hub messages (each reader answers every edit
 # otherwise); shorter tells the hub sooner what need not be sent again should the link break.
 ACK_DELAY: Final = 0.05
+_CHUNK_KIND: Final = 8  # where a chunk's kind stands: after the magic bytes and the checksum
+_PLAIN_CHUNKS: Final = (1, 2)  # a change, a compressed change; not a whole document
 
 
 class DocSync:
@@ -30,7 +32,7 @@ class DocSync:
         self.hub_heads: Heads | None = None  # what the hub says is on its disk
         self._session: SyncSession | None = None
         self._joined = False  # both sides have been seen to agree on this connection
-        self._fresh = True  # the hub has not said anything on this connection yet
+        self._unexamined = True  # whether this replica has more than the hub is not known yet on this connection
         self._owes_at: float | None = None  # when an answer to the hub is due at the latest
         self._pumped: Heads = replica.heads()  # up to here local changes were looked at
         self._has_news = False  # there are local changes that no message was made for
@@ -43,7 +45,7 @@ class DocSync:
         """A new connection is open: begin a new session, with a message due at once."""
         self._session = self.replica.sync_session()
         self._joined = False
-        self._fresh = True
+        self._unexamined = True
         self._owes_at = 0.0
 
     def disconnected(self) -> None:
@@ -55,18 +57,36 @@ class DocSync:
         """A sync message of the hub. Raises BadSyncMessage, ReplicaPanic, and StartAgain for a read-only replica that
         has more than the hub: what a hub forwarded and lost in a crash comes back from its author, not from readers.
         """
-        if self._session is None:
+        self.receive_all((payload,), now)
+
+    def receive_all(self, payloads: Sequence[bytes], now: float) -> None:
+        """Sync messages that arrived together, in order. Raises as `receive` does.
+
+        Their changes are applied in one call, whose cost grows with the length of the text and hardly with the number
+        of changes.
+        """
+        if self._session is None or not payloads:
+            return
+        if self._unexamined and len(payloads) > 1:  # a later one may bring what the hub only forwards so far
+            for payload in payloads:
+                self.receive(payload, now)
             return
         self._notice_local_changes()
-        message = decode(payload)
-        self._session.receive(payload)
+        messages = [decode(payload) for payload in payloads]
+        if len(messages) > 1 and all(map(_has_plain_changes, messages)):
+            self.replica.apply([chunk for message in messages for chunk in message.chunks])
+            payloads = [message.without_changes() for message in messages]
+        for payload in payloads:
+            self._session.receive(payload)
         self._pumped = self.replica.heads()
-        self.hub_heads = message.heads
+        self.hub_heads = messages[-1].heads
         self._forget_saved()
-        if not self.may_write and self._fresh and self.replica.changes_since(message.heads):
-            raise StartAgain("This read-only replica has changes that the hub lost; it is fetched anew.")
-        self._fresh = False
-        complete = not message.need and self.replica.contains(message.heads)
+        has_hubs = self.replica.contains(self.hub_heads)
+        if has_hubs and self._unexamined:
+            self._unexamined = False
+            if not self.may_write and self.replica.changes_since(self.hub_heads):
+                raise StartAgain("This read-only replica has changes that the hub lost; it is fetched anew.")
+        complete = has_hubs and not any(message.need for message in messages)
         self._joined = self._joined or complete
         due = now + ACK_DELAY if self._joined and complete else now
         self._owes_at = due if self._owes_at is None else min(self._owes_at, due)
@@ -115,3 +135,8 @@ class DocSync:
             self._unsaved = {
                 change_hash: chunk for change_hash, chunk in self._unsaved.items() if change_hash in missing
             }
+
+
+def _has_plain_changes(message: SyncMessage) -> bool:
+    """Whether a message's entries are single changes, which can be applied together with those of other messages."""
+    return all(len(chunk) > _CHUNK_KIND and chunk[_CHUNK_KIND] in _PLAIN_CHUNKS for chunk in message.chunks)

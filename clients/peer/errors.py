@@ -4,11 +4,16 @@ PeerError                       what happened, to which notebook, and what to do
 ├── StartAgain                  this connection cannot go on; dial again at once (the shell does, nobody sees it)
 ├── NotConnected                something needs the hub and there is no connection
 ├── NoService                   no local service runs and none could be started
+├── NotAllowed                  an edit by somebody who may only read
+├── BadReplicaFile              the copy kept on disk cannot be read, is another notebook's, or is in use
+│   └── CopySetAside            the hub holds another document under this id; the kept copy has another name now
 ├── RequestFailed               the hub or the daemon answered with an error; `code` says which
 └── ExecutionFailed             a cell ended in another status than `done`
 """
 
 from __future__ import annotations
+
+from pathlib import Path
 
 
 class PeerError(Exception):
@@ -30,6 +35,22 @@ class NotConnected(PeerError):
 
 class NoService(PeerError):
     """There is no running service to talk to."""
+
+
+class NotAllowed(PeerError):
+    """This peer's role does not allow it."""
+
+
+class BadReplicaFile(PeerError):
+    """The copy of a notebook that is kept on disk cannot be used; it was left as it is."""
+
+
+class CopySetAside(BadReplicaFile):
+    """The hub holds another document under the notebook's id than the kept copy, which is at `path` now."""
+
+    def __init__(self, message: str, hint: str, path: Path) -> None:
+        super().__init__(message, hint)
+        self.path = path
 
 
 class RequestFailed(PeerError):

@@ -50,12 +50,13 @@ class HubClient:
 
     def __init__(self, address: HubAddress) -> None:
         self.address = address
-        self._http = httpx.AsyncClient(
-            base_url=address.url,
-            headers={"Authorization": f"Bearer {address.token}"},
-            timeout=HTTP_SECONDS,
-            trust_env=False,  # a proxy from the environment has no business with a loopback server
-        )
+        self._http = _http(address)
+
+    async def move_to(self, address: HubAddress) -> None:
+        """The hub is elsewhere now, or has another token; what is under way to the old place fails."""
+        if address != self.address:
+            self.address, old, self._http = address, self._http, _http(address)
+            await old.aclose()
 
     async def close(self) -> None:
         """Let go of the connections."""
@@ -96,3 +97,12 @@ class HubClient:
         except (ValueError, KeyError, TypeError) as error:
             message = f"The hub answered {method} {path} with status {answer.status_code}."
             raise RequestFailed("internal", message, "See its log.") from error
+
+
+def _http(address: HubAddress) -> httpx.AsyncClient:
+    return httpx.AsyncClient(
+        base_url=address.url,
+        headers={"Authorization": f"Bearer {address.token}"},
+        timeout=HTTP_SECONDS,
+        trust_env=False,  # a proxy from the environment has no business with a loopback server
+    )

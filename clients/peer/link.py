@@ -2,8 +2,8 @@
 
 A Link owns a PeerSession and whatever connection it currently has. It promises that what was edited while there was no
 connection is sent on the next one, that frames leave in order, that edits made in one turn of the loop share one frame,
-and that a refusal for good (a wrong token, another document) ends it with that error while everything else is tried
-again after a growing pause.
+that frames which arrive together are taken in together, and that a refusal for good (a wrong token, another document)
+ends it with that error while everything else is tried again after a growing pause.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from clients.peer.errors import StartAgain
 from clients.peer.session import PeerSession, Phase
 from notebook_doc.errors import ReplicaError, ReplicaPanic
 from relay.connection import Connection
-from relay.errors import ConnectionLost, ErrorCode, Refused, WireError
+from relay.errors import BadEndpoint, ConnectionLost, ErrorCode, Refused, UnsafeState, WireError
 from relay.messages import Message
 
 logger = logging.getLogger("quire.peer")
@@ -27,6 +27,13 @@ logger = logging.getLogger("quire.peer")
 # not met by everyone at once.
 FIRST_PAUSE: Final = 0.05
 LAST_PAUSE: Final = 5.0
+# Seconds after which a connection counts as having worked, so that the next pause is the first again. A hub that lets
+# us in and sends us away at once is not to be asked twenty times a second.
+STEADY_SECONDS: Final = 1.0
+# Seconds for the hub to answer hello: it may have to read a large notebook from disk first.
+WELCOME_SECONDS: Final = 15.0
+# Frames read ahead of being taken in. More would only be held here instead of by the transport, which slows the hub.
+READ_AHEAD: Final = 256
 # Refusals that will be the same next time.
 FINAL_REFUSALS: Final = frozenset(
     (
@@ -57,9 +64,7 @@ class Link:
         self.session = session
         self._dial = dial
         self._on_message, self._on_change = on_message, on_change
-        self._connection: Connection | None = None
         self._wake = asyncio.Event()
-        self._was_open = False  # whether the latest connection got past the handshake
         self.last_error: WireError | None = None
 
     @property
@@ -72,34 +77,31 @@ class Link:
         self._wake.set()
 
     async def run(self) -> None:
-        """Stay connected until cancelled. Raises Refused when the hub says no for good."""
+        """Stay connected until cancelled. Raises Refused when the hub says no for good, BadEndpoint and UnsafeState
+        when there is nothing to dial."""
+        loop = asyncio.get_running_loop()
         pause = FIRST_PAUSE
         while True:
+            began = loop.time()
             try:
-                connection = await self._dial()
+                await self._use(await self._dial())
+            except StartAgain as error:
+                logger.info("notebook %s: %s", self.session.notebook_id, error.message)
+                self._on_change()
+            except ReplicaPanic as error:
+                logger.error("notebook %s: %s The replica is fetched anew.", self.session.notebook_id, error)
+                self.session.start_afresh()
+                self._on_change()
+            except ReplicaError as error:
+                self._note(WireError(error.code, error.message, error.hint))
             except WireError as error:
-                if isinstance(error, Refused) and error.code in FINAL_REFUSALS:
+                if _is_final(error):
                     raise
-                self._note(error)
-            else:
-                try:
-                    await self._use(connection)
-                except StartAgain:
-                    pause = FIRST_PAUSE
-                    continue
-                except Refused as error:
-                    if error.code in FINAL_REFUSALS:
-                        raise
-                    self._note(error)
-                except ReplicaPanic as error:
-                    logger.error("notebook %s: %s The replica is fetched anew.", self.session.notebook_id, error)
+                if error.code == ErrorCode.READ_ONLY:  # what we may only read has strayed from the hub's
                     self.session.start_afresh()
-                except ReplicaError as error:
-                    self._note(WireError(error.code, error.message, error.hint))
-                except WireError as error:
-                    self._note(error)
-                if self._was_open:
-                    pause = FIRST_PAUSE
+                self._note(error)
+            if loop.time() - began > STEADY_SECONDS:
+                pause = FIRST_PAUSE
             await asyncio.sleep(pause * random.uniform(0.5, 1.0))
             pause = min(pause * 2, LAST_PAUSE)
 
@@ -110,58 +112,77 @@ class Link:
 
     async def _use(self, connection: Connection) -> None:
         """One connection, from hello to its end, which always raises."""
-        self._connection = connection
-        self._was_open = False
         self.session.connected()
+        arrived: asyncio.Queue[bytes | WireError] = asyncio.Queue(READ_AHEAD)
         try:
             async with asyncio.TaskGroup() as group:
                 group.create_task(self._send(connection), name="send to the hub")
-                group.create_task(self._read(connection), name="read from the hub")
+                group.create_task(_read(connection, arrived), name="read from the hub")
+                group.create_task(self._take_in(arrived), name="take in what the hub sent")
         except* (WireError, ReplicaError, StartAgain) as errors:
             raise _first(errors) from None
         finally:
-            self._connection = None
             self.session.disconnected()
             self._on_change()
             await connection.close()
 
-    async def _read(self, connection: Connection) -> None:
+    async def _take_in(self, arrived: asyncio.Queue[bytes | WireError]) -> None:
+        """Everything that has arrived by now at once, for as long as the connection lasts."""
         loop = asyncio.get_running_loop()
+        welcome_by: float | None = loop.time() + WELCOME_SECONDS
         while True:
-            message = self.session.receive(await connection.receive(), loop.time())
-            if self.online:
-                self._was_open = True
-                self.last_error = None
-            if message is not None:
+            try:
+                async with asyncio.timeout_at(welcome_by):
+                    items = [await arrived.get()]
+            except TimeoutError:
+                silence = f"The hub did not answer hello within {WELCOME_SECONDS:.0f} s."
+                raise ConnectionLost(silence, "Is that a hub's address?") from None
+            while not arrived.empty():
+                items.append(arrived.get_nowait())
+            for message in self.session.receive_all([item for item in items if isinstance(item, bytes)], loop.time()):
                 self._on_message(message)
+            if self.online:
+                welcome_by = None
+                self.last_error = None
             self._on_change()
             self._wake.set()
+            if isinstance(items[-1], WireError):
+                raise items[-1]
 
     async def _send(self, connection: Connection) -> None:
+        """Send what there is to send. Ends quietly with the connection: why it ended, reading tells."""
         loop = asyncio.get_running_loop()
+        try:
+            while True:
+                self._wake.clear()
+                for frame in self.session.pump(loop.time()):
+                    await connection.send(frame)
+                try:
+                    async with asyncio.timeout_at(self.session.due):
+                        await self._wake.wait()
+                except TimeoutError:
+                    pass  # what was due is sent now
+                # Everything that is edited or arrives in this turn goes into one message.
+                await asyncio.sleep(0)
+        except ConnectionLost:
+            return
+
+
+async def _read(connection: Connection, arrived: asyncio.Queue[bytes | WireError]) -> None:
+    """Hand on what arrives, and in the end why nothing more will."""
+    try:
         while True:
-            self._wake.clear()
-            for frame in self.session.pump(loop.time()):
-                await connection.send(frame)
-            due = self.session.due
-            try:
-                async with asyncio.timeout_at(due):
-                    await self._wake.wait()
-            except TimeoutError:
-                pass  # what was due is sent now
-            # Everything that is edited or arrives in this turn goes into one message.
-            await asyncio.sleep(0)
+            await arrived.put(await connection.receive())
+    except WireError as error:
+        await arrived.put(error)
+
+
+def _is_final(error: WireError) -> bool:
+    """Whether dialling again would end the same way."""
+    return isinstance(error, BadEndpoint | UnsafeState) or (isinstance(error, Refused) and error.code in FINAL_REFUSALS)
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
-    """The error that ended the connection: the most telling one if reading and sending both failed."""
-    leaves = list(_leaves(errors))
-    telling = [error for error in leaves if not isinstance(error, ConnectionLost)]
-    return (telling or leaves)[0]
-
-
-def _leaves(errors: BaseExceptionGroup[BaseException]) -> list[BaseException]:
-    found: list[BaseException] = []
-    for error in errors.exceptions:
-        found += _leaves(error) if isinstance(error, BaseExceptionGroup) else [error]
-    return found
+    """The error that ended the connection."""
+    first = errors.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first

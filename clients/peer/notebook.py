@@ -9,31 +9,32 @@ nothing is doubled by reconnecting. Use it on one event loop.
 from __future__ import annotations
 
 import asyncio
-import getpass
-import uuid
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from clients.peer.cell import Cell, Cells
-from clients.peer.errors import NotConnected, PeerError, RequestFailed
+from clients.peer.errors import NotAllowed, NotConnected, PeerError, RequestFailed
 from clients.peer.execution import Execution
 from clients.peer.hub_address import HubAddress, HubClient
+from clients.peer.identity import this_program as this_program
+from clients.peer.keeper import Keeper
 from clients.peer.link import Dial, Link
-from clients.peer.session import PeerSession
+from clients.peer.session import EDITORS, PeerSession
+from clients.peer.watching import EventStream, Watchers
 from notebook_doc.events import Event, Reset
 from notebook_doc.notebook import NotebookDoc
+from notebook_doc.replica import Heads
 from notebook_doc.runtime import KernelState, RuntimeDoc
 from relay.connection import Connection
-from relay.errors import Refused, WireError
+from relay.errors import WireError
 from relay.messages import (
     Execute,
     Interrupt,
     Message,
     NotebookSaved,
     PeerInfo,
-    PeerKind,
     PresenceLeft,
     PresencePeers,
     PresenceState,
@@ -54,23 +55,25 @@ OPEN_SECONDS: Final = 30.0
 REQUEST_SECONDS: Final = 60.0
 # Seconds that closing waits for the hub to acknowledge the latest edits.
 LEAVE_SECONDS: Final = 5.0
-# Events a subscriber may leave unread before they are replaced by one Reset.
-MAX_EVENTS: Final = 1024
 
 
 class Notebook:
     """A notebook that is open here. Made by `Notebook.connect`; see the module."""
 
-    def __init__(self, session: PeerSession, dial: Dial, hub: HubClient | None) -> None:
+    def __init__(self, session: PeerSession, dial: Dial, hub: HubClient) -> None:
         self._session = session
         self._link = Link(session, dial, on_message=self._message, on_change=self._changed)
         self._hub = hub
         self._answers: dict[str, asyncio.Future[Response]] = {}
         self._present: dict[str, PresentPeer] = {}
-        self._subscribers: set[asyncio.Queue[Event]] = set()
+        self._watchers = Watchers()
+        self._watched = (session.notebook, session.runtime)  # whose events the watchers were told
+        self._draft: NotebookDoc | None = None
         self._movement = asyncio.Event()
         self._ended: BaseException | None = None
         self._serve: Callable[[Request], None] | None = None
+        self._unserved: list[Request] = []  # came before `serve_requests`; the hub lets only so many wait
+        self.keeper: Keeper | None = None
         self.last_save: NotebookSaved | None = None
         self.warnings: list[SessionError] = []
 
@@ -86,20 +89,28 @@ class Notebook:
         peer: PeerInfo | None = None,
         role: Role = "editor",
         notebook: NotebookDoc | None = None,
+        unsaved: Iterable[bytes] = (),
         dial: Dial | None = None,
+        find: Callable[[], HubAddress | None] | None = None,
         wait: bool = True,
     ) -> AsyncIterator[Notebook]:
-        """A notebook of this hub, open as long as the context is.
+        """A notebook of this hub, open as long as the context is; then what was edited is handed over and it is closed.
 
-        `notebook` continues with a replica kept from before; `dial` connects in another way (through a relay, say);
-        `wait=False` returns at once, to work offline on what is here. Raises Refused, NotConnected.
+        `notebook` continues with a replica kept from before, `unsaved` being its changes that the hub may not have;
+        `dial` connects in another way (through a relay, say); `find` is asked, in a thread, where the hub is before
+        each reconnect; `wait=False` returns at once, to work on what is here. Raises Refused, NotConnected.
         """
-        session = PeerSession(notebook_id, peer or this_program(), hub.token, role=role, notebook=notebook)
+        session = PeerSession(
+            notebook_id, peer or this_program(), hub.token, role=role, notebook=notebook, unsaved=unsaved
+        )
+        client = HubClient(hub)
 
         async def dial_hub() -> Connection:
-            return await open_websocket(hub.sync_url(notebook_id))
+            if find is not None and (found := await asyncio.to_thread(find)) is not None:
+                await client.move_to(found)
+                session.token = found.token
+            return await open_websocket(client.address.sync_url(notebook_id))
 
-        client = HubClient(hub)
         opened = cls(session, dial or dial_hub, client)
         running = asyncio.create_task(opened._run(), name=f"link to notebook {notebook_id}")
         try:
@@ -122,7 +133,7 @@ class Notebook:
             self._changed()
             for answer in self._answers.values():
                 if not answer.done():
-                    answer.set_exception(NotConnected("The notebook was closed before the answer came."))
+                    answer.set_exception(self._why_ended())
 
     async def _leave(self, running: asyncio.Task[None]) -> None:
         """See to it that what was edited here is at the hub, if it can be reached."""
@@ -135,10 +146,7 @@ class Notebook:
     async def joined(self, seconds: float = OPEN_SECONDS) -> None:
         """Wait until everything the hub has is here. Raises Refused, or NotConnected after `seconds`."""
 
-        def complete() -> bool:
-            return self.online and self._session.notebook_sync.joined and self._session.runtime_sync.joined
-
-        if not await self.until(complete, seconds):
+        if not await self.until(lambda: self.is_joined, seconds):
             reason = self._link.last_error.message if self._link.last_error else "it does not answer"
             raise NotConnected(f"Notebook {self.id} could not be opened in {seconds:.0f} s: {reason}.")
 
@@ -152,7 +160,7 @@ class Notebook:
     @property
     def doc(self) -> NotebookDoc:
         """The NotebookDoc, for what this class has no method for. Call `touch` after editing it directly."""
-        return self._session.notebook
+        return self._draft or self._session.notebook
 
     @property
     def runtime(self) -> RuntimeDoc:
@@ -180,6 +188,11 @@ class Notebook:
         return self._link.online
 
     @property
+    def is_joined(self) -> bool:
+        """Whether there is a connection and, on it, everything the hub has is here."""
+        return self.online and self._session.notebook_sync.joined and self._session.runtime_sync.joined
+
+    @property
     def role(self) -> Role:
         """What this peer may do."""
         return self._session.role
@@ -190,6 +203,11 @@ class Notebook:
         return self._session.notebook_sync.saved
 
     @property
+    def hub_heads(self) -> Heads:
+        """The heads that the hub has on disk, as far as it has told."""
+        return self._session.notebook_sync.hub_heads or ()
+
+    @property
     def peers(self) -> list[PresentPeer]:
         """Everyone who has the notebook open, this peer included."""
         return list(self._present.values())
@@ -198,10 +216,43 @@ class Notebook:
 
     @contextmanager
     def edit(self) -> Iterator[None]:
-        """Everything inside becomes one change, applied whole or not at all. Do not await inside."""
+        """Everything inside becomes one change, applied whole or not at all. Do not await inside.
+
+        Raises NotAllowed for a role that may only read.
+        """
+        self._check_may_edit()
         with self.doc.edit():
             yield
         self.touch()
+
+    def fork(self) -> NotebookDoc:
+        """A copy of the document as it is now, to be edited in as many steps as it takes and then given to `merge`.
+
+        What others write meanwhile stays. Raises NotAllowed for a role that may only read.
+        """
+        self._check_may_edit()
+        return self._session.notebook.fork()
+
+    @contextmanager
+    def on(self, draft: NotebookDoc) -> Iterator[None]:
+        """Inside, this notebook and its cells read and edit `draft`, made by `fork`. Do not await inside."""
+        self._draft, outer = draft, self._draft
+        try:
+            yield
+        finally:
+            self._draft = outer
+
+    def merge(self, draft: NotebookDoc) -> None:
+        """Take in what was edited on a fork."""
+        self._check_may_edit()
+        self._session.notebook.replica.merge(draft.replica)
+        self.touch()
+
+    def _check_may_edit(self) -> None:
+        self._check_alive()
+        if self.role not in EDITORS:
+            message = f"You are in notebook {self.id} as {self.role} and may not edit it."
+            raise NotAllowed(message, "Open it with role='editor'.")
 
     def set_metadata(self, metadata: dict[str, Any]) -> None:
         """Make the notebook's metadata equal to this, writing only what differs."""
@@ -287,20 +338,32 @@ class Notebook:
         """Wait until every edit made here is on the hub's disk; False if it took longer."""
         return await self.until(lambda: self.is_saved, seconds)
 
-    async def events(self) -> AsyncIterator[Event]:
-        """What happens to the notebook from now on, local edits included. A reader that falls behind gets a Reset."""
-        queue: asyncio.Queue[Event] = asyncio.Queue(MAX_EVENTS)
-        if not self._subscribers:
-            self.doc.take_events()
-            self.runtime.take_events()
-        self._subscribers.add(queue)
-        try:
-            while True:
-                yield await queue.get()
-        finally:
-            self._subscribers.discard(queue)
+    async def kept(self, seconds: float | None = None) -> bool:
+        """Wait until everything edited here is in the file named by `keep` when this was opened; False if it took
+        longer. Raises BadReplicaFile when it cannot be written."""
+        keeper = self.keeper
+        if keeper is None:
+            raise PeerError(f"Notebook {self.id} is not kept on disk here.", "Open it with keep='some/file'.")
+        kept = await self.until(lambda: keeper.is_kept or keeper.error is not None, seconds)
+        if keeper.error is not None:
+            raise keeper.error
+        return kept
 
-    def set_presence(self, **state: Any) -> None:
+    def stir(self) -> None:
+        """Something that a condition may ask about has changed: `until` looks again."""
+        self._movement.set()
+
+    def events(self) -> EventStream:
+        """What happens to the notebook from now on, local edits included: iterate over it with `async for`.
+
+        A reader that falls behind gets a Reset. Raises what ends the session; close the stream to end it yourself.
+        """
+        self._tell_watchers()
+        self.doc.take_events()  # what happened before now is not for the new one
+        self.runtime.take_events()
+        return self._watchers.watch(self._check_alive)
+
+    def set_presence(self, /, **state: Any) -> None:
         """Tell the others where this peer is: `cell_id=…, anchor=…, head=…, status=…`. Kept over reconnects."""
         self._session.set_presence(PresenceState(state=state))
         self._link.wake()
@@ -309,14 +372,10 @@ class Notebook:
 
     async def blob(self, sha256: str) -> bytes:
         """The bytes of an output or attachment."""
-        if self._hub is None:
-            raise NotConnected("There is no hub to fetch a blob from.")
         return await self._hub.blob(sha256)
 
     async def put_blob(self, data: bytes) -> str:
         """Keep bytes at the hub; return their name."""
-        if self._hub is None:
-            raise NotConnected("There is no hub to keep a blob.")
         return await self._hub.put_blob(data)
 
     # --- for the daemon -----------------------------------------------------------------------------------------------
@@ -324,6 +383,9 @@ class Notebook:
     def serve_requests(self, serve: Callable[[Request], None]) -> None:
         """Hand requests that reach this peer to `serve`; answer them with `respond`."""
         self._serve = serve
+        unserved, self._unserved = self._unserved, []
+        for request in unserved:
+            serve(request)
 
     def respond(self, response: Response) -> None:
         """Answer a request. Lost if the connection is; the hub asks again on the next one."""
@@ -346,38 +408,37 @@ class Notebook:
                 self.last_save = message
             case SessionError():
                 self.warnings = [*self.warnings[-9:], message]
-            case Request() if self._serve is not None:
-                self._serve(message)
+            case Request():
+                self._take_request(message)
             case _:
                 pass  # the handshake's own messages
 
+    def _take_request(self, request: Request) -> None:
+        if self._serve is not None:
+            self._serve(request)
+        else:
+            self._unserved.append(request)
+
     def _changed(self) -> None:
         self._movement.set()
-        if not self._subscribers:
-            return
-        events = [*self.doc.take_events(), *self.runtime.take_events()]
-        for queue in self._subscribers:
-            for event in events:
-                if queue.full():
-                    while not queue.empty():
-                        queue.get_nowait()
-                    event = Reset()
-                queue.put_nowait(event)
+        self._tell_watchers()
+
+    def _tell_watchers(self) -> None:
+        notebook, runtime = self._session.notebook, self._session.runtime
+        replaced, self._watched = self._watched != (notebook, runtime), (notebook, runtime)
+        if self._watchers:
+            events: list[Event] = [*notebook.take_events(), *runtime.take_events()]
+            self._watchers.tell([Reset()] if replaced else events)
 
     def _check_alive(self) -> None:
-        if isinstance(self._ended, (Refused, PeerError, WireError)):
-            raise self._ended
         if self._ended is not None:
-            raise NotConnected("The notebook is closed.", "Open it again.")
+            raise self._why_ended()
 
-
-def this_program(name: str | None = None, kind: PeerKind = "program") -> PeerInfo:
-    """Who this process is to the others: the user's name unless told otherwise, and a fresh peer id."""
-    return PeerInfo(peer_id=uuid.uuid4().hex, name=name or _user_name(), kind=kind)
-
-
-def _user_name() -> str:
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError, ImportError):  # a container without an entry for its user
-        return "somebody"
+    def _why_ended(self) -> Exception:
+        """What ended the session, to be raised."""
+        if isinstance(self._ended, PeerError | WireError):
+            return self._ended.with_traceback(None)
+        closed = NotConnected("The notebook is closed.", "Open it again.")
+        if isinstance(self._ended, Exception):  # a defect of ours: show where
+            closed.__cause__ = self._ended
+        return closed

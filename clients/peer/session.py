@@ -12,7 +12,7 @@ Phases: offline --connected--> greeting --Welcome--> open --disconnected--> offl
 from __future__ import annotations
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from enum import Enum
 from typing import Final
 
@@ -45,6 +45,7 @@ MAX_PENDING_REQUESTS: Final = 1024
 
 
 EDITORS: Final[frozenset[Role]] = frozenset(("owner", "editor"))
+SYNC_FRAMES: Final = (FrameType.NOTEBOOK_SYNC, FrameType.RUNTIME_SYNC)
 
 
 class Phase(Enum):
@@ -66,7 +67,9 @@ class PeerSession:
         *,
         role: Role = "editor",
         notebook: NotebookDoc | None = None,
+        unsaved: Iterable[bytes] = (),
     ) -> None:
+        """`notebook` is a replica kept from before, and `unsaved` are its changes that the hub may not have."""
         self.notebook_id = notebook_id
         self.peer = peer
         self.token = token
@@ -74,7 +77,7 @@ class PeerSession:
         self.phase = Phase.OFFLINE
         self.notebook = notebook or NotebookDoc.blank()
         self.runtime = RuntimeDoc.blank()
-        self.notebook_sync = DocSync(self.notebook.replica, may_write=role in EDITORS)
+        self.notebook_sync = DocSync(self.notebook.replica, may_write=role in EDITORS, unsaved=unsaved)
         self.runtime_sync = DocSync(self.runtime.replica, may_write=role == "daemon")
         self._presence: PresenceState | None = None
         self._outbox: list[bytes] = []  # frames that are ready, in order
@@ -109,21 +112,39 @@ class PeerSession:
         Raises Refused when the hub refuses the session, StartAgain when another connection would do, MalformedFrame and
         the documents' errors for what cannot be read: the connection has to be given up in all these cases.
         """
-        match check_frame(whole_frame):
-            case FrameType.NOTEBOOK_SYNC:
-                try:
-                    self.notebook_sync.receive(whole_frame[1:], now)
-                except StartAgain:
-                    self._replace_notebook(())
-                    raise
-                return None
-            case FrameType.RUNTIME_SYNC:
-                try:
-                    self.runtime_sync.receive(whole_frame[1:], now)
-                except StartAgain:
-                    self._replace_runtime()
-                    raise
-                return None
+        return next(self.receive_all((whole_frame,), now), None)
+
+    def receive_all(self, frames: Iterable[bytes], now: float) -> Iterator[Message]:
+        """Take in frames that arrived together, in order; yield the messages that concern the shell.
+
+        Sync messages of one document between two other messages are applied together. Raises as `receive` does, after
+        it has yielded what came before.
+        """
+        waiting: dict[int, list[bytes]] = {}
+        for whole_frame in frames:
+            kind = check_frame(whole_frame)
+            if kind in SYNC_FRAMES:
+                waiting.setdefault(kind, []).append(whole_frame[1:])
+                continue
+            self._receive_sync(waiting, now)
+            waiting = {}
+            if (message := self._message(whole_frame)) is not None:
+                yield message
+        self._receive_sync(waiting, now)
+
+    def _receive_sync(self, waiting: dict[int, list[bytes]], now: float) -> None:
+        try:
+            self.notebook_sync.receive_all(waiting.get(FrameType.NOTEBOOK_SYNC, ()), now)
+        except StartAgain:
+            self._replace_notebook(())
+            raise
+        try:
+            self.runtime_sync.receive_all(waiting.get(FrameType.RUNTIME_SYNC, ()), now)
+        except StartAgain:
+            self._replace_runtime()
+            raise
+
+    def _message(self, whole_frame: bytes) -> Message | None:
         message = decode(whole_frame)
         match message:
             case Welcome():
@@ -213,6 +234,8 @@ class PeerSession:
         if self.runtime.genesis not in (None, welcome.runtime_genesis):
             self._replace_runtime()
         self.role = welcome.role
+        self.notebook_sync.may_write = welcome.role in EDITORS
+        self.runtime_sync.may_write = welcome.role == "daemon"
         self.phase = Phase.OPEN
         for _, sync in self._syncs():
             sync.connected()

@@ -104,7 +104,7 @@ class World:
         self.disk = Disk(first, RuntimeDoc.create(NOTEBOOK_ID))
         self.peers: list[SimulatedPeer] = []
         self.room: Room | None = None
-        self._committing: deque[PersistDoc] = deque()
+        self.committing: deque[PersistDoc] = deque()
         self._reloading: deque[FrameType] = deque()
         self._keys = 0
         self.frames_sent = 0
@@ -126,7 +126,7 @@ class World:
         for peer in self.peers:
             self.cut(peer)
         self.room = None
-        self._committing.clear()
+        self.committing.clear()
         self._reloading.clear()
 
     def lose_disk(self, notebook: NotebookDoc) -> None:
@@ -145,7 +145,7 @@ class World:
                         if len(link.down) >= self.BUSY_AT and self.room is not None:
                             self.room.busy(key)
                 case PersistDoc():
-                    self._committing.append(effect)
+                    self.committing.append(effect)
                 case Close(key, error):
                     if (link := self._link(key)) is not None:
                         link.down.append(encode(error))
@@ -155,8 +155,8 @@ class World:
                     self.served.append(effect)
 
     def commit_one(self) -> None:
-        if self.room is not None and self._committing:
-            batch = self._committing.popleft()
+        if self.room is not None and self.committing:
+            batch = self.committing.popleft()
             self.disk.logs[batch.doc] += batch.chunks
             self._carry_out(self.room.committed(batch.doc, self.now))
 
@@ -196,6 +196,11 @@ class World:
         """The peer's process dies and comes back knowing nothing."""
         self.cut(peer)
         peer.forget(self.random.randbytes(16))
+
+    def inject(self, peer: SimulatedPeer, data: bytes) -> None:
+        """A frame that the peer's session did not make goes up its link."""
+        assert peer.link is not None, "connect the peer first"
+        peer.link.up.append(data)
 
     def _link(self, key: PeerKey) -> Link | None:
         return next((peer.link for peer in self.peers if peer.link is not None and peer.link.key == key), None)
@@ -301,7 +306,7 @@ class World:
     def quiet(self) -> bool:
         """Whether nothing is under way anywhere."""
         links = [peer.link for peer in self.peers if peer.link is not None]
-        return not self._committing and not self._reloading and not any(link.up or link.down for link in links)
+        return not self.committing and not self._reloading and not any(link.up or link.down for link in links)
 
     def settle(self, rounds: int = 400) -> int:
         """No more trouble: everyone connects and everything is delivered. Returns the rounds it took to fall silent.
@@ -325,10 +330,9 @@ class World:
                     self.connect(peer)
                 self.pump(peer)
                 self.deliver_up(peer, 100)
-            self.work()
-            while self._committing:
-                self.commit_one()
+            while self.committing or (self.room is not None and self.room.has_work):
                 self.work()
+                self.commit_one()
             for peer in self.peers:
                 self.deliver_down(peer, 100)
             self.pass_time(0.06)

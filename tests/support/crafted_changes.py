@@ -11,7 +11,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from hashlib import sha256
 
-from notebook_doc.sync_message import CHUNK_MAGIC, Reader, change_body, uleb
+from notebook_doc.notebook import NotebookDoc
+from notebook_doc.replica import Replica
+from notebook_doc.sync_message import CHUNK_MAGIC, Have, Reader, change_body, encode, uleb
+
+Spoil = Callable[[bytes], bytes]
 
 _ACTIONS = 0x42
 
@@ -38,6 +42,18 @@ def left_out(chunk: bytes) -> bytes:
     position, size = _column(bytes(body), _ACTIONS)
     body[position + size - 1] = 0x7F  # as LEB128: more than any number of an action
     return change_chunk(bytes(body))
+
+
+def spoiled_message(doc: NotebookDoc, spoil: Spoil) -> bytes:
+    """A sync message by the author of `doc` with one change that is in order but for what `spoil` did to it.
+
+    The document itself stays as it is. It must have a cell, and its author must have written before.
+    """
+    copy = NotebookDoc(Replica.load(doc.replica.save(), doc.replica.actor))
+    heads = copy.replica.heads()
+    copy.splice_source(copy.cell_ids()[0], 0, 0, "SPOILED")
+    (change,) = copy.replica.changes_since(heads)
+    return encode(heads, (), (Have(heads, b""),), [spoil(change)])
 
 
 def _with_seq(chunk: bytes, new: Callable[[int], int]) -> bytes:

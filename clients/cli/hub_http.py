@@ -1,0 +1,85 @@
+"""Short questions to a hub over HTTP, for commands that must start fast: the standard library's client, and JSON.
+
+Loopback only, no proxies. Every failure becomes a CliError with the hub's own words.
+"""
+
+from __future__ import annotations
+
+import json
+from http.client import HTTPConnection, HTTPException
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import quote, urlsplit
+
+from clients.cli.errors import NotebookUnusable, ServiceFailed
+from relay.registry import ServerEntry
+
+# Seconds for one exchange; opening a large file for the first time imports it.
+HTTP_SECONDS: Final = 60.0
+# Error codes by which the hub says that a file is no notebook it can open.
+_OF_THE_FILE: Final = frozenset(("not_a_notebook", "file_error"))
+
+
+class HubHttp:
+    """Talks to the hub at `url` with its token; one connection per question."""
+
+    def __init__(self, url: str, token: str) -> None:
+        self.url = url
+        self.token = token
+
+    @classmethod
+    def of(cls, entry: ServerEntry) -> HubHttp:
+        """The hub of a registry entry."""
+        if entry.endpoint is None:
+            raise ServiceFailed(f"The {entry.kind} (process {entry.pid}) has no address yet.", "Try again in a moment.")
+        return cls(entry.endpoint, entry.token)
+
+    def is_healthy(self) -> bool:
+        """Whether it answers."""
+        try:
+            return bool(self.ask("GET", "/health", seconds=2.0).get("ok"))
+        except ServiceFailed:
+            return False
+
+    def open_notebook(self, path: Path, *, create: bool = False) -> str:
+        """Open a file; its notebook's id. Raises NotebookUnusable, ServiceFailed."""
+        notebook_id: str = self.ask("POST", "/v1/notebooks/open", {"path": str(path), "create": create})["notebook_id"]
+        return notebook_id
+
+    def notebooks(self) -> list[dict[str, Any]]:
+        """The open notebooks: id, path, saved, kernel, peers."""
+        found: list[dict[str, Any]] = self.ask("GET", "/v1/notebooks")["open"]
+        return found
+
+    def login_link(self, then: str = "/") -> str:
+        """A URL that logs one browser in, once, within ten minutes."""
+        return self.url + str(self.ask("POST", f"/v1/login-codes?next={quote(then)}")["path"])
+
+    def ask(self, method: str, path: str, body: object = None, *, seconds: float = HTTP_SECONDS) -> dict[str, Any]:
+        """One question and its JSON answer. Raises NotebookUnusable, ServiceFailed."""
+        where = urlsplit(self.url)
+        assert where.hostname is not None, "a registry entry has a whole URL"
+        connection = HTTPConnection(where.hostname, where.port, timeout=seconds)
+        headers = {"Authorization": f"Bearer {self.token}", "Content-Type": "application/json"}
+        try:
+            connection.request(method, path, None if body is None else json.dumps(body), headers)
+            response = connection.getresponse()
+            status, content = response.status, response.read()
+        except (OSError, HTTPException) as error:
+            message = f"The hub at {self.url} cannot be reached: {error or type(error).__name__}."
+            raise ServiceFailed(message, "`quire status` tells what runs, `quire logs` what happened.") from error
+        finally:
+            connection.close()
+        return _answer(method, path, status, content)
+
+
+def _answer(method: str, path: str, status: int, content: bytes) -> dict[str, Any]:
+    try:
+        answer: dict[str, Any] = json.loads(content)
+        if status < 400:
+            return answer
+        told = answer["error"]
+        code, message, hint = told["code"], told["message"], told.get("hint", "")
+    except (ValueError, KeyError, TypeError) as error:
+        raise ServiceFailed(f"The hub answered {method} {path} with status {status}.", "See `quire logs`.") from error
+    raise (NotebookUnusable if code in _OF_THE_FILE else ServiceFailed)(message, hint)

@@ -1,0 +1,191 @@
+"""The `quire` command: reads the command line and hands over to the module that does it.
+
+Every command's modules are imported when it is the one that was asked for, so that a short question has a short answer.
+Errors that were foreseen print as two lines, what happened and what to do, and end with the code in `errors`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import NoReturn
+
+from clients.cli.errors import INTERRUPTED, CliError
+
+_EPILOG = """\
+exit codes:
+  0  all went well            4  the path is no notebook that can be opened
+  1  a cell failed (run)      5  the service cannot start
+  2  wrong arguments          6  the service does not answer, or refused
+  3  no service runs here     130  interrupted
+
+The state of a service is in $QUIRE_HOME, or else in the user's state folder; services under different folders do not
+see each other.
+"""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run a command line (this process's, unless given); returns the exit code."""
+    options = _parser().parse_args(arguments)
+    try:
+        code = _run(options)
+        sys.stdout.flush()
+        return code
+    except CliError as error:
+        print(f"quire: {error.message}", file=sys.stderr)
+        if error.hint:
+            print(f"       {error.hint}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:  # `quire logs | head`: nobody wants the rest, also not at the interpreter's own flush
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _run(options: argparse.Namespace) -> int:
+    match options.command:
+        case "up":
+            from clients.cli.up import up
+
+            return up(
+                options.path,
+                port=options.port,
+                browser=not options.no_browser,
+                create=options.create,
+                detach=options.detach,
+            )
+        case "open":
+            from clients.cli.service import running_service, state_folder
+            from clients.cli.up import open_here
+
+            service = running_service(state_folder())
+            return open_here(options.path, create=options.create, browser=not options.no_browser, service=service)
+        case "run":
+            from clients.cli.run import Limits, run
+
+            return run(options.path, options.output, Limits(options.timeout, options.allow_errors))
+        case "status" | "ps":
+            from clients.cli.show import ps, status
+
+            return (status if options.command == "status" else ps)(as_json=options.json)
+        case "logs":
+            from clients.cli.logs import logs
+
+            return logs(options.lines, follow=options.follow)
+        case "stop":
+            from clients.cli.stop import stop
+
+            return stop(options.timeout)
+        case "relay":
+            from clients.cli.relay_command import relay
+
+            return relay(options.listen, options.to)
+        case "supervise":
+            from clients.cli.supervise import supervise
+
+            return supervise(while_stdin_open=options.while_stdin_open)
+        case "serve-hub":
+            from clients.cli.serve_hub import main as serve_hub
+
+            return serve_hub()
+        case "serve-daemon":
+            from clients.cli.serve_daemon import main as serve_daemon
+
+            return serve_daemon()
+        case unknown:
+            raise AssertionError(f"the parser knows a command {unknown!r} that this function does not")
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="quire",
+        description="A local-first notebook service: people, programs and kernels in one live notebook.",
+        epilog=_EPILOG,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action=_Version, help="print the version and end")
+    commands = parser.add_subparsers(dest="command", metavar="command", required=True)
+
+    up = commands.add_parser("up", help="run the service in this terminal and open a notebook in it")
+    up.add_argument("path", nargs="?", type=Path, help="a notebook (.ipynb); without one only the service is started")
+    up.add_argument("--port", type=_port, default=0, help="where the hub listens on 127.0.0.1 (default: any free port)")
+    up.add_argument("--create", action="store_true", help="make the notebook if there is none")
+    up.add_argument("--no-browser", action="store_true", help="only print the link")
+    up.add_argument("--detach", action="store_true", help="run the service in the background instead")
+
+    open_ = commands.add_parser("open", help="open a notebook in the service that runs")
+    open_.add_argument("path", type=Path, help="a notebook (.ipynb)")
+    open_.add_argument("--create", action="store_true", help="make the notebook if there is none")
+    open_.add_argument("--no-browser", action="store_true", help="only print the link")
+
+    run = commands.add_parser("run", help="execute a notebook from top to bottom and save it")
+    run.add_argument("path", type=Path, metavar="IN.ipynb", help="the notebook")
+    run.add_argument(
+        "-o", "--output", type=Path, metavar="OUT.ipynb", help="execute a copy; without it, the notebook itself"
+    )
+    run.add_argument("--timeout", type=_seconds, metavar="S", help="seconds that each cell may take (default: any)")
+    run.add_argument("--allow-errors", action="store_true", help="go on after a cell that fails")
+
+    for name, what in (("status", "what runs, and where"), ("ps", "open notebooks, their peers and kernels")):
+        command = commands.add_parser(name, help=what)
+        command.add_argument("--json", action="store_true", help="for programs; the fields are in docs/operations.md")
+
+    logs = commands.add_parser("logs", help="what the service has logged")
+    logs.add_argument("-f", "--follow", action="store_true", help="go on as more comes")
+    logs.add_argument("-n", "--lines", type=_count, default=50, metavar="N", help="the last N lines (default: 50)")
+
+    stop = commands.add_parser("stop", help="save everything and stop the service")
+    stop.add_argument("--timeout", type=_seconds, default=60.0, metavar="S", help="seconds to wait (default: 60)")
+
+    relay = commands.add_parser("relay", help="pipe frames from one address to another")
+    relay.add_argument("--listen", required=True, metavar="ENDPOINT", help="ws://127.0.0.1:PORT, unix:/PATH or stdio:")
+    relay.add_argument("--to", required=True, metavar="ENDPOINT", help="ws://HOST:PORT/PATH, wss://…, unix:/PATH")
+
+    supervise = commands.add_parser("supervise")  # without help: what other commands start is not listed
+    supervise.add_argument("--while-stdin-open", action="store_true")
+    commands.add_parser("serve-hub")
+    commands.add_parser("serve-daemon")
+    return parser
+
+
+class _Version(argparse.Action):
+    """Prints the version; looking it up costs what other commands need not pay."""
+
+    def __init__(self, option_strings: Sequence[str], dest: str, help: str | None = None) -> None:
+        super().__init__(option_strings, dest=argparse.SUPPRESS, default=argparse.SUPPRESS, nargs=0, help=help)
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: object) -> NoReturn:
+        from clients.cli.version import version
+
+        print(f"quire {version()}")
+        parser.exit()
+
+
+def _port(text: str) -> int:
+    if not (text.isascii() and text.isdigit() and int(text) < 65536):
+        raise argparse.ArgumentTypeError(f"{text!r} is no port; ports are numbers from 0 (any free one) to 65535")
+    return int(text)
+
+
+def _count(text: str) -> int:
+    if not (text.isascii() and text.isdigit()):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of lines")
+    return int(text)
+
+
+def _seconds(text: str) -> float:
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = -1.0
+    if not 0 < seconds < float("inf"):
+        raise argparse.ArgumentTypeError(f"{text!r} is no time in seconds above zero")
+    return seconds
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,10 @@
+"""The library for asyncio programs: `async with quire.aio.open("analysis.ipynb") as nb: …`."""
+
+from __future__ import annotations
+
+from clients.peer.cell import Cell
+from clients.peer.execution import Execution
+from clients.peer.notebook import Notebook
+from clients.peer.opening import open
+
+__all__ = ["Cell", "Execution", "Notebook", "open"]
