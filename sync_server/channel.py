@@ -144,7 +144,8 @@ class Channel:
         if link is None or not link.busy:
             return []
         link.busy = False
-        return [*self._converse(), *self._acknowledge([peer])]  # it was passed over when the others were told
+        # It was passed over when the others were told.
+        return [*self._forward(), *self._converse(), *self._acknowledge([peer])]
 
     # --- what is known ------------------------------------------------------------------------------------------------
 
@@ -224,11 +225,11 @@ class Channel:
         self._batch = None
         self.batches_stored += 1
         self._durable = self.replica.heads()
-        return [*self._converse(), *self._acknowledge(self._authors())]
+        return [*self._forward(), *self._converse(), *self._acknowledge(self._authors())]
 
     def acknowledge_all(self) -> list[Effect]:
         """Tell every peer that does not know yet what is on disk. Called now and then: readers are in no hurry."""
-        return self._acknowledge(self._links)
+        return [*self._forward(), *self._acknowledge(self._links)]
 
     def reloaded(self, replica: Replica) -> list[Effect]:
         """A replica with exactly what is stored, after `Reload`. Every peer has to be synced anew."""
@@ -357,6 +358,10 @@ class Channel:
         return [peer for peer, link in self._links.items() if link.authored]
 
     def _acknowledge(self, peers: Iterable[PeerKey]) -> list[Effect]:
+        """Call it with nothing left to forward: to a peer that finds in `have` what it was not sent, one of the two has
+        lost something, and it asks to start over.
+        """
+        assert not self._outgoing, "what an acknowledgement claims to have been sent was sent"
         effects: list[Effect] = []
         waiting = {arrival.author for arrival in self._inbox}
         for peer in peers:

@@ -85,7 +85,7 @@ class ForeignPeer:
         said = None
         try:
             async with asyncio.timeout(_PATIENCE):
-                while not wanted(said := await self.ask(command)):
+                while not wanted(said := await self.ask(command)):  # noqa: ASYNC110 (it is another process)
                     await asyncio.sleep(_ASK_AGAIN)
         except TimeoutError:
             raise AssertionError(f"the foreign peer still says of {command} {about}: {said}") from None
@@ -111,7 +111,12 @@ async def a_foreign_peer(
     finally:
         assert process.stdin is not None, "it was asked for"
         process.stdin.close()
-        await process.wait()
+        try:
+            await asyncio.wait_for(process.wait(), _PATIENCE)
+        except TimeoutError:
+            process.kill()
+            await process.wait()
+            raise
 
 
 async def agree(notebook: Notebook, foreign: ForeignPeer) -> None:
@@ -119,7 +124,9 @@ async def agree(notebook: Notebook, foreign: ForeignPeer) -> None:
     async with asyncio.timeout(_PATIENCE):
         while True:
             heads = sorted(head.hex() for head in notebook.doc.replica.heads())
-            if (await foreign.ask("heads"))["notebook"] == heads:
+            said = await foreign.ask("heads")
+            assert said["error"] is None, said
+            if said["notebook"] == heads:
                 break
             await asyncio.sleep(_ASK_AGAIN)
     ours = [{"id": cell.id, "cell_type": cell.type, "source": cell.source} for cell in notebook.cells]

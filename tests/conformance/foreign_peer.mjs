@@ -30,12 +30,13 @@ function frame(type, payload) {
 function pump(type) {
   if (socket.readyState !== WebSocket.OPEN) return;
   const held = documents[type];
-  for (;;) {
+  for (let count = 0; count < 10; count++) {
     const [sync, message] = Automerge.generateSyncMessage(held.doc, held.sync);
     held.sync = sync;
     if (message === null) return;
     frame(type, message);
   }
+  error = { code: "starts_over", message: "the hub claims to have sent what it has not" };
 }
 
 function change(type, edit) {

@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from clients.peer.notebook import Notebook
-from notebook_doc.model import NotebookModel  # noqa: F401
 from notebook_doc.notebook import notebook_seed
 from notebook_doc.position import between
 from notebook_doc.runtime import Execution, runtime_seed
@@ -131,10 +130,7 @@ def test_it_follows_the_runtime_document(tmp_path: Path) -> None:
                     cell_id=notebook.cells[1].id,
                     status="running",
                     source="second",
-                    notebook_heads=[],
-                    requested_by={"peer_id": "p", "name": "n", "kind": "program"},
                     seq=1,
-                    submitted=1.0,
                 )
                 daemon.runtime.record(execution)
                 daemon.touch()
