@@ -207,7 +207,7 @@ def test_a_role_writes_what_it_may_and_no_more(role: Role, writes_notebook: bool
     ):
         made = room()
         made.join(ADA, info("Ada"), role)
-        effects = made.receive(ADA, edit_of(doc, kind), 0.0) + made.end_of_turn(0.0)
+        effects = made.receive(ADA, edit_of(doc, kind), 0.0) + made.end_of_turn(0.0) + made.work(0.0)
         persisted = [effect.doc for effect in effects if isinstance(effect, PersistDoc)]
         assert persisted == ([kind] if allowed else [])
         assert closed(effects) == ([] if allowed else [(ADA, ErrorCode.READ_ONLY)])
@@ -218,6 +218,7 @@ def test_what_is_stored_is_acknowledged_to_its_author_at_once_and_to_readers_a_l
     made.join(ADA, info("Ada"), "editor")
     made.receive(ADA, edit_of(NotebookDoc.create(ID), FrameType.NOTEBOOK_SYNC), 1.0)
     made.end_of_turn(1.0)
+    made.work(1.0)
     assert made.due is None
     made.committed(FrameType.NOTEBOOK_SYNC, 2.0)
     assert made.due == 2.0 + ACKNOWLEDGE_EVERY
