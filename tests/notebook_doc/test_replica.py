@@ -7,6 +7,7 @@ import pytest
 from notebook_doc.errors import BadEdit, BadSyncMessage, CorruptDocument, ReplicaPanic, UnknownHeads
 from notebook_doc.json_values import Json
 from notebook_doc.replica import ROOT, Replica, random_actor
+from notebook_doc.sync_message import changes_in, decode, encode
 from notebook_doc.text_diff import Splice
 from notebook_doc.touched import touches
 from tests.support.crafted_changes import counter_change, left_out, panicking, repeated
@@ -350,3 +351,13 @@ def test_a_counter_can_be_overwritten() -> None:
 def test_a_sync_session_refuses_what_is_no_message() -> None:
     with pytest.raises(BadSyncMessage):
         Replica().sync_session().receive(b"no message")
+
+
+def test_a_peer_that_asks_for_what_nobody_has_is_sent_what_there_is() -> None:
+    replica = replica_with({"a": 1})
+    (change_hash,) = replica.heads()
+    session = replica.sync_session()
+    session.receive(encode((), (bytes(32), change_hash), (), ()))
+    answer = session.generate()
+    assert answer is not None
+    assert [change.hash for change in changes_in(decode(answer).chunks) or ()] == [change_hash]
