@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from clients.peer.notebook import Notebook
+from notebook_doc.json_values import Json
 from notebook_doc.notebook import notebook_seed
 from notebook_doc.position import between
 from notebook_doc.runtime import Execution, runtime_seed
@@ -134,7 +135,7 @@ def test_it_follows_the_runtime_document(tmp_path: Path) -> None:
                 )
                 daemon.runtime.record(execution)
                 daemon.touch()
-                text = [{"inline": f"{WAVE} out", "encoding": "text"}]
+                text: Json = [{"inline": f"{WAVE} out", "encoding": "text"}]
                 daemon.runtime.append_output("e1", {"output_type": "stream", "name": "stdout", "text": text})
                 daemon.touch()
                 await foreign.has("runtime", daemon.runtime.replica.heads())
