@@ -14,6 +14,7 @@ from __future__ import annotations
 
 import os
 from abc import ABC, abstractmethod
+from collections import OrderedDict
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from itertools import repeat
@@ -49,6 +50,9 @@ Heads = tuple[bytes, ...]  # sorted change hashes, 32 bytes each
 
 ROOT: Final = ObjectId(_ROOT)
 ACTOR_SIZE: Final = 16  # bytes
+# Changes whose presence is known without asking the core: a question costs 40 us in a short history and 400 us in one
+# of 4,000 changes, and every message that arrives asks one.
+RECENT_CHANGES: Final = 4096
 
 _SCALAR_TYPES: Final[dict[str, ScalarType]] = {
     "str": ScalarType.Str,
@@ -302,8 +306,14 @@ class Replica(ReadView):
     """A copy of a document. `actor` names its writer; None draws a fresh one."""
 
     def __init__(self, actor: bytes | None = None) -> None:
-        self._source: Document = Document(actor_id=actor or random_actor())
+        self._take_over(Document(), actor)
+
+    def _take_over(self, document: Document, actor: bytes | None) -> None:
+        document.set_actor(actor or random_actor())
+        self._source: Document = document
         self._panic: str | None = None
+        self._noted: Heads = self.heads()  # up to here changes are in `_recent`
+        self._recent: OrderedDict[bytes, None] = OrderedDict.fromkeys(self._noted)
 
     @classmethod
     def load(cls, data: bytes, actor: bytes | None = None) -> Replica:
@@ -311,15 +321,18 @@ class Replica(ReadView):
 
         Raises CorruptDocument. Costs about 4 us a change.
         """
-        replica = cls.__new__(cls)
-        replica._panic = None
         try:
-            replica._source = Document.load(data)
+            document = Document.load(data)
         except BaseException as error:
             if _is_panic(error) or isinstance(error, Exception):
                 raise CorruptDocument(f"a document of {len(data)} bytes cannot be loaded: {error}.") from error
             raise
-        replica._source.set_actor(actor or random_actor())
+        return cls._of(document, actor)
+
+    @classmethod
+    def _of(cls, document: Document, actor: bytes | None) -> Replica:
+        replica = cls.__new__(cls)
+        replica._take_over(document, actor)
         return replica
 
     def _call(self, function: Callable[..., R], *arguments: object) -> R:
@@ -392,9 +405,20 @@ class Replica(ReadView):
         return {read_change(chunk).hash for chunk in decode(answer.encode()).chunks}.issuperset(hashes)
 
     def contains(self, heads: Iterable[bytes]) -> bool:
-        """Whether every one of these changes is in this replica."""
-        missing = set(heads).difference(self._source.get_heads())
+        """Whether every one of these changes is in this replica. Costs the history only if they were not seen lately."""
+        self._note_recent()
+        missing = {head for head in heads if head not in self._recent}
         return not missing or self.present(sorted(missing)) == missing
+
+    def _note_recent(self) -> None:
+        heads = self.heads()
+        if heads == self._noted:
+            return
+        for change in self._call(self._source.get_changes, list(self._noted)):
+            self._recent[change.hash] = None
+        self._noted = heads
+        while len(self._recent) > RECENT_CHANGES:
+            self._recent.popitem(last=False)
 
     def apply(self, chunks: Sequence[bytes]) -> None:
         """Take in changes (chunks, any order, known ones are ignored). Changes whose dependencies are missing wait
@@ -428,11 +452,7 @@ class Replica(ReadView):
 
     def fork(self, actor: bytes | None = None) -> Replica:
         """An independent copy at the current heads, with an actor of its own. Cheap: keep one to edit what was read."""
-        copy = Replica.__new__(Replica)
-        copy._panic = None
-        copy._source = self._call(self._source.fork)
-        copy._source.set_actor(actor or random_actor())
-        return copy
+        return Replica._of(self._call(self._source.fork), actor)
 
     def fork_at(self, heads: Sequence[bytes], actor: bytes | None = None) -> Replica:
         """An independent copy as it was at `heads`. Costs the history: for rare needs.
