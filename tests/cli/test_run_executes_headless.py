@@ -63,7 +63,7 @@ def test_ctrl_c_interrupts_the_cell_and_saves_what_was_reached(served: Served, t
     until(mark.exists)
     running.interrupt()
     assert running.end() == 130
-    assert outputs(notebook) == ["first\n", "KeyboardInterrupt"]
+    assert [output.strip() for output in outputs(notebook)] == ["first", "KeyboardInterrupt"]
     assert f"Saved to {notebook}." in running.printed
 
 
