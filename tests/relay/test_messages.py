@@ -68,7 +68,9 @@ EXAMPLES: list[tuple[Message, int, dict[str, Any]]] = [
         },
     ),
     (
-        Welcome(protocol=1, schema=2, server_id="s", notebook_id="n", role="editor", genesis=HEAD, runtime_genesis=bytes(16)),
+        Welcome(
+            protocol=1, schema=2, server_id="s", notebook_id="n", role="editor", genesis=HEAD, runtime_genesis=bytes(16)
+        ),
         7,
         {
             "type": "welcome",
