@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from clients.peer.errors import NotConnected, RequestFailed
 from relay.registry import running
+
+if TYPE_CHECKING:  # imported where it is used: that takes a fifth of a second
+    import httpx
 
 # Seconds for one HTTP exchange; opening a large file for the first time imports it.
 HTTP_SECONDS = 60.0
@@ -46,21 +47,23 @@ def find_hub() -> HubAddress | None:
 
 
 class HubClient:
-    """HTTP to one hub. Close it when done."""
+    """HTTP to one hub, connected when it is first used. Close it when done."""
 
     def __init__(self, address: HubAddress) -> None:
         self.address = address
-        self._http = _http(address)
+        self._http: httpx.AsyncClient | None = None
 
     async def move_to(self, address: HubAddress) -> None:
         """The hub is elsewhere now, or has another token; what is under way to the old place fails."""
         if address != self.address:
-            self.address, old, self._http = address, self._http, _http(address)
-            await old.aclose()
+            self.address = address
+            await self.close()
 
     async def close(self) -> None:
         """Let go of the connections."""
-        await self._http.aclose()
+        if self._http is not None:
+            http, self._http = self._http, None
+            await http.aclose()
 
     async def open_notebook(self, path: Path, *, create: bool = False) -> str:
         """Open a file at the hub and return its notebook's id. Raises RequestFailed, NotConnected."""
@@ -84,6 +87,15 @@ class HubClient:
         return sha256
 
     async def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
+        import httpx
+
+        if self._http is None:
+            self._http = httpx.AsyncClient(
+                base_url=self.address.url,
+                headers={"Authorization": f"Bearer {self.address.token}"},
+                timeout=HTTP_SECONDS,
+                trust_env=False,  # a proxy from the environment has no business with a loopback server
+            )
         try:
             answer = await self._http.request(method, path, **arguments)
         except httpx.TransportError as error:
@@ -97,12 +109,3 @@ class HubClient:
         except (ValueError, KeyError, TypeError) as error:
             message = f"The hub answered {method} {path} with status {answer.status_code}."
             raise RequestFailed("internal", message, "See its log.") from error
-
-
-def _http(address: HubAddress) -> httpx.AsyncClient:
-    return httpx.AsyncClient(
-        base_url=address.url,
-        headers={"Authorization": f"Bearer {address.token}"},
-        timeout=HTTP_SECONDS,
-        trust_env=False,  # a proxy from the environment has no business with a loopback server
-    )

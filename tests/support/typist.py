@@ -99,6 +99,13 @@ class Typist:
         self._close()
         return self.told
 
+    def __enter__(self) -> Typist:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._process.kill()
+        self._close()
+
     def end(self) -> None:
         """Let it leave the notebook in order."""
         self._close()
@@ -153,9 +160,11 @@ async def _type(typing: Typing, notebook: Notebook) -> None:
                 text = cell.source
                 cell.splice(1 + max(map(text.rfind, ALPHABETS[typing.author])), 0, character)
                 await asyncio.sleep(typing.pause)
-        if notebook.is_saved:
+        if number % 4:
+            continue  # with some unacknowledged edits under way at all times
+        if await notebook.until(lambda: notebook.is_saved or not notebook.online, 5) and notebook.is_saved:
             _tell(saved=number + 1)
-        if notebook.keeper is not None and notebook.keeper.is_kept:
+        if notebook.keeper is not None and await notebook.kept(5):
             _tell(kept=number + 1)
 
 
