@@ -4,6 +4,7 @@
     ├── ReplicaError               internal         a replica refused bytes or an edit
     │   ├── CorruptDocument        storage          saved bytes that cannot be read as a document
     │   ├── ReplicaPanic           internal         the Automerge binding panicked inside a call
+    │   ├── UnreadableValue        internal         a value of a kind that the binding cannot read
     │   ├── BadSyncMessage         bad_sync         bytes that are no sync message, or more than is let in
     │   ├── UnknownHeads           unknown_heads    heads that this replica has not seen
     │   └── WrongGenesis           wrong_genesis    a document of another notebook, or of another life of this one
@@ -44,6 +45,10 @@ class CorruptDocument(ReplicaError):
 
 class ReplicaPanic(ReplicaError):
     """The Automerge binding panicked; the replica that raised this must be reloaded from what is on disk."""
+
+
+class UnreadableValue(ReplicaError):
+    """The binding panicked over one value, a counter that some other program wrote; the document stays usable."""
 
 
 class BadSyncMessage(ReplicaError):

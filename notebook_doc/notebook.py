@@ -12,23 +12,21 @@ replaced.
 from __future__ import annotations
 
 import secrets
-from bisect import bisect_left, insort
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal, cast
 
-from notebook_doc import position as positions
+from notebook_doc.cell_order import CellOrder, readable
 from notebook_doc.change_writer import ChangeWriter
+from notebook_doc.document import Document
 from notebook_doc.errors import BadEdit, CorruptDocument, UnknownCell
 from notebook_doc.events import CellAdded, CellChanged, CellField, CellRemoved, MetadataChanged, NotebookEvent, Reset
 from notebook_doc.json_values import Json
-from notebook_doc.migrations import check_schema
 from notebook_doc.object_index import ObjectIndex
 from notebook_doc.plain import well_formed
 from notebook_doc.replica import ROOT, ObjectId, Replica, Transaction
-from notebook_doc.seed import genesis, give_birth, seed
+from notebook_doc.seed import give_birth, seed
 from notebook_doc.text_diff import Splice, splices
 from notebook_doc.touched import ROOT_KEY, ObjectKey
 
@@ -36,8 +34,6 @@ CellType = Literal["code", "markdown", "raw"]
 CELL_TYPES: Final = ("code", "markdown", "raw")
 DEFAULT_NBFORMAT_MINOR: Final = 5
 
-# A position sorted after every real one, for cells whose position cannot be read.
-_LAST: Final = "\uffff"
 _UNKNOWN_TYPE: Final = "raw"  # what a cell without a readable type is shown as
 _FIELDS: Final[frozenset[CellField]] = frozenset(("cell_type", "position", "source", "metadata", "attachments"))
 
@@ -77,26 +73,24 @@ def new_cell_id() -> str:
     return secrets.token_hex(8)
 
 
-class NotebookDoc:
+class NotebookDoc(Document):
     """The notebook as one replica has it."""
 
     def __init__(self, replica: Replica) -> None:
-        check_schema(replica)
+        super().__init__(replica)
         cells, metadata = replica.child(ROOT, "cells"), replica.child(ROOT, "metadata")
         if cells is None or metadata is None:
             raise CorruptDocument("this NotebookDoc lacks its root maps.", "Restore it from a backup or its file.")
-        self.replica = replica
         self._cells, self._metadata = cells, metadata
         self._objects = ObjectIndex(replica)
         self._objects.place(ROOT, "cells", cells)
         self._objects.place(ROOT, "metadata", metadata)
         self._entries: dict[str, _Entry] = {}
-        self._order: list[tuple[str, str]] = []
+        self._order = CellOrder()
         self._pending: dict[str, set[CellField]] = {}  # touched cells and their fields, not yet reported
         self._reported: set[str] = set()  # the cells that whoever takes the events knows of
         self._pending_metadata: set[str] = set()
         self._pending_reset = False
-        self._transaction: Transaction | None = None
         self._reindex()
         self._reported.update(self._entries)
 
@@ -117,16 +111,6 @@ class NotebookDoc:
     # --- identity -----------------------------------------------------------------------------------------------------
 
     @property
-    def notebook_id(self) -> str | None:
-        """The notebook's UUID; None while only the seed is here."""
-        return self.replica.string(ROOT, "notebook_id")
-
-    @property
-    def genesis(self) -> bytes | None:
-        """The document's identity (16 bytes); None while only the seed is here."""
-        return genesis(self.replica)
-
-    @property
     def nbformat_minor(self) -> int:
         """The minor version of nbformat in which the notebook is saved."""
         minor = self.replica.scalar(ROOT, "nbformat_minor")
@@ -141,7 +125,7 @@ class NotebookDoc:
     def cell_ids(self) -> list[str]:
         """The ids of all cells, in order."""
         self._refresh()
-        return [cell_id for _, cell_id in self._order]
+        return self._order.cell_ids()
 
     def __len__(self) -> int:
         self._refresh()
@@ -189,24 +173,6 @@ class NotebookDoc:
 
     # --- editing ------------------------------------------------------------------------------------------------------
 
-    @contextmanager
-    def edit(self) -> Iterator[None]:
-        """Everything inside becomes one change; an exception inside undoes it all and passes on."""
-        if self._transaction is not None:
-            yield
-            return
-        self._refresh()
-        try:
-            with self.replica.transaction() as transaction:
-                self._transaction = transaction
-                try:
-                    yield
-                finally:
-                    self._transaction = None
-        except BaseException:
-            self._reindex()  # entries made inside are gone with the transaction
-            raise
-
     def add_cell(
         self,
         source: str = "",
@@ -226,8 +192,8 @@ class NotebookDoc:
         with self.edit():
             if cell_id in self._entries:
                 raise BadEdit(f"there is a cell {cell_id!r} already.", "Leave the id out to get a fresh one.")
-            place = self._place(after, before, moving=None)
-            return self._create(cell_id, cell_type, place, well_formed(source), metadata or {})
+            position = self._place(after, before)
+            return self._create(cell_id, cell_type, position, well_formed(source), metadata or {})
 
     def delete_cell(self, cell_id: str) -> None:
         """Remove a cell. Raises UnknownCell."""
@@ -235,15 +201,20 @@ class NotebookDoc:
             entry = self._entry(cell_id)
             self._tx.delete(self._cells, cell_id)
             del self._entries[cell_id]
-            self._forget_order(cell_id, entry.position)
+            self._order.remove(entry.position, cell_id)
 
     def move_cell(self, cell_id: str, *, after: str | None = None, before: str | None = None) -> None:
         """Put a cell after or before another, at the end if neither is named. Raises UnknownCell."""
         with self.edit():
-            self._entry(cell_id)
+            entry = self._entry(cell_id)
             if cell_id in (after, before):
                 return
-            self._set_position(cell_id, self._place(after, before, moving=cell_id))
+            self._order.remove(entry.position, cell_id)
+            try:
+                position = self._place(after, before)
+            finally:
+                self._order.add(entry.position, cell_id)
+            self._set_position(cell_id, position)
 
     def split_cell(self, cell_id: str, at: int) -> str:
         """Cut a cell's source at a code point; what follows becomes a new cell after it, whose id is returned.
@@ -325,14 +296,11 @@ class NotebookDoc:
 
     # --- the index ----------------------------------------------------------------------------------------------------
 
-    @property
-    def _view(self) -> Replica | Transaction:
-        return self._transaction or self.replica
+    def _begin(self) -> None:
+        self._refresh()
 
-    @property
-    def _tx(self) -> Transaction:
-        assert self._transaction is not None, "edits happen inside edit()"
-        return self._transaction
+    def _undone(self) -> None:
+        self._reindex()  # entries made inside are gone with the transaction
 
     def _entry(self, cell_id: str) -> _Entry:
         self._refresh()
@@ -362,30 +330,23 @@ class NotebookDoc:
     def _look_again(self, cell_id: str, fields: frozenset[CellField]) -> None:
         self._pending.setdefault(cell_id, set()).update(fields)
         if (known := self._entries.pop(cell_id, None)) is not None:
-            self._forget_order(cell_id, known.position)
+            self._order.remove(known.position, cell_id)
         if (obj := self.replica.child(self._cells, cell_id)) is not None:
             entry = self._entries[cell_id] = self._read_entry(cell_id, obj)
-            insort(self._order, (entry.position, cell_id))
+            self._order.add(entry.position, cell_id)
 
     def _reindex(self) -> None:
         self._objects.skip_to_now()
         objects = self.replica.objects_in(self._cells)
         self._entries = {cell_id: self._read_entry(cell_id, obj) for cell_id, obj in objects if cell_id is not None}
-        self._order = sorted((entry.position, cell_id) for cell_id, entry in self._entries.items())
+        self._order = CellOrder((entry.position, cell_id) for cell_id, entry in self._entries.items())
 
     def _read_entry(self, cell_id: str, obj: ObjectId) -> _Entry:
         source = self.replica.child(obj, "source")
         self._objects.place(self._cells, cell_id, obj)
         if source is not None:
             self._objects.place(obj, "source", source)
-        position = self.replica.string(obj, "position")
-        readable = position is not None and positions.is_position(position)
-        return _Entry(obj, source, position if position and readable else _LAST)
-
-    def _forget_order(self, cell_id: str, position: str) -> None:
-        index = bisect_left(self._order, (position, cell_id))
-        if index < len(self._order) and self._order[index] == (position, cell_id):
-            del self._order[index]
+        return _Entry(obj, source, readable(self.replica.string(obj, "position")))
 
     # --- writing helpers, inside edit() -------------------------------------------------------------------------------
 
@@ -394,7 +355,7 @@ class NotebookDoc:
         text = self._tx.make_text(obj, "source", source)
         self._tx.fill(obj, cell_values(cell_id, cell_type, position, metadata, None))
         self._entries[cell_id] = _Entry(obj, text, position)
-        insort(self._order, (position, cell_id))
+        self._order.add(position, cell_id)
         return cell_id
 
     def _splice(self, cell_id: str, edits: Sequence[Splice]) -> None:
@@ -408,51 +369,21 @@ class NotebookDoc:
         entry = self._entries[cell_id]
         if entry.position != position:
             self._tx.put(entry.obj, "position", position)
-            self._forget_order(cell_id, entry.position)
+            self._order.remove(entry.position, cell_id)
             entry.position = position
-            insort(self._order, (position, cell_id))
+            self._order.add(position, cell_id)
 
-    def _place(self, after: str | None, before: str | None, *, moving: str | None) -> str:
-        """A position for a cell that goes after or before another, making room if there is none."""
+    def _place(self, after: str | None, before: str | None) -> str:
+        """A position for a cell that goes after or before another, once there is room for it."""
         if after is not None and before is not None:
             raise BadEdit("a cell goes either after or before another.", "Name one of the two.")
-        order = [entry for entry in self._order if entry[1] != moving] if moving is not None else self._order
-        if after is not None:
-            index = self._index_in(order, after) + 1
-        elif before is not None:
-            index = self._index_in(order, before)
-        else:
-            index = len(order)
-        left = order[index - 1][0] if index > 0 else None
-        right = order[index][0] if index < len(order) else None
-        if left == _LAST:
-            self._settle()
-            return self._place(after, before, moving=moving)
-        if left is not None and left == right:
-            left, right = self._make_room(order, index)
-        return positions.between(left, None if right == _LAST else right)
-
-    def _index_in(self, order: Sequence[tuple[str, str]], cell_id: str) -> int:
-        return bisect_left(order, (self._entry(cell_id).position, cell_id))
-
-    def _make_room(self, order: Sequence[tuple[str, str]], index: int) -> tuple[str, str]:
-        """Cells at one position stand around `index`: spread those from `index` on towards the next greater one."""
-        left = order[index - 1][0]
-        end = index
-        while end < len(order) and order[end][0] == left:
-            end += 1
-        limit = order[end][0] if end < len(order) and order[end][0] != _LAST else None
-        spread = positions.evenly(end - index + 1, left, limit)
-        for (_, cell_id), position in zip(list(order[index:end]), spread[1:], strict=True):
+        placement = self._order.placement(
+            after=None if after is None else (self._entry(after).position, after),
+            before=None if before is None else (self._entry(before).position, before),
+        )
+        for cell_id, position in placement.others:
             self._set_position(cell_id, position)
-        return left, spread[1]
-
-    def _settle(self) -> None:
-        """Give the cells without a readable position one, at the end where they are shown."""
-        lost = [cell_id for position, cell_id in self._order if position == _LAST]
-        last = max((position for position, _ in self._order if position != _LAST), default=None)
-        for cell_id, position in zip(lost, positions.evenly(len(lost), last), strict=True):
-            self._set_position(cell_id, position)
+        return placement.position
 
 
 def cell_values(

@@ -22,7 +22,15 @@ from typing import Any, Final, NewType, TypeVar
 from automerge.core import ROOT as _ROOT
 from automerge.core import Document, Message, ObjType, ScalarType, SyncState
 
-from notebook_doc.errors import BadEdit, BadSyncMessage, CorruptDocument, ReplicaError, ReplicaPanic, UnknownHeads
+from notebook_doc.errors import (
+    BadEdit,
+    BadSyncMessage,
+    CorruptDocument,
+    ReplicaError,
+    ReplicaPanic,
+    UnknownHeads,
+    UnreadableValue,
+)
 from notebook_doc.json_values import (
     Json,
     Scalar,
@@ -50,6 +58,7 @@ _SCALAR_TYPES: Final[dict[str, ScalarType]] = {
     "bool": ScalarType.Boolean,
     "null": ScalarType.Null,
 }
+_READING: Final = frozenset(("get", "values"))  # a panic in these is about one value; the document stays usable
 R = TypeVar("R")
 
 
@@ -74,17 +83,17 @@ class ReadView(ABC):
 
     def child(self, parent: ObjectId, key: str | int) -> ObjectId | None:
         """The map, list or text at `key`; None if there is none or a scalar."""
-        found = self._call(self._source.get, parent, key)
+        found = self._get(parent, key)
         return ObjectId(found[1]) if found is not None and isinstance(found[0], ObjType) else None
 
     def scalar(self, parent: ObjectId, key: str | int) -> Scalar:
-        """The scalar at `key`, None if it is absent, null or an object. Raises ReplicaPanic for a foreign counter."""
-        found = self._call(self._source.get, parent, key)
+        """The scalar at `key`, None if it is absent, null, unreadable or an object."""
+        found = self._get(parent, key)
         return None if found is None or isinstance(found[0], ObjType) else from_scalar(found[0][1])
 
     def string(self, parent: ObjectId, key: str) -> str | None:
         """The string at `key`, whether it was written as a scalar or as a Text; None if there is none."""
-        found = self._call(self._source.get, parent, key)
+        found = self._get(parent, key)
         if found is None:
             return None
         if isinstance(found[0], ObjType):
@@ -101,13 +110,13 @@ class ReadView(ABC):
         kind = self.kind(obj)
         if kind == ObjType.Text:
             return []
-        values = self._call(self._source.values, obj)
+        values = self._values(obj)
         keys: Iterable[str | None] = self.keys(obj) if kind == ObjType.Map else repeat(None)
         return [(k, ObjectId(o)) for k, (v, o) in zip(keys, values, strict=False) if isinstance(v, ObjType)]
 
     def writer(self, obj: ObjectId, key: str) -> bytes | None:
         """The actor whose write of `key` counts; None if the key is absent."""
-        found = self._call(self._source.get, obj, key)
+        found = self._get(obj, key)
         return None if found is None else object_key(ObjectId(found[1])).actor
 
     def length(self, obj: ObjectId) -> int:
@@ -126,16 +135,31 @@ class ReadView(ABC):
         return kind
 
     def json(self, obj: ObjectId) -> Json:
-        """The object and all in it as JSON values."""
+        """The object and all in it as JSON values; what is unreadable (a foreign counter) is given as None."""
         kind = self.kind(obj)
         if kind == ObjType.Text:
             return self.text(obj)
-        values = self._call(self._source.values, obj)
+        values = self._values(obj)
         if kind == ObjType.List:
             return [self._json_value(value, ObjectId(oid)) for value, oid in values]
         return restore_big_int(
             {k: self._json_value(value, ObjectId(oid)) for k, (value, oid) in zip(self.keys(obj), values, strict=True)}
         )
+
+    def _get(self, obj: ObjectId, key: str | int) -> Any:
+        """The binding's answer, None also for what it cannot read."""
+        try:
+            return self._call(self._source.get, obj, key)
+        except UnreadableValue:
+            return None
+
+    def _values(self, obj: ObjectId) -> list[tuple[Any, Any]]:
+        try:
+            values: list[tuple[Any, Any]] = self._call(self._source.values, obj)
+        except UnreadableValue:
+            places: Iterable[str | int] = self.keys(obj) if self.kind(obj) == ObjType.Map else range(self.length(obj))
+            values = [self._get(obj, place) or ((ScalarType.Null, None), ROOT) for place in places]
+        return values
 
     def _json_value(self, value: Any, oid: ObjectId) -> Json:
         return self.json(oid) if isinstance(value, ObjType) else from_scalar(value[1])
@@ -153,7 +177,7 @@ class Transaction(ReadView):
 
     def put(self, obj: ObjectId, key: str | int, value: Scalar) -> None:
         """Write a scalar, unless it is there already."""
-        found = self._call(self._source.get, obj, key)
+        found = self._get(obj, key)
         if found is not None and not isinstance(found[0], ObjType) and same_scalar(found[0][1], value):
             return
         kind, plain = to_scalar(value)
@@ -205,7 +229,7 @@ class Transaction(ReadView):
     def put_json(self, obj: ObjectId, key: str | int, value: Json) -> None:
         """Make the value at `key` equal to `value`, changing only what differs in the objects that are there."""
         value = store_big_int(value)
-        existing = self._call(self._source.get, obj, key)
+        existing = self._get(obj, key)
         if isinstance(value, dict):
             if existing is not None and existing[0] == ObjType.Map:
                 self._merge_map(ObjectId(existing[1]), value)
@@ -311,6 +335,8 @@ class Replica(ReadView):
         except BaseException as error:
             if not _is_panic(error):
                 raise
+            if function.__name__ in _READING:
+                raise UnreadableValue(f"the document core cannot read a value ({error}).") from error
             self._panic = str(error)
             raise ReplicaPanic(f"the document core failed in {function.__name__}: {error}.") from error
 

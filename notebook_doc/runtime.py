@@ -7,20 +7,19 @@ daemon's queue does), and it stores output manifests whose bytes lie elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal, cast
 
 from notebook_doc.change_writer import ChangeWriter
+from notebook_doc.document import Document
 from notebook_doc.errors import BadEdit, CorruptDocument
 from notebook_doc.events import ExecutionChanged, KernelChanged, LatestChanged, QueueChanged, Reset, RuntimeEvent
 from notebook_doc.json_values import Json
-from notebook_doc.migrations import check_schema
 from notebook_doc.object_index import ObjectIndex
 from notebook_doc.replica import ROOT, ObjectId, Replica, Transaction
-from notebook_doc.seed import genesis, give_birth, seed
+from notebook_doc.seed import give_birth, seed
 from notebook_doc.touched import ObjectKey
 
 ExecutionStatus = Literal["queued", "running", "done", "error", "cancelled", "died", "imported"]
@@ -95,19 +94,17 @@ def runtime_seed() -> bytes:
     return seed(roots)
 
 
-class RuntimeDoc:
+class RuntimeDoc(Document):
     """What ran, as one replica has it."""
 
     def __init__(self, replica: Replica) -> None:
-        check_schema(replica)
-        self.replica = replica
+        super().__init__(replica)
         self._objects = ObjectIndex(replica)
         self._kernel = self._root("kernel")
         self._queue = self._root("queue")
         self._executions = self._root("executions")
         self._latest = self._root("latest")
         self._displays = self._root("display_index")
-        self._transaction: Transaction | None = None
         self._pending: dict[str, set[str]] = {}  # execution id -> "outputs", "status"
         self._pending_latest: set[str] = set()
         self._pending_flags: set[str] = set()  # "kernel", "queue", "reset"
@@ -131,11 +128,6 @@ class RuntimeDoc:
         return cls(give_birth(runtime_seed(), notebook_id, digest, fill))
 
     # --- identity and reading -----------------------------------------------------------------------------------------
-
-    @property
-    def genesis(self) -> bytes | None:
-        """The document's identity (16 bytes); None while only the seed is here."""
-        return genesis(self.replica)
 
     def kernel(self) -> KernelState:
         """The kernel's state."""
@@ -202,19 +194,6 @@ class RuntimeDoc:
         ]
 
     # --- writing: the daemon's ----------------------------------------------------------------------------------------
-
-    @contextmanager
-    def edit(self) -> Iterator[None]:
-        """Everything inside becomes one change; an exception inside undoes it all and passes on."""
-        if self._transaction is not None:
-            yield
-            return
-        with self.replica.transaction() as transaction:
-            self._transaction = transaction
-            try:
-                yield
-            finally:
-                self._transaction = None
 
     def record(self, execution: Execution) -> None:
         """Write a new execution, without outputs, and make it its cell's latest."""
@@ -323,15 +302,6 @@ class RuntimeDoc:
                     pass  # identity and the display index: nothing that an event names
 
     # --- helpers ------------------------------------------------------------------------------------------------------
-
-    @property
-    def _view(self) -> Replica | Transaction:
-        return self._transaction or self.replica
-
-    @property
-    def _tx(self) -> Transaction:
-        assert self._transaction is not None, "edits happen inside edit()"
-        return self._transaction
 
     def _root(self, key: str) -> ObjectId:
         obj = self.replica.child(ROOT, key)

@@ -251,4 +251,6 @@ def _inflate(data: bytes) -> bytes:
         raise BadSyncMessage(f"a compressed change in it cannot be inflated ({error})") from error
     if inflater.unconsumed_tail:
         raise BadSyncMessage(f"a compressed change in it inflates to more than {LARGEST_INFLATED_CHANGE} bytes")
+    if not inflater.eof or inflater.unused_data:
+        raise BadSyncMessage("a compressed change in it does not end where it says")
     return body

@@ -21,7 +21,6 @@ the receiver knows that the hub wants none of these changes back, although its `
 
 from __future__ import annotations
 
-from collections import OrderedDict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NewType
@@ -29,6 +28,7 @@ from typing import Final, NewType
 from notebook_doc.errors import BadSyncMessage, ReplicaPanic
 from notebook_doc.replica import Heads, Replica, SyncSession
 from notebook_doc.sync_message import ChangeChunk, Have, SyncMessage, changes_in, decode, encode, read_change
+from sync_server.projection import Projection
 
 PeerKey = NewType("PeerKey", int)  # one connection; a peer that reconnects gets another
 
@@ -37,9 +37,6 @@ HUB: Final = PeerKey(0)  # the author of the hub's own changes; no connection ha
 # Hashes of changes seen lately, to recognise dependencies without asking the replica: a question costs 40 us in a short
 # history and 400 us in one of 4,000 changes, which at a keystroke each would be most of the hub's time.
 RECENT_HASHES: Final = 8192
-# Authors whose latest change is remembered for the same reason: an author's changes are numbered, so the next number is
-# news.
-RECENT_AUTHORS: Final = 1024
 # Changes of one peer that wait for dependencies nobody has sent. A peer in good order has none, or a few while it is
 # joining.
 MAX_ORPHANS: Final = 4096
@@ -112,9 +109,7 @@ class Channel:
         self.replica = replica
         self._links: dict[PeerKey, _Link] = {}
         self._durable: Heads = replica.heads()
-        self._projected: set[bytes] = set(self._durable)
-        self._recent: OrderedDict[bytes, None] = OrderedDict.fromkeys(self._durable)
-        self._numbers: OrderedDict[bytes, int] = OrderedDict()  # author's actor -> the number of its latest change here
+        self._projection = Projection(replica)
         self._inbox: list[_Arrival] = []
         self._outgoing: list[tuple[PeerKey, bytes]] = []  # to be forwarded at the end of this turn
         self._batch: list[bytes] | None = None  # on its way to the disk
@@ -201,7 +196,7 @@ class Channel:
         link.said = message
         if _starts_over(message) and link.live:
             link.session, link.live = self.replica.sync_session(), False  # the old one would not send anything twice
-        if not link.live or message.need or not self._knows_all(message.heads):
+        if not link.live or message.need or not self._projection.has_all(message.heads):
             link.behind = True
         return []
 
@@ -236,8 +231,8 @@ class Channel:
         self.replica = replica
         self._reloading = False
         self._durable = replica.heads()
-        self._recent.clear()
-        self._numbers.clear()
+        self._projection.replica = replica
+        self._projection.forget()
         self._reproject()
         for link in self._links.values():
             link.session, link.live, link.behind = replica.sync_session(), False, link.said is not None
@@ -250,55 +245,22 @@ class Channel:
             self._inbox.append(_Arrival(peer, chunks, None, forwarded=False))
             return
         for change in changes:
-            state = self._classify(change)
-            if state == "known":
+            standing = self._projection.standing(change)
+            if standing == "known":
                 continue
-            if state == "next":
-                self._projected.difference_update(change.deps)
-                self._projected.add(change.hash)
-                self._remember(change.hash)
-                self._count(change)
+            if standing == "next":
+                self._projection.advance(change)
                 self._outgoing.append((peer, change.data))
             else:
                 link.orphans += 1
-            self._inbox.append(_Arrival(peer, (change.data,), [change], forwarded=state == "next"))
+            self._inbox.append(_Arrival(peer, (change.data,), [change], forwarded=standing == "next"))
 
     def _brings_news(self, changes: list[ChangeChunk] | None) -> bool:
         """Whether there is anything here that the hub does not know. A reader may well send back what it was sent."""
         waiting = {c.hash for arrival in self._inbox for c in arrival.changes or ()}
-        return changes is None or any(c.hash not in waiting and self._classify(c) != "known" for c in changes)
-
-    def _classify(self, change: ChangeChunk) -> str:
-        """ "next": everything it builds on is here, and it is new; "known": it is here already; "orphan" otherwise."""
-        if change.deps and self._projected.issuperset(change.deps):
-            return "next"  # it builds on heads, so nothing here can contain it
-        if change.hash in self._recent:
-            return "known"
-        deps = [dep for dep in change.deps if dep not in self._recent]
-        if self._numbers.get(change.actor) == change.seq - 1:
-            return "next" if not deps or self._present(deps).issuperset(deps) else "orphan"
-        present = self._present([change.hash, *deps])
-        if change.hash in present:
-            return "known"
-        return "next" if present.issuperset(deps) else "orphan"
-
-    def _present(self, hashes: Sequence[bytes]) -> set[bytes]:
-        return set() if self._reloading else self.replica.present(hashes)
-
-    def _knows_all(self, heads: Heads) -> bool:
-        unsure = [head for head in heads if head not in self._projected and head not in self._recent]
-        return not unsure or len(self._present(unsure)) == len(unsure)
-
-    def _remember(self, change_hash: bytes) -> None:
-        self._recent[change_hash] = None
-        if len(self._recent) > RECENT_HASHES:
-            self._recent.popitem(last=False)
-
-    def _count(self, change: ChangeChunk) -> None:
-        self._numbers[change.actor] = change.seq
-        self._numbers.move_to_end(change.actor)
-        if len(self._numbers) > RECENT_AUTHORS:
-            self._numbers.popitem(last=False)
+        return changes is None or any(
+            c.hash not in waiting and self._projection.standing(c) != "known" for c in changes
+        )
 
     def _forward(self) -> list[Effect]:
         if not self._outgoing:
@@ -325,7 +287,7 @@ class Channel:
         return effects
 
     def _message(self, changes: Sequence[bytes]) -> bytes:
-        return encode(self._durable, (), (Have(tuple(self._projected), b""),), changes)
+        return encode(self._durable, (), (Have(self._projection.heads, b""),), changes)
 
     # --- the sync protocol, between batches ---------------------------------------------------------------------------
 
@@ -410,34 +372,24 @@ class Channel:
         forwarded = {c.hash for arrival in arrivals if arrival.forwarded for c in arrival.changes or ()}
         authors = {c.hash: arrival.author for arrival in arrivals for c in arrival.changes or ()}
         for change_hash, chunk in fresh:
-            if change_hash not in forwarded and change_hash not in self._recent:
+            if change_hash not in forwarded and not self._projection.has_seen(change_hash):
                 author = authors.get(change_hash, HUB)
                 if change_hash in authors and (link := self._links.get(author)) is not None and link.orphans:
                     link.orphans -= 1
-                change = read_change(chunk)
-                self._projected.difference_update(change.deps)
-                self._projected.add(change_hash)
-                self._count(change)
+                self._projection.advance(read_change(chunk))
                 self._outgoing.append((author, chunk))
-            self._remember(change_hash)
+            self._projection.remember(change_hash)
 
     def _reproject(self) -> None:
-        """Nothing is under way: what is projected is what the replica has."""
-        self._projected = set(self.replica.heads())
-        for head in self._projected:
-            self._remember(head)
-        for arrival in self._inbox:
-            for change in arrival.changes or ():
-                if arrival.forwarded:
-                    self._projected.difference_update(change.deps)
-                    self._projected.add(change.hash)
-                    self._remember(change.hash)
+        """Project anew from what the replica has and what is on its way."""
+        under_way = [change for arrival in self._inbox if arrival.forwarded for change in arrival.changes or ()]
+        self._projection.start_from(self.replica.heads(), under_way)
 
     def _lost(self, arrivals: list[_Arrival], error: Exception) -> list[Effect]:
         """The replica failed on this batch: load it again and take what waits one by one, until it is clear whose
         change it was. What that author sent before it stays; the others have it already.
         """
-        self._reloading = True
+        self._reloading, self._projection.replica = True, None
         self._inbox = arrivals + self._inbox
         refusals: list[Effect] = []
         if len(arrivals) == 1:
@@ -465,8 +417,7 @@ class Channel:
         # One that lacks what it builds on waits; its author may be somebody else than who lost that for it.
         authors = {author for author, change in forwarded if change.hash not in here and here.issuperset(change.deps)}
         if authors:
-            self._recent.clear()  # some of these are not here after all
-            self._numbers.clear()
+            self._projection.forget()
             self._reproject()
         message = "Changes from you cannot be read by the document core and were not kept."
         hint = "Reconnect with a fresh replica."

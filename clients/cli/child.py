@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import signal
-import sys
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from typing import Final
@@ -17,6 +16,7 @@ from typing import Final
 from clients.cli.control import Order, Report, decode_report, encode_line
 from clients.cli.log_line import clean, parse
 from clients.cli.log_sink import LogSink
+from clients.cli.own_command import own_command
 
 _READ_BYTES: Final = 64 * 1024
 _LONGEST_LINE: Final = 64 * 1024  # bytes; what is longer is cut into several
@@ -33,8 +33,8 @@ class Child:
         self._readers: list[asyncio.Task[None]] = []
 
     @classmethod
-    async def start(cls, name: str, order: Order, sink: LogSink, on_report: Callable[[Report], None]) -> Child:
-        """Start `quire serve-<name>`, give it its order and listen to it. Raises OSError if it cannot be started."""
+    async def start(cls, name: str, sink: LogSink, on_report: Callable[[Report], None]) -> Child:
+        """Start `quire serve-<name>` and listen to it; it waits for its order. Raises OSError if that fails."""
         process = await asyncio.create_subprocess_exec(
             *own_command(f"serve-{name}"),
             stdin=asyncio.subprocess.PIPE,
@@ -42,7 +42,6 @@ class Child:
             stderr=asyncio.subprocess.PIPE,
             start_new_session=True,  # Ctrl-C in the terminal is for the supervisor, which ends its children in order
         )
-        assert process.stdin is not None, "asked for"
         assert process.stdout is not None, "asked for"
         assert process.stderr is not None, "asked for"
         child = cls(name, process, sink)
@@ -50,10 +49,14 @@ class Child:
             asyncio.create_task(child._hear(process.stdout, on_report), name=f"hear the {name}"),
             asyncio.create_task(child._log(process.stderr), name=f"log the {name}"),
         ]
-        with suppress(BrokenPipeError, ConnectionResetError):  # it died already, which `ended` tells
-            process.stdin.write(encode_line(order))
-            await process.stdin.drain()
         return child
+
+    async def give(self, order: Order) -> None:
+        """Give it its order."""
+        assert self._process.stdin is not None, "asked for"
+        with suppress(BrokenPipeError, ConnectionResetError):  # it died already, which `ended` tells
+            self._process.stdin.write(encode_line(order))
+            await self._process.stdin.drain()
 
     @property
     def pid(self) -> int:
@@ -105,14 +108,6 @@ class Child:
             elif line.strip():
                 in_event = False
                 self._sink.say("WARNING", self.name, line)
-
-
-def own_command(*arguments: str) -> list[str]:
-    """The command line that runs `quire` with these arguments in the same Python as this one.
-
-    `-P` keeps the current folder, where anything may lie, from the places that modules are looked for in.
-    """
-    return [sys.executable, "-P", "-m", "clients.cli.main", *arguments]
 
 
 def how_it_ended(code: int) -> str:

@@ -67,6 +67,11 @@ class Saved(msgspec.Struct, frozen=True, tag="saved"):
     paths: tuple[str, ...]
     failed: tuple[NotSaved, ...] = ()
 
+    def lines(self) -> list[str]:
+        """It all in words, a line for each file."""
+        lines = [f"Saved to {path}." for path in self.paths]
+        return lines + [f"NOT saved to {lost.path}: {lost.why} The edits are kept." for lost in self.failed]
+
 
 Order = HubOrder | DaemonOrder
 Report = Ready | Failed | Saved
@@ -102,7 +107,7 @@ class ChildEnd:
         while not line.endswith(b"\n"):
             data = os.read(self._input, 1)  # not a byte of what follows, which belongs to the event loop
             if not data:
-                sys.exit("This command is started by `quire up`, not by hand.")
+                sys.exit("Ended without an order. This command is started by `quire up`, not by hand.")
             line += data
         order: Order = msgspec.json.decode(bytes(line), type=Order)
         return order

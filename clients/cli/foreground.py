@@ -13,7 +13,8 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 
 from clients.cli.errors import INTERRUPTED, OK, CliError
-from clients.cli.log_sink import LogSink, log_file
+from clients.cli.log_file import log_file
+from clients.cli.log_sink import LogSink
 from clients.cli.service_lock import ServiceLock
 from clients.cli.supervisor import Supervisor
 
@@ -101,6 +102,4 @@ def _farewell(supervisor: Supervisor) -> list[str]:
         return ["Ended at once. Every edit that was acknowledged is kept; the files are written at the next start."]
     if saved is None:
         return ["Stopped. The hub did not say what it saved; `quire logs` tells what happened."]
-    lines = [f"Saved to {path}." for path in saved.paths]
-    lines += [f"NOT saved to {failed.path}: {failed.why} The edits are kept." for failed in saved.failed]
-    return [*lines, "Stopped."]
+    return [*saved.lines(), "Stopped."]

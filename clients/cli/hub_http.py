@@ -6,7 +6,6 @@ Loopback only, no proxies. Every failure becomes a CliError with the hub's own w
 from __future__ import annotations
 
 import json
-from http.client import HTTPConnection, HTTPException
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
@@ -57,6 +56,8 @@ class HubHttp:
 
     def ask(self, method: str, path: str, body: object = None, *, seconds: float = HTTP_SECONDS) -> dict[str, Any]:
         """One question and its JSON answer. Raises NotebookUnusable, ServiceFailed."""
+        from http.client import HTTPConnection, HTTPException  # slow to import, and not needed when nothing runs
+
         where = urlsplit(self.url)
         assert where.hostname is not None, "a registry entry has a whole URL"
         connection = HTTPConnection(where.hostname, where.port, timeout=seconds)

@@ -2,7 +2,8 @@
 
 In the file a line is `2026-01-31T12:00:00.123Z INFO    hub        text`: the time in UTC, the level, the process that
 speaks, what it says. What an event has to say beyond one line (a traceback) follows in lines that begin with spaces. In
-a terminal the time is local and short, and the level shows in the colour alone, unless it is a warning or worse.
+a terminal the time is local and short, UUIDs are cut to their first eight digits, and the level shows only where it is
+a warning or worse.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ _LEVEL_WIDTH: Final = 8
 _LINE: Final = re.compile(
     r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3})Z (?P<level>[A-Z]+) +(?P<source>\S+) +(?P<text>.*)"
 )
+_UUID: Final = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # what could steer a terminal
 _COLOURS: Final = {"WARNING": "33", "ERROR": "31", "CRITICAL": "1;31"}
 _SOURCES: Final = {"hub": "36", "daemon": "35", "supervisor": "34"}
@@ -62,12 +64,12 @@ def shown(line: str, *, colour: bool) -> str:
         return f"          {_painted(line, _DIM, colour)}" if line.strip() else ""
     moment = datetime.fromtimestamp(event.time).strftime("%H:%M:%S")
     grave = event.level in _COLOURS
-    word = f"{event.level.lower()}: " if grave else ""
+    text = _UUID.sub(r"\1", f"{event.level.lower()}: {event.text}" if grave else event.text)
     return "  ".join(
         (
             _painted(moment, _DIM, colour),
             _painted(f"{event.source:<{SOURCE_WIDTH}}", _SOURCES.get(event.source, _DIM), colour),
-            _painted(word + event.text, _COLOURS[event.level], colour) if grave else event.text,
+            _painted(text, _COLOURS[event.level], colour) if grave else text,
         )
     )
 

@@ -16,20 +16,12 @@ import time
 from pathlib import Path
 from typing import Final, TextIO
 
+from clients.cli.log_file import OLDER_FILES, older_file
 from clients.cli.log_line import LineFormatter, LogLine, shown
-from relay.private import private_folder
 
-LOG_NAME: Final = "quire.log"
-# Bytes after which a new file is begun, and how many older ones are kept: weeks of ordinary use in 10 MB.
-FILE_BYTES: Final = 2 * 1024 * 1024
-OLDER_FILES: Final = 4
+FILE_BYTES: Final = 2 * 1024 * 1024  # after which a new file is begun: with the older ones, weeks of ordinary use
 _WAITING_LINES: Final = 2000  # lines that may wait for a terminal
 _LAST_WORDS_SECONDS: Final = 1.0  # that a terminal has at the end to take what waits
-
-
-def log_file(state: Path) -> Path:
-    """The log of the service under this state folder. Makes its folder."""
-    return private_folder(state / "logs") / LOG_NAME
 
 
 class LogFile:
@@ -56,9 +48,9 @@ class LogFile:
 
     def _begin_anew(self) -> None:
         for number in range(OLDER_FILES, 0, -1):
-            newer = self.path if number == 1 else self.path.with_name(f"{self.path.name}.{number - 1}")
+            newer = older_file(self.path, number - 1)
             if newer.exists():
-                newer.replace(self.path.with_name(f"{self.path.name}.{number}"))
+                newer.replace(older_file(self.path, number))
         fresh = _open_for_appending(self.path)
         os.close(self._descriptor)
         self._descriptor, self._size = fresh, 0
@@ -116,6 +108,10 @@ class LogSink:
     def say(self, level: str, source: str, text: str) -> None:
         """Log an event of now."""
         self.line(str(LogLine(time.time(), level, source, text)))
+
+    def record(self, level: str, source: str, text: str) -> None:
+        """Log an event of now to the file alone: on the terminal it is shown in another way."""
+        self._file.write(str(LogLine(time.time(), level, source, text)))
 
     def line(self, line: str) -> None:
         """Log what is a line of the file already (with a traceback: several)."""

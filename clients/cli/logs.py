@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Final, TextIO
 
 from clients.cli.errors import OK, NotRunning
+from clients.cli.log_file import OLDER_FILES, log_file, older_file
 from clients.cli.log_line import shown
-from clients.cli.log_sink import OLDER_FILES, log_file
 from clients.cli.service import state_folder
 
 # Seconds between two looks for more, with --follow.
@@ -39,7 +39,7 @@ def _last(path: Path, file: TextIO, lines: int) -> list[str]:
     current = deque((line.rstrip("\n") for line in file), maxlen=lines)
     kept: list[str] = list(current)
     for number in range(1, OLDER_FILES + 1):
-        older = path.with_name(f"{path.name}.{number}")
+        older = older_file(path, number)
         if len(kept) >= lines or not older.exists():
             break
         with older.open(encoding="utf-8", errors="replace") as earlier:

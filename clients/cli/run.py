@@ -159,9 +159,11 @@ async def _outcome(
     notebook: Notebook, execution: Execution, seconds: float | None, view: RunView, stop: asyncio.Event
 ) -> Outcome:
     """Wait for the end of an execution; bring it about when its time is up or the run is to stop."""
+    begun = asyncio.create_task(notebook.until(lambda: _has_begun(notebook, execution)), name="wait for its turn")
     ended = asyncio.create_task(execution.wait(), name="wait for the cell")
     stopping = asyncio.create_task(stop.wait(), name="wait for Ctrl-C")
     try:
+        await asyncio.wait((begun, stopping), return_when=asyncio.FIRST_COMPLETED)  # the kernel's start is not its time
         await asyncio.wait((ended, stopping), timeout=seconds, return_when=asyncio.FIRST_COMPLETED)
         if ended.done():
             await ended
@@ -176,9 +178,14 @@ async def _outcome(
             await asyncio.wait((ended,), timeout=INTERRUPT_SECONDS)
         return outcome
     finally:
-        for waiting in (ended, stopping):
+        for waiting in (begun, ended, stopping):
             waiting.cancel()
-        await asyncio.gather(ended, stopping, return_exceptions=True)
+        await asyncio.gather(begun, ended, stopping, return_exceptions=True)
+
+
+def _has_begun(notebook: Notebook, execution: Execution) -> bool:
+    record = notebook.runtime.execution(execution.id)
+    return record is not None and record.status != "queued"
 
 
 async def _what_went_wrong(notebook: Notebook, execution: Execution, outcome: Outcome, limits: Limits) -> str:

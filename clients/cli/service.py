@@ -8,7 +8,6 @@ a private service, which ends with its owner however that ends.
 from __future__ import annotations
 
 import os
-import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -16,14 +15,16 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-from clients.cli.child import own_command
 from clients.cli.errors import CannotStart, NotRunning
 from clients.cli.hub_http import HubHttp
-from clients.cli.log_sink import log_file
+from clients.cli.log_file import log_file
+from clients.cli.own_command import own_command
 from relay.errors import UnsafeState
 from relay.registry import ServerEntry, running, state_dir
 
 if TYPE_CHECKING:
+    import subprocess
+
     from clients.peer.hub_address import HubAddress
 
 # Seconds a service has to answer after it was started, and between two looks whether it does.
@@ -135,6 +136,8 @@ def ensure_service() -> HubAddress:
 @contextmanager
 def private_service(state: Path) -> Iterator[Service]:
     """A service under a folder of its own, for as long as the context; it stops too if this process is killed."""
+    import subprocess
+
     supervisor = _start_supervisor(state, "--while-stdin-open", stdin=subprocess.PIPE)
     assert supervisor.stdin is not None, "asked for"
     try:
@@ -148,12 +151,14 @@ def private_service(state: Path) -> Iterator[Service]:
             supervisor.wait()
 
 
-def _start_supervisor(state: Path, *options: str, stdin: int = subprocess.DEVNULL) -> subprocess.Popen[bytes]:
+def _start_supervisor(state: Path, *options: str, stdin: int | None = None) -> subprocess.Popen[bytes]:
     """Start `quire supervise` in a session of its own; what it prints, as when it crashes, goes to the log."""
+    import subprocess
+
     with log_file(state).open("ab") as log:
         return subprocess.Popen(
             own_command("supervise", *options),
-            stdin=stdin,
+            stdin=subprocess.DEVNULL if stdin is None else stdin,
             stdout=log,
             stderr=log,
             cwd=state,

@@ -1,17 +1,15 @@
-"""`quire stop`: asks the service to save and stop, and waits until it has."""
+"""`quire stop`: asks the service to save and stop, and waits until its processes have ended."""
 
 from __future__ import annotations
 
-import os
-import signal
-import time
-from typing import Final
+from pathlib import Path
 
-from clients.cli.errors import OK, CliError, ServiceFailed
+import psutil  # type: ignore[import-untyped]  # it ships no types
+
+from clients.cli.errors import OK, ServiceFailed
+from clients.cli.log_file import log_file
+from clients.cli.log_line import parse
 from clients.cli.service import Service, find_service, state_folder
-
-# Seconds between two looks whether it has ended.
-LOOK_EVERY: Final = 0.05
 
 
 def stop(seconds: float) -> int:
@@ -21,27 +19,50 @@ def stop(seconds: float) -> int:
     if service is None:
         print(f"No service runs under {state}.")
         return OK
-    paths = _open_paths(service)
+    log = log_file(state)
+    logged_before = _size(log)
+    processes = _processes(service)
     if service.supervisor is not None:  # without one, the others have noticed and are stopping
-        os.kill(service.supervisor.pid, signal.SIGTERM)
-    deadline = time.monotonic() + seconds
-    while (still := find_service(state)) is not None:
-        if time.monotonic() > deadline:
-            process = still.supervisor or still.hub or still.daemon
-            assert process is not None, "a service has at least one server"
-            raise ServiceFailed(
-                f"The service is still stopping after {seconds:.0f} s (process {process.pid}).",
-                "`quire logs` says what it waits for. Killing it loses no edit that was acknowledged.",
-            )
-        time.sleep(LOOK_EVERY)
-    for path in paths:
-        print(f"Saved to {path}.")
+        for process in processes:
+            if process.pid == service.supervisor.pid:
+                process.terminate()
+    _, still = psutil.wait_procs(processes, timeout=seconds)
+    if still:
+        raise ServiceFailed(
+            f"The service is still stopping after {seconds:g} s (process {still[0].pid}).",
+            "`quire logs` says what it waits for. Killing it loses no edit that was acknowledged.",
+        )
+    for line in _what_was_saved(log, logged_before):
+        print(line)
     print("Stopped.")
     return OK
 
 
-def _open_paths(service: Service) -> list[str]:
-    try:
-        return [notebook["path"] for notebook in service.hub_http.notebooks() if notebook["path"]]
-    except CliError:
-        return []  # it does not answer; it is stopped all the same
+def _processes(service: Service) -> list[psutil.Process]:
+    """The processes of the servers that still run."""
+    found: list[psutil.Process] = []
+    for entry in (service.supervisor, service.daemon, service.hub):
+        try:
+            if entry is not None:
+                found.append(psutil.Process(entry.pid))
+        except psutil.NoSuchProcess:
+            continue
+    return found
+
+
+def _size(log: Path) -> int:
+    return log.stat().st_size if log.exists() else 0
+
+
+def _what_was_saved(log: Path, since: int) -> list[str]:
+    """What the supervisor has logged about files from this place of its log on."""
+    if not log.exists():
+        return []
+    with log.open(encoding="utf-8", errors="replace") as file:
+        file.seek(since if since <= _size(log) else 0)  # smaller: it was begun anew
+        events = [parse(line.rstrip("\n")) for line in file]
+    return [
+        event.text
+        for event in events
+        if event is not None and event.source == "supervisor" and event.text.startswith(("Saved to ", "NOT saved to "))
+    ]

@@ -85,9 +85,10 @@ class Supervisor:
         """Start both servers and keep them until asked to stop. Raises CannotStart if the hub cannot be started."""
         with self._registered() as registration:
             try:
+                daemon = _Kept("daemon", await self._start("daemon"), time.monotonic())  # imports beside the hub
                 hub = _Kept("hub", await self._first_hub(), time.monotonic())
                 registration.update(endpoint=self.url)
-                daemon = _Kept("daemon", await self._start("daemon"), time.monotonic())
+                await daemon.child.give(self._order("daemon"))
                 on_ready()
                 async with asyncio.TaskGroup() as keeping:
                     keeping.create_task(self._keep(hub), name="keep the hub")
@@ -138,6 +139,7 @@ class Supervisor:
                 self._heard(report)
 
         child = await self._start("hub", hear)
+        await child.give(self._order("hub"))
         ended = asyncio.create_task(child.ended(), name="wait for the hub")
         stopping = asyncio.create_task(self._stopping.wait(), name="wait for the end")
         await asyncio.wait((answer, ended, stopping), timeout=HUB_START_SECONDS, return_when=asyncio.FIRST_COMPLETED)
@@ -156,7 +158,8 @@ class Supervisor:
         return child, outcome
 
     async def _start(self, name: str, hear: Callable[[Report], None] | None = None) -> Child:
-        child = await Child.start(name, self._order(name), self._sink, hear or self._heard)
+        """Start a server; it waits for its order."""
+        child = await Child.start(name, self._sink, hear or self._heard)
         self._children[name] = child
         if self._forced:
             child.kill()
@@ -172,6 +175,8 @@ class Supervisor:
         match report:
             case Saved():
                 self.saved = report
+                for line in report.lines():
+                    self._sink.record("ERROR" if line.startswith("NOT") else "INFO", "supervisor", line)
             case Failed():
                 self._say("ERROR", f"{report.message} {report.hint}".rstrip())
             case Ready():
@@ -194,6 +199,7 @@ class Supervisor:
                 server.started = time.monotonic()
                 try:
                     server.child = await self._start(server.name)
+                    await server.child.give(self._order(server.name))
                     break
                 except OSError as error:
                     how = f"the {server.name} could not be started: {error.strerror}"

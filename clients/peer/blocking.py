@@ -122,7 +122,7 @@ class Execution(Face[core_execution.Execution]):
 
     def interrupt(self) -> None:
         """Interrupt it, or take it out of the queue; no other is touched."""
-        self._notebook._wait(lambda notebook: notebook.interrupt(self._core))
+        self._notebook.interrupt(self)
 
 
 class Cell(Face[core_cell.Cell]):
@@ -356,6 +356,11 @@ class Notebook(Face[core_notebook.Notebook]):
     def start(self, cells: Sequence[str | Cell] | None = None) -> list[Execution]:
         """Ask for these cells to be run and return their executions as soon as they are queued."""
         return [Execution(self, one) for one in self._wait(lambda notebook: notebook.start(_ids(cells)))]
+
+    def interrupt(self, execution: str | Execution) -> None:
+        """Interrupt this execution, or take it out of the queue; no other is touched."""
+        execution_id = execution if isinstance(execution, str) else execution.id
+        self._wait(lambda notebook: notebook.interrupt(execution_id))
 
     def until(self, condition: Callable[[], bool], timeout: float | None = None) -> bool:
         """Wait until a condition on this notebook holds; False if it took longer than `timeout` seconds.

@@ -77,6 +77,10 @@ class Notebook:
         self.last_save: NotebookSaved | None = None
         self.warnings: list[SessionError] = []
 
+    def __repr__(self) -> str:
+        where = "online" if self.online else "offline"
+        return f"<notebook {self.id}, {len(self.cells)} cells, {where}>"
+
     # --- opening and closing ------------------------------------------------------------------------------------------
 
     @classmethod

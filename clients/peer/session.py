@@ -75,7 +75,7 @@ class PeerSession:
         self.token = token
         self.role: Role = role
         self.phase = Phase.OFFLINE
-        self.notebook = notebook or NotebookDoc.blank()
+        self.notebook = NotebookDoc.blank() if notebook is None else notebook  # one without cells is false
         self.runtime = RuntimeDoc.blank()
         self.notebook_sync = DocSync(self.notebook.replica, may_write=role in EDITORS, unsaved=unsaved)
         self.runtime_sync = DocSync(self.runtime.replica, may_write=role == "daemon")

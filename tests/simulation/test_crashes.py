@@ -49,7 +49,7 @@ def test_what_the_author_was_told_is_saved_survives_the_crash_of_everybody() -> 
 
 def test_nothing_is_called_saved_that_is_not_on_disk() -> None:
     for seed in range(20):
-        world, (ada, bob) = meeting("Ada", "Bob", seed=seed)
+        world, (ada, _bob) = meeting("Ada", "Bob", seed=seed)
         for number in range(60):
             if number % 3 == 0:
                 ada.doc.splice_source("cell", 0, 0, f"[{number}]")
@@ -62,7 +62,7 @@ def test_nothing_is_called_saved_that_is_not_on_disk() -> None:
 
 
 def test_a_peer_that_lost_its_memory_is_sent_everything_again() -> None:
-    world, (ada, bob) = meeting("Ada", "Bob")
+    world, (ada, _bob) = meeting("Ada", "Bob")
     ada.doc.splice_source("cell", 0, 0, "mine, and saved")
     world.settle()
     world.crash_peer(ada)

@@ -100,7 +100,7 @@ class World:
         self.seed = seed
         self.random = Random(seed)
         self.now = 0.0
-        first = notebook or NotebookDoc.create(NOTEBOOK_ID)
+        first = NotebookDoc.create(NOTEBOOK_ID) if notebook is None else notebook
         self.disk = Disk(first, RuntimeDoc.create(NOTEBOOK_ID))
         self.peers: list[SimulatedPeer] = []
         self.room: Room | None = None

@@ -49,7 +49,7 @@ class Bench:
     """A channel whose effects are sorted into boxes; sends are delivered at once."""
 
     def __init__(self, doc: NotebookDoc | None = None) -> None:
-        self.first = doc or NotebookDoc.create(NOTEBOOK_ID)
+        self.first = NotebookDoc.create(NOTEBOOK_ID) if doc is None else doc
         self.stored = self.first.replica.changes_since(())
         self.channel = Channel(Replica.load(b"".join(self.stored)))
         self.clients: dict[PeerKey, Client] = {}

@@ -18,6 +18,8 @@ from notebook_doc.sync_message import CHUNK_MAGIC, Have, Reader, change_body, en
 Spoil = Callable[[bytes], bytes]
 
 _ACTIONS = 0x42
+_VALUE_TYPES = 0x56
+_COUNTER = 8
 
 
 def change_chunk(body: bytes) -> bytes:
@@ -41,6 +43,14 @@ def left_out(chunk: bytes) -> bytes:
     body = bytearray(change_body(chunk))
     position, size = _column(bytes(body), _ACTIONS)
     body[position + size - 1] = 0x7F  # as LEB128: more than any number of an action
+    return change_chunk(bytes(body))
+
+
+def counter_change(chunk: bytes) -> bytes:
+    """The change of a single number, made to write a counter: in order, but the binding cannot read it."""
+    body = bytearray(change_body(chunk))
+    position, size = _column(bytes(body), _VALUE_TYPES)
+    body[position + size - 1] = body[position + size - 1] & 0xF0 | _COUNTER
     return change_chunk(bytes(body))
 
 

@@ -1,0 +1,89 @@
+"""Servers and supervisors that are killed: what comes back by itself, what stops by itself, and what is kept."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from pathlib import Path
+
+import nbformat
+
+from clients.peer.notebook import Notebook
+from tests.cli.services import PATIENCE, Home, until
+
+
+def test_a_killed_hub_comes_back_where_it_was_and_its_peers_resume(home: Home, notebook: Path) -> None:
+    home.up(notebook)
+    hub = home.server("hub")
+    assert hub is not None
+    address = home.address
+
+    async def edit_across_the_crash() -> list[str]:
+        notebook_id = await home.open(notebook)
+        async with Notebook.connect(notebook_id, address) as peer:
+            peer.cells.add("before = 1")
+            assert await peer.saved(PATIENCE)
+            os.kill(hub.pid, signal.SIGKILL)
+            assert await peer.until(lambda: not peer.online, PATIENCE)
+            peer.cells.add("meanwhile = 2")
+            assert await peer.until(lambda: peer.online, PATIENCE)
+            assert await peer.saved(PATIENCE)
+            await peer.save()
+            return [cell.source for cell in peer.cells]
+
+    assert asyncio.run(edit_across_the_crash()) == ["print(6 * 7)", "before = 1", "meanwhile = 2"]
+    after = home.server("hub")
+    assert after is not None
+    assert (after.endpoint, after.token) == (hub.endpoint, hub.token)
+    assert after.pid != hub.pid
+    assert [cell.source for cell in nbformat.read(notebook, 4).cells][1:] == ["before = 1", "meanwhile = 2"]
+    assert f"the hub (process {hub.pid}) was killed by SIGKILL; it is started again" in home.log()
+
+
+def test_a_killed_daemon_is_replaced_and_cells_run_again(home: Home, notebook: Path) -> None:
+    home.up(notebook)
+    daemon = home.pid("daemon")
+    os.kill(daemon, signal.SIGKILL)
+    until(lambda: (entry := home.server("daemon")) is not None and entry.pid != daemon)
+    ran = home.quire("run", notebook)
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_a_killed_supervisor_leaves_nothing_running_and_everything_saved(home: Home, notebook: Path) -> None:
+    up = home.up(notebook)
+    address = home.address
+
+    async def edit_and_kill() -> None:
+        notebook_id = await home.open(notebook)
+        async with Notebook.connect(notebook_id, address) as peer:
+            await peer.cells[0].run()
+            home.remember()
+            peer.cells[0].source = "kept = True"
+            assert await peer.saved(PATIENCE)
+            up.process.kill()
+
+    asyncio.run(edit_and_kill())
+    assert len(home.remember()) >= 4, "supervisor, hub, daemon and a kernel were seen"
+    until(lambda: home.still_running() == [])
+    assert nbformat.read(notebook, 4).cells[0].source == "kept = True"
+    assert list((home.folder / "servers").glob("hub-*")) == []
+    assert "the supervisor is gone" in home.log()
+
+
+def test_a_service_starts_right_after_its_predecessor_was_killed(home: Home, notebook: Path) -> None:
+    first = home.up(notebook)
+    first.process.kill()
+    second = home.up(notebook)
+    second.interrupt()
+    assert second.end() == 0
+    assert f"Saved to {notebook}." in second.printed
+
+
+def test_two_services_that_start_at_once_become_one(home: Home, notebook: Path) -> None:
+    starting = [home.start("up", "--detach", notebook) for _ in range(3)]
+    assert [each.end() for each in starting] == [0, 0, 0]
+    home.remember()
+    assert len(list((home.folder / "servers").glob("supervisor-*"))) == 1
+    assert home.quire("stop").returncode == 0
+    assert home.still_running() == []

@@ -1,0 +1,68 @@
+"""A change written by hand is byte for byte the one that the binding makes of the same operations."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from notebook_doc.change_writer import ChangeWriter
+from notebook_doc.notebook import notebook_seed
+from notebook_doc.replica import ROOT, Replica, object_key
+from notebook_doc.sync_message import change_body, read_change
+from notebook_doc.touched import ROOT_KEY, touches
+
+ACTOR = bytes(range(16))
+texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
+scalars = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | texts
+values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4))
+cells = st.lists(st.tuples(texts, st.dictionaries(texts, values, max_size=5)), max_size=5)
+
+
+def by_the_binding(written: list[tuple[str, dict[str, Any]]]) -> bytes:
+    replica = Replica.load(notebook_seed(), ACTOR)
+    root = replica.child(ROOT, "cells")
+    assert root is not None
+    seed = replica.heads()
+    with replica.transaction() as transaction:
+        transaction.put(ROOT, "notebook_id", "an id")
+        transaction.put_uint(ROOT, "nbformat_minor", 4)
+        for number, (source, metadata) in enumerate(written):
+            cell = transaction.make_map(root, f"c{number}")
+            transaction.make_text(cell, "source", source)
+            transaction.fill(cell, metadata)
+    (change,) = replica.changes_since(seed)
+    return change
+
+
+def by_hand(written: list[tuple[str, dict[str, Any]]]) -> bytes:
+    replica = Replica.load(notebook_seed())
+    root = replica.child(ROOT, "cells")
+    assert root is not None
+    (seed,) = replica.changes_since(())
+    operations = sum(1 for _ in touches(seed))
+    writer = ChangeWriter(ACTOR, start_op=operations + 1, deps=replica.heads())
+    writer.put(ROOT_KEY, "notebook_id", "an id")
+    writer.put_uint(ROOT_KEY, "nbformat_minor", 4)
+    for number, (source, metadata) in enumerate(written):
+        cell = writer.make_map(object_key(root), f"c{number}")
+        writer.make_text(cell, "source", source)
+        writer.fill(cell, metadata)
+    return writer.chunk()
+
+
+@settings(max_examples=60, deadline=None)
+@given(cells)
+def test_the_bytes_are_the_same(written: list[tuple[str, dict[str, Any]]]) -> None:
+    expected, found = by_the_binding(written), by_hand(written)
+    assert change_body(found) == change_body(expected)
+    assert read_change(found).hash == read_change(expected).hash
+
+
+@settings(max_examples=20, deadline=None)
+@given(cells)
+def test_a_snapshot_of_it_loads_with_the_same_heads(written: list[tuple[str, dict[str, Any]]]) -> None:
+    replica = Replica.load(notebook_seed())
+    replica.apply([by_hand(written)])
+    assert Replica.load(replica.save()).heads() == replica.heads()
