@@ -405,7 +405,7 @@ class Replica(ReadView):
         return {read_change(chunk).hash for chunk in decode(answer.encode()).chunks}.issuperset(hashes)
 
     def contains(self, heads: Iterable[bytes]) -> bool:
-        """Whether every one of these changes is in this replica. Costs the history only if they were not seen lately."""
+        """Whether every one of these changes is here. Costs the history only if they were not seen lately."""
         self._note_recent()
         missing = {head for head in heads if head not in self._recent}
         return not missing or self.present(sorted(missing)) == missing
