@@ -186,3 +186,20 @@ async def test_what_cannot_be_a_notebook_says_so(tmp_path: Path) -> None:
         with pytest.raises(WireError, match="no file"):
             await hub.open_path(tmp_path / "missing.ipynb")
         assert (await hub.open_path(tmp_path / "missing.ipynb", create=True)).path == str(tmp_path / "missing.ipynb")
+
+
+@aio
+async def test_a_read_only_file_is_left_alone_and_the_edits_are_kept(ordinary_user: Path) -> None:
+    path = ordinary_user / "a.ipynb"
+    write(path, "text")
+    path.chmod(0o444)
+    async with a_hub(ordinary_user) as hub:
+        room = await opened(hub, path)
+        await edit(room, "c0", "more ")
+        with pytest.raises(FileError, match="read-only"):
+            await hub.save(room.notebook_id)
+        assert sources(path) == ["text"]
+    path.chmod(0o644)
+    async with a_hub(ordinary_user) as hub:
+        await opened(hub, path)
+    assert sources(path) == ["more text"]
