@@ -99,7 +99,8 @@ def _stop_at_end_of_input(supervisor: Supervisor) -> None:
 def _farewell(supervisor: Supervisor) -> list[str]:
     saved = supervisor.saved
     if supervisor.forced:
-        return ["Ended at once. Every edit that was acknowledged is kept; the files are written at the next start."]
+        kept = "Every edit that was acknowledged is kept; a file gets the rest when its notebook is next opened."
+        return [f"Ended at once. {kept}"]
     if saved is None:
         return ["Stopped. The hub did not say what it saved; `quire logs` tells what happened."]
     return [*saved.lines(), "Stopped."]
