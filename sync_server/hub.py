@@ -324,10 +324,10 @@ class Hub:
                 await opened.checkpointer.save()
             except (WireError, NotebookDocError) as error:
                 logger.error("notebook %s: its file could not be saved: %s", notebook_id, error)
+        if not self._closing:  # a hub that ends says nothing: its daemons keep their kernels until it is back
+            self._tell_lobby(NotebookClosed(notebook_id=notebook_id))  # first, so that its runner does not dial again
         opened.live.dismiss(ErrorCode.SHUTTING_DOWN, "The notebook was closed.", "Connect again to open it.")
         opened.live.close()
-        if not self._closing:  # a hub that ends says nothing: its daemons keep their kernels until it is back
-            self._tell_lobby(NotebookClosed(notebook_id=notebook_id))
         logger.info("notebook %s: closed", notebook_id)
 
     async def close(self) -> None:

@@ -59,7 +59,8 @@ class _Daemon:
     def __init__(self, address: HubAddress) -> None:
         self._address = address
         self._peer = this_program("daemon", "daemon")
-        self._runners: dict[str, asyncio.Task[None]] = {}
+        self._runners: dict[str, asyncio.Task[None]] = {}  # the latest of each notebook, which waits for the one before
+        self._ending: set[asyncio.Task[None]] = set()
 
     async def stay_in_lobby(self) -> None:
         while True:
@@ -88,7 +89,7 @@ class _Daemon:
                     case NotebookOpened(notebook_id=notebook_id, path=path):
                         self._open(notebook_id, path)
                     case NotebookClosed(notebook_id=notebook_id):
-                        await self._close(notebook_id)
+                        self._close(notebook_id)
                     case SessionError() as error:
                         raise Refused(error.code, error.message, error.hint)
                     case _:
@@ -98,11 +99,14 @@ class _Daemon:
 
     def _open(self, notebook_id: str, path: str | None) -> None:
         running = self._runners.get(notebook_id)
-        if running is None or running.done():
-            work = self._run(notebook_id, Path(path).parent if path else Path.home())
+        if running is None or running.done() or running in self._ending:
+            work = self._run(notebook_id, Path(path).parent if path else Path.home(), after=running)
             self._runners[notebook_id] = asyncio.create_task(work, name=f"run notebook {notebook_id}")
 
-    async def _run(self, notebook_id: str, folder: Path) -> None:
+    async def _run(self, notebook_id: str, folder: Path, *, after: asyncio.Task[None] | None) -> None:
+        """Run a notebook, once the runner that had it before has ended its kernel."""
+        if after is not None:
+            await asyncio.wait((after,))
         peer = PeerInfo(peer_id=f"{self._peer.peer_id}-{os.getpid()}", name="daemon", kind="daemon")
         try:
             async with Notebook.connect(notebook_id, self._address, peer=peer, role="daemon") as notebook:
@@ -112,12 +116,16 @@ class _Daemon:
         except Exception:
             logger.exception("notebook %s: its runner failed; this is a bug, please report it", notebook_id)
 
-    async def _close(self, notebook_id: str) -> None:
-        running = self._runners.pop(notebook_id, None)
-        if running is not None:
+    def _close(self, notebook_id: str) -> None:
+        """Let a runner end by itself: its kernel may take seconds, and the lobby goes on meanwhile."""
+        running = self._runners.get(notebook_id)
+        if running is not None and not running.done():
+            self._ending.add(running)
+            running.add_done_callback(self._ending.discard)
             running.cancel()
-            await asyncio.gather(running, return_exceptions=True)
 
     async def close(self) -> None:
-        for notebook_id in list(self._runners):
-            await self._close(notebook_id)
+        """End every runner, and wait until their kernels have ended."""
+        for notebook_id in self._runners:
+            self._close(notebook_id)
+        await asyncio.gather(*self._runners.values(), return_exceptions=True)

@@ -48,6 +48,7 @@ from clients.daemon.queue import (
     StartKernel,
     settle_orphans,
 )
+from clients.peer.errors import PeerError
 from clients.peer.notebook import Notebook
 from notebook_doc.errors import NotebookDocError
 from notebook_doc.events import CellRemoved
@@ -104,6 +105,8 @@ class NotebookRunner:
                 self._notebook.serve_requests(self._take)
                 tasks.create_task(self._flush_now_and_then(), name="write outputs")
                 tasks.create_task(self._watch_cells(), name="watch for deleted cells")
+        except* (WireError, PeerError) as errors:  # the session has ended; the caller knows these, not groups of them
+            raise _first(errors) from None
         finally:
             await self._end_kernel()
             self._carry_out(self._queue.shutdown(time.time()))
@@ -380,6 +383,11 @@ class NotebookRunner:
         async for event in self._notebook.events():
             if isinstance(event, CellRemoved):
                 self._carry_out(self._queue.cell_deleted(CellId(event.cell_id), time.time()))
+
+
+def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
+    first = errors.exceptions[0]
+    return _first(first) if isinstance(first, BaseExceptionGroup) else first
 
 
 def _execution_id(request_id: str, cell_id: str, number: int) -> str:

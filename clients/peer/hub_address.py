@@ -76,6 +76,11 @@ class HubClient:
         described: dict[str, Any] = (await self._send("GET", f"/v1/notebooks/{notebook_id}")).json()
         return described
 
+    async def open_notebooks(self) -> list[dict[str, Any]]:
+        """What the hub says about every notebook it has open."""
+        listed: list[dict[str, Any]] = (await self._send("GET", "/v1/notebooks")).json()["open"]
+        return listed
+
     async def blob(self, sha256: str) -> bytes:
         """A blob's bytes. Raises RequestFailed if there is no such blob."""
         return (await self._send("GET", f"/v1/blobs/{sha256}")).content

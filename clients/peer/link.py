@@ -65,6 +65,7 @@ class Link:
         self._dial = dial
         self._on_message, self._on_change = on_message, on_change
         self._wake = asyncio.Event()
+        self._closed = False
         self.last_error: WireError | None = None
 
     @property
@@ -76,12 +77,17 @@ class Link:
         """Something may have to be sent: a local edit, a request."""
         self._wake.set()
 
+    def close(self) -> None:
+        """Do not dial again. Call it before cancelling `run`: a connection that fails in the same turn would otherwise
+        swallow the cancellation, as a task group does when one of its tasks has failed."""
+        self._closed = True
+
     async def run(self) -> None:
-        """Stay connected until cancelled. Raises Refused when the hub says no for good, BadEndpoint and UnsafeState
-        when there is nothing to dial."""
+        """Stay connected until closed and cancelled. Raises Refused when the hub says no for good, BadEndpoint and
+        UnsafeState when there is nothing to dial."""
         loop = asyncio.get_running_loop()
         pause = FIRST_PAUSE
-        while True:
+        while not self._closed:
             began = loop.time()
             try:
                 await self._use(await self._dial())

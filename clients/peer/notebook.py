@@ -123,6 +123,7 @@ class Notebook:
             yield opened
         finally:
             await opened._leave(running)
+            opened._link.close()
             running.cancel()
             await asyncio.gather(running, return_exceptions=True)
             await client.close()

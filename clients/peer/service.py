@@ -21,7 +21,7 @@ from clients.peer.hub_address import HubAddress, find_hub
 from relay.errors import BadEndpoint
 from relay.registry import running, state_dir
 
-START: Final = (sys.executable, "-m", "clients.cli.main", "up", "--detach")
+START: Final = (sys.executable, "-P", "-m", "clients.cli.main", "up", "--detach")
 # Seconds for the service to be reachable: it imports its libraries, opens its store and answers, on a busy machine.
 START_SECONDS: Final = 30.0
 _TAIL_LINES: Final = 20

@@ -10,8 +10,10 @@ import pytest
 
 from clients.peer.errors import RequestFailed
 from clients.peer.execution import Execution
+from clients.peer.hub_address import HubClient
 from clients.peer.notebook import Notebook
 from relay.messages import Execute
+from sync_server import hub
 from tests.daemon.service import notebook_file, running_service
 from tests.support.aio import aio
 
@@ -204,3 +206,22 @@ async def test_without_a_daemon_a_run_waits_for_one(tmp_path: Path) -> None:
         assert not await ann.until(lambda: running.done(), 0.3)
         service.start_daemon()
         assert (await running).ok
+
+
+@aio
+async def test_a_notebook_that_nobody_uses_is_closed_and_runs_again_when_it_is_opened(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(hub, "IDLE_SECONDS", 0.2)
+    first, second = notebook_file(tmp_path, ["'first'"]), notebook_file(tmp_path, ["'second'"], "second.ipynb")
+    async with running_service(tmp_path) as service:
+        client = HubClient(service.address)
+        for _ in range(2):
+            async with service.peer(first) as ann:
+                assert (await ann.cells["c0"].run()).ok
+                await ann.shutdown_kernel()
+            while await client.open_notebooks():
+                await asyncio.sleep(0.05)
+        async with service.peer(second) as ann:
+            assert (await ann.cells["c0"].run()).ok
+        await client.close()

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
-
 import msgspec
 import pytest
 
-from notebook_doc.seed import SCHEMA_VERSION
+from notebook_doc.migrations import SCHEMA_VERSION
 from relay.errors import ErrorCode
 from relay.frames import PAYLOAD_CAPS, FrameType
 from relay.messages import PROTOCOL_VERSION, Hello, PeerInfo, PresenceState, SessionError, Welcome, encode
-from sync_server.handshake import Door, admit, read_hello
+from sync_server.handshake import Door, admit, identify, read_hello
 
 GENESIS, RUNTIME = bytes(range(16)), bytes(16)
-DOOR = Door("server", "notebook", "secret", GENESIS, RUNTIME)
+DOOR = Door("server", "notebook", GENESIS, RUNTIME)
 HELLO = Hello(
     protocol=PROTOCOL_VERSION,
     schema=SCHEMA_VERSION,
@@ -29,8 +27,13 @@ def hello(**changes: object) -> Hello:
     return msgspec.structs.replace(HELLO, **changes)
 
 
+def answered(asking: Hello) -> Welcome | SessionError:
+    """What the hub does with a hello: first who it is, then whether it may come in."""
+    return identify(asking, "secret", authenticated=False) or admit(asking, DOOR)
+
+
 def test_who_knows_the_token_is_welcome_and_told_what_the_hub_holds() -> None:
-    assert admit(HELLO, DOOR) == Welcome(
+    assert answered(HELLO) == Welcome(
         protocol=PROTOCOL_VERSION,
         schema=SCHEMA_VERSION,
         server_id="server",
@@ -43,7 +46,7 @@ def test_who_knows_the_token_is_welcome_and_told_what_the_hub_holds() -> None:
 
 @pytest.mark.parametrize("genesis", [None, GENESIS])
 def test_a_peer_without_a_document_or_with_the_same_one_is_welcome(genesis: bytes | None) -> None:
-    assert isinstance(admit(hello(genesis=genesis), DOOR), Welcome)
+    assert isinstance(answered(hello(genesis=genesis)), Welcome)
 
 
 @pytest.mark.parametrize(
@@ -61,7 +64,7 @@ def test_a_peer_without_a_document_or_with_the_same_one_is_welcome(genesis: byte
     ],
 )
 def test_a_refusal_says_why_and_what_to_do(changes: dict[str, object], code: str) -> None:
-    answer = admit(hello(**changes), DOOR)
+    answer = answered(hello(**changes))
     assert isinstance(answer, SessionError)
     assert answer.code == code
     assert answer.fatal
@@ -70,11 +73,11 @@ def test_a_refusal_says_why_and_what_to_do(changes: dict[str, object], code: str
 
 
 def test_who_showed_a_token_with_the_upgrade_needs_none_in_the_hello() -> None:
-    assert isinstance(admit(hello(token=""), replace(DOOR, authenticated=True)), Welcome)
+    assert identify(hello(token=""), "secret", authenticated=True) is None
 
 
 def test_without_the_token_nothing_is_said_of_the_notebook() -> None:
-    answer = admit(hello(token="wrong", notebook_id="another", genesis=bytes(16)), DOOR)
+    answer = identify(hello(token="wrong", notebook_id="another", genesis=bytes(16)), "secret", authenticated=False)
     assert isinstance(answer, SessionError)
     assert answer.code == ErrorCode.UNAUTHORIZED
     assert "notebook" not in answer.message
@@ -82,7 +85,7 @@ def test_without_the_token_nothing_is_said_of_the_notebook() -> None:
 
 def test_the_token_is_in_no_refusal() -> None:
     for changes in ({"token": "wrong"}, {"schema": 9}, {"genesis": bytes(16)}, {"notebook_id": "x"}):
-        answer = admit(hello(**changes), DOOR)
+        answer = answered(hello(**changes))
         assert isinstance(answer, SessionError)
         assert "secret" not in f"{answer.message} {answer.hint}"
 
