@@ -85,7 +85,7 @@ class ForeignPeer:
         said = None
         try:
             async with asyncio.timeout(_PATIENCE):
-                while not wanted(said := await self.ask(command)):  # noqa: ASYNC110 (it is another process)
+                while not wanted(said := await self.ask(command)):
                     await asyncio.sleep(_ASK_AGAIN)
         except TimeoutError:
             raise AssertionError(f"the foreign peer still says of {command} {about}: {said}") from None

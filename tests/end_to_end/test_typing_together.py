@@ -126,7 +126,7 @@ async def test_a_relay_passes_on_exactly_what_a_peer_and_the_hub_say(tmp_path: P
             at_the_hub, at_the_peer = sorted(recordings, key=lambda recording: recording.peer_name.startswith("unix"))
             assert at_the_peer.peer_name.startswith("unix")
             async with asyncio.timeout(10):
-                while len(at_the_peer.received) < len(at_the_hub.received):  # noqa: ASYNC110  # nothing tells
+                while len(at_the_peer.received) < len(at_the_hub.received):  # nothing tells
                     await asyncio.sleep(0.01)
             assert at_the_peer.sent == at_the_hub.sent
             assert at_the_peer.received == at_the_hub.received

@@ -313,7 +313,7 @@ async def test_a_peer_whose_core_panicked_fetches_the_notebook_anew_and_keeps_it
 async def poll(condition: Callable[[], bool], seconds: float = 10) -> bool:
     """Wait for something that no notebook tells of."""
     async with asyncio.timeout(seconds):
-        while not condition():  # noqa: ASYNC110  # nothing tells of it
+        while not condition():  # nothing tells of it
             await asyncio.sleep(0.005)
     return True
 
