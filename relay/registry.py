@@ -16,8 +16,6 @@ from pathlib import Path
 from typing import Final, Literal
 
 import msgspec
-import platformdirs
-import psutil  # type: ignore[import-untyped]  # it ships no types
 
 from relay.errors import UnsafeState
 from relay.private import check_private, private_folder
@@ -54,6 +52,8 @@ class ServerEntry(msgspec.Struct, frozen=True, kw_only=True):
         cls, kind: ServerKind, *, endpoint: str | None, version: str, token: str, log_path: str | None = None
     ) -> ServerEntry:
         """An entry for the calling process, with no notebook open yet."""
+        import psutil  # type: ignore[import-untyped]  # it ships no types; here, so that a command that finds nothing is quick
+
         process = psutil.Process()
         return cls(
             kind=kind,
@@ -112,8 +112,11 @@ def state_dir(environ: Mapping[str, str] = os.environ) -> Path:
 
     Raises UnsafeState when the folder is somebody else's or open to others.
     """
-    home = environ.get("QUIRE_HOME")
-    return private_folder(Path(home).expanduser() if home else platformdirs.user_state_path("quire", appauthor=False))
+    if home := environ.get("QUIRE_HOME"):
+        return private_folder(Path(home).expanduser())
+    import platformdirs
+
+    return private_folder(platformdirs.user_state_path("quire", appauthor=False))
 
 
 def register(entry: ServerEntry, state: Path | None = None) -> Registration:
@@ -168,6 +171,8 @@ def decode_entry(content: bytes) -> ServerEntry | str:
 
 def _why_dead(entry: ServerEntry) -> str | None:
     """None if the process of this entry runs; else what has become of it."""
+    import psutil
+
     try:
         process = psutil.Process(entry.pid)
         if process.status() == psutil.STATUS_ZOMBIE:
@@ -180,6 +185,8 @@ def _why_dead(entry: ServerEntry) -> str | None:
 
 
 def _lives(pid: int | None) -> bool:
+    import psutil
+
     return pid is not None and psutil.pid_exists(pid)
 
 
