@@ -65,6 +65,7 @@ _IDS: Final = uuid.UUID("9d0a4a2e-6c0b-5b0e-9f5e-2f6f5a1f9c11")  # the namespace
 @dataclass(slots=True)
 class _Open:
     live: LiveRoom
+    door: Door  # kept, because a replica that is being loaded again cannot be asked who it is
     checkpointer: Checkpointer | None
     saving: asyncio.Task[None] | None
     empty_since: float | None = None
@@ -121,11 +122,8 @@ class Hub:
 
     async def door(self, notebook_id: str) -> tuple[LiveRoom, Door]:
         """A notebook's room and what a newcomer is measured against."""
-        live = await self.room(notebook_id)
-        own, runtime = genesis(live.room.notebook.replica), genesis(live.room.runtime.replica)
-        assert own is not None, "every stored document was born"
-        assert runtime is not None, "every stored document was born"
-        return live, Door(self.server_id, notebook_id, own, runtime)
+        opened = await self._opened(notebook_id)
+        return opened.live, opened.door
 
     async def save(self, notebook_id: str) -> Path:
         """Write a notebook's file now. Raises FileError and what else can go wrong, WireError if it has no file."""
@@ -248,10 +246,11 @@ class Hub:
             FrameType.RUNTIME_SYNC: DocKey(notebook_id, "runtime", row.runtime_epoch),
         }
         notebook, runtime = [await self._load(key) for key in keys.values()]
+        door = Door(self.server_id, notebook_id, _born(notebook), _born(runtime))
         room = Room(notebook_id, notebook, runtime)
         live = LiveRoom(room, keys, self.store, self._tasks, serve=self._serve, load=self._load)
         if row.path is None:
-            return _Open(live, None, None)
+            return _Open(live, door, None, None)
         checkpointer = Checkpointer(live, Path(row.path), self.store, self.blobs, row.checkpoint)
         try:
             await checkpointer.take_in_outside_edit()
@@ -259,7 +258,7 @@ class Hub:
             logger.error("notebook %s: its file cannot be taken in, it is left as it is: %s", notebook_id, error)
         saving = self._tasks.start(checkpointer.run(), f"save {notebook_id}")
         logger.info("notebook %s: open", notebook_id)
-        return _Open(live, checkpointer, saving)
+        return _Open(live, door, checkpointer, saving)
 
     async def _load(self, key: DocKey) -> Replica:
         stored = await self.store.load(key)
@@ -338,6 +337,12 @@ class Hub:
                 if shelf.open is not None:
                     await self._let_go(notebook_id, shelf.open)
                     shelf.open = None
+
+
+def _born(replica: Replica) -> bytes:
+    identity = genesis(replica)
+    assert identity is not None, "every stored document was born"
+    return identity
 
 
 def _kernel_lives(live: LiveRoom) -> bool:
