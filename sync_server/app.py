@@ -196,7 +196,10 @@ def _describe(hub: Hub, live: LiveRoom) -> dict[str, Any]:
 
 
 def _kernel(live: LiveRoom) -> str:
-    state = RuntimeDoc(live.room.runtime.replica).kernel()
+    try:
+        state = RuntimeDoc(live.room.runtime.replica).kernel()
+    except NotebookDocError as error:  # its replica is being loaded again
+        return f"not known at the moment: {error.message}"
     name = f"{state.name} " if state.name else ""
     return f"{name}{state.lifecycle}" + (f", {state.activity}" if state.lifecycle == "ready" else "")
 

@@ -347,7 +347,10 @@ def _born(replica: Replica) -> bytes:
 
 def _kernel_lives(live: LiveRoom) -> bool:
     """A kernel holds what people computed: its notebook stays open while they are away."""
-    return RuntimeDoc(live.room.runtime.replica).kernel().lifecycle in ("starting", "ready", "restarting")
+    try:
+        return RuntimeDoc(live.room.runtime.replica).kernel().lifecycle in ("starting", "ready", "restarting")
+    except NotebookDocError:  # the replica is being loaded again: ask the next time
+        return True
 
 
 def _documents(notebook_id: str, imported: Imported) -> tuple[NotebookDoc, RuntimeDoc]:
