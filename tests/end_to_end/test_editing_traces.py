@@ -17,7 +17,6 @@ from typing import Any
 import pytest
 
 from clients.peer.notebook import Notebook
-from notebook_doc.notebook import NotebookDoc
 from tests.support.hub import REPOSITORY, HubProcess, open_notebook
 
 FOLDER = Path(os.environ.get("QUIRE_TRACES", REPOSITORY.parent / "shared" / "traces"))
