@@ -93,6 +93,7 @@ class _Link:
 
     may_write: bool
     session: SyncSession
+    untried: bool = True  # nothing was said in this session
     said: SyncMessage | None = None  # the latest header, not yet told to the session
     live: bool = False  # gets what is forwarded
     behind: bool = False  # is owed a message of the sync protocol
@@ -100,6 +101,10 @@ class _Link:
     told: Heads | None = None  # durable heads it was told last
     orphans: int = 0
     authored: bool = field(default=False)  # has changes that were not acknowledged yet
+
+    def renew(self, replica: Replica) -> None:
+        """Nothing is taken for granted any more: sync from the beginning."""
+        self.session, self.untried, self.live = replica.sync_session(), True, False
 
 
 class Channel:
@@ -111,6 +116,7 @@ class Channel:
         self._durable: Heads = replica.heads()
         self._projection = Projection(replica)
         self._inbox: list[_Arrival] = []
+        self._opening: tuple[bytes, bytes] | None = None  # what a newcomer said last, and what it was answered
         self._outgoing: list[tuple[PeerKey, bytes]] = []  # to be forwarded at the end of this turn
         self._batch: list[bytes] | None = None  # on its way to the disk
         self.batches_begun = 0  # sent to the disk, and of these stored: who waits for a change waits for its batch
@@ -195,7 +201,7 @@ class Channel:
                 ]
         link.said = message
         if _starts_over(message) and link.live:
-            link.session, link.live = self.replica.sync_session(), False  # the old one would not send anything twice
+            link.renew(self.replica)  # the old session would not send anything twice
         if not link.live or message.need or not self._projection.has_all(message.heads):
             link.behind = True
         return []
@@ -219,6 +225,7 @@ class Channel:
         assert self._batch is not None, "a batch was on its way"
         self._batch = None
         self.batches_stored += 1
+        self._opening = None
         self._durable = self.replica.heads()
         return [*self._forward(), *self._converse(), *self._acknowledge(self._authors())]
 
@@ -233,9 +240,11 @@ class Channel:
         self._durable = replica.heads()
         self._projection.replica = replica
         self._projection.forget()
+        self._opening = None
         self._reproject()
         for link in self._links.values():
-            link.session, link.live, link.behind = replica.sync_session(), False, link.said is not None
+            link.renew(replica)
+            link.behind = link.said is not None
         return self._converse()
 
     # --- forwarding ---------------------------------------------------------------------------------------------------
@@ -300,8 +309,7 @@ class Channel:
             if not link.behind or link.busy or link.said is None:
                 continue
             try:
-                link.session.receive(link.said.without_changes())
-                payload = link.session.generate()
+                payload = self._answer(link, link.said.without_changes())
             except (BadSyncMessage, ReplicaPanic) as error:
                 effects.append(self._refuse(peer, "bad_sync", f"A sync message from you was refused: {error.message}."))
                 continue
@@ -315,6 +323,22 @@ class Channel:
                 if underway:
                     effects.append(Send(peer, self._message(underway)))
         return effects
+
+    def _answer(self, link: _Link, said: bytes) -> bytes | None:
+        """What the sync protocol has to say to a peer that said this.
+
+        Whoever opens the notebook says the same, having nothing yet, and is told the same: the whole notebook, which
+        takes tens of milliseconds to write. So the last such answer is kept until something is stored. A session that
+        was spared its first exchange is as good as a new one.
+        """
+        if link.untried and self._opening is not None and self._opening[0] == said:
+            return self._opening[1]
+        link.session.receive(said)
+        payload = link.session.generate()
+        if link.untried and payload is not None:
+            self._opening = said, payload
+        link.untried = False
+        return payload
 
     def _authors(self) -> list[PeerKey]:
         return [peer for peer, link in self._links.items() if link.authored]
