@@ -23,8 +23,7 @@ async def main(database: str | None) -> None:
     listener = socket.create_server(("127.0.0.1", 0))
     async with WebsocketServer() as rooms:
         if database is not None:
-            store = SQLiteYStore(database)
-            room = YRoom(ystore=store)
+            room = YRoom(ystore=type("Store", (SQLiteYStore,), {"db_path": database})("room"))
             rooms.rooms["/room"] = room
             await rooms.start_room(room)
         config = uvicorn.Config(
