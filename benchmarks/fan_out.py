@@ -44,6 +44,7 @@ class Outcome:
     sustained: float = 0.0  # edits a second
     sustained_cpu: float = 0.0  # server seconds per edit at that rate
     generator_bound: bool = False
+    failed: str | None = None  # why there are no figures: it hung up on its peers
 
 
 @dataclass(frozen=True)
@@ -63,13 +64,24 @@ async def fan_out(
         rooms = [(contender, await stack.enter_async_context(_room(contender, peers))) for contender in contenders]
         for _ in range(ROUNDS):
             for contender, room in rooms:
-                step = await _step(room, typing, GENTLE_RATE, GENTLE_SECONDS)
-                outcomes[contender.name].took += step.took
-                outcomes[contender.name].gentle_cpu.append(step.server_cpu)
+                outcome = outcomes[contender.name]
+                if outcome.failed is None:
+                    await _gentle_round(room, typing, outcome)
     if search:
         for contender in contenders:
-            await _search(contender, peers, typing, outcomes[contender.name])
+            if outcomes[contender.name].failed is None:
+                await _search(contender, peers, typing, outcomes[contender.name])
     return outcomes
+
+
+async def _gentle_round(room: _Room, typing: int, outcome: Outcome) -> None:
+    try:
+        step = await _step(room, typing, GENTLE_RATE, GENTLE_SECONDS)
+    except ConnectionError as error:
+        outcome.failed = str(error)
+        return
+    outcome.took += step.took
+    outcome.gentle_cpu.append(step.server_cpu)
 
 
 @dataclass(frozen=True)
@@ -98,8 +110,11 @@ async def _search(contender: Contender, peers: int, typing: int, outcome: Outcom
     rate = FIRST_RATE
     for factor in FACTORS:
         while True:
-            async with _room(contender, peers) as room:  # a fresh one: the last step may have left it far behind
-                step = await _step(room, typing, rate, STEP_SECONDS)
+            try:
+                async with _room(contender, peers) as room:  # a fresh one: the last step may have left it far behind
+                    step = await _step(room, typing, rate, STEP_SECONDS)
+            except ConnectionError:
+                break  # it hung up: that is not keeping up
             if not step.kept_up:
                 outcome.generator_bound = step.generator_share > GENERATOR_BOUND
                 break
@@ -155,6 +170,8 @@ HEADER: Final = (
 
 def row(name: str, peers: int, typing: int, outcome: Outcome) -> tuple[str, ...]:
     """One line of the table."""
+    if outcome.failed is not None:
+        return (name, str(peers), str(typing), "failed", *("-" for _ in HEADER[4:]))
     bound = " (generator)" if outcome.generator_bound else ""
     gentle = sum(outcome.gentle_cpu) / len(outcome.gentle_cpu)
     return (

@@ -61,7 +61,8 @@ def running(command: Sequence[str | Path], *, environment: dict[str, str] | None
         try:
             ready = json.loads(line)
         except ValueError as error:
-            raise ServerFailed(f"{command} said {line!r} instead of where it listens.") from error
+            ended = f" and ended with {child.wait(END_SECONDS)}" if not line else ""
+            raise ServerFailed(f"{command} said {line!r} instead of where it listens{ended}.") from error
         yield Server(ready["port"], ready, psutil.Process(child.pid))
     finally:
         child.stdin.close()
