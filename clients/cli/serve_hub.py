@@ -20,6 +20,7 @@ from clients.cli.control import ChildEnd, Failed, HubOrder, NotSaved, Ready, Sav
 from clients.cli.hub_news import Look, look, news, registered
 from clients.cli.log_sink import log_to_file, log_to_stream
 from clients.cli.version import version
+from clients.cli.waiting import wait_for_end
 from notebook_doc.errors import NotebookDocError
 from relay.errors import WireError
 from relay.registry import Registration, ServerEntry, register, running
@@ -116,7 +117,7 @@ class _HubChild:
             for entry in running("daemon", self._state):
                 with contextlib.suppress(psutil.NoSuchProcess):
                     found.append(psutil.Process(entry.pid))
-            psutil.wait_procs(found, timeout=DAEMON_SECONDS)
+            wait_for_end(found, DAEMON_SECONDS)
 
         await asyncio.to_thread(wait)
 

@@ -10,6 +10,7 @@ from clients.cli.errors import OK, ServiceFailed
 from clients.cli.log_file import log_file
 from clients.cli.log_line import parse
 from clients.cli.service import Service, find_service, state_folder
+from clients.cli.waiting import wait_for_end
 
 
 def stop(seconds: float) -> int:
@@ -26,7 +27,7 @@ def stop(seconds: float) -> int:
         for process in processes:
             if process.pid == service.supervisor.pid:
                 process.terminate()
-    _, still = psutil.wait_procs(processes, timeout=seconds)
+    still = wait_for_end(processes, seconds)
     if still:
         raise ServiceFailed(
             f"The service is still stopping after {seconds:g} s (process {still[0].pid}).",

@@ -2,9 +2,7 @@
 
 A live notebook behaves as an object: reading an attribute reads the replica, assigning one edits it, and what takes
 time (running, saving, waiting) returns when it is done. The objects here hold a core object each (`clients.peer`'s of
-the same name) and nothing else; whatever is asked of them happens on the one background thread of the process, so they
-can be used from any thread, and also where an event loop runs already. `here` and `waits` make a method of the core's:
-documented, typed and behaving as there, save that the caller waits.
+the same name) and nothing else; they can be used from any thread, and also where an event loop runs already.
 """
 
 from __future__ import annotations
@@ -12,19 +10,19 @@ from __future__ import annotations
 import asyncio
 import builtins
 import concurrent.futures
-import functools
 import os
 import weakref
-from collections.abc import Callable, Coroutine, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import Any, Concatenate, Final, Generic, ParamSpec, TypeVar, overload
+from typing import Any, Final, overload
 
 from clients.peer import cell as core_cell
 from clients.peer import execution as core_execution
 from clients.peer import notebook as core_notebook
 from clients.peer.background import background
 from clients.peer.errors import PeerError
+from clients.peer.face import Face, here, waits
 from clients.peer.opened import Opened
 from clients.peer.watching import EventStream
 from notebook_doc.events import Event
@@ -35,51 +33,6 @@ from relay.messages import PeerKind, PresentPeer, Role
 
 # Seconds that Ctrl-C during `run` waits for the interrupt to be answered, before it is raised all the same.
 INTERRUPT_SECONDS: Final = 10.0
-
-Core = TypeVar("Core")
-R = TypeVar("R")
-P = ParamSpec("P")
-
-
-class Face(Generic[Core]):
-    """An object of the core as other threads see it: `_here` and `_wait` are all that its methods do."""
-
-    def __init__(self, notebook: Notebook, core: Core) -> None:
-        self._notebook = notebook
-        self._core = core
-
-    def _here(self, function: Callable[[Core], R]) -> R:
-        """Call a function of the core's object on the background thread."""
-        return self._notebook._opened.call(lambda: function(self._core))
-
-    def _wait(self, function: Callable[[Core], Coroutine[Any, Any, R]]) -> R:
-        """Await a coroutine of the core's object there. Interrupted by Ctrl-C, it is cancelled."""
-        return self._notebook._opened.wait(function(self._core))
-
-    def __repr__(self) -> str:
-        return self._here(repr)
-
-
-def here(method: Callable[Concatenate[Core, P], R]) -> Callable[Concatenate[Face[Core], P], R]:
-    """A method of the core's that returns at once."""
-
-    @functools.wraps(method)
-    def call(self: Face[Core], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return self._here(lambda core: method(core, *args, **kwargs))
-
-    return call
-
-
-def waits(
-    method: Callable[Concatenate[Core, P], Coroutine[Any, Any, R]],
-) -> Callable[Concatenate[Face[Core], P], R]:
-    """A coroutine method of the core's."""
-
-    @functools.wraps(method)
-    def call(self: Face[Core], /, *args: P.args, **kwargs: P.kwargs) -> R:
-        return self._wait(lambda core: method(core, *args, **kwargs))
-
-    return call
 
 
 class Execution(Face[core_execution.Execution]):

@@ -165,7 +165,7 @@ class Notebook:
     @property
     def doc(self) -> NotebookDoc:
         """The NotebookDoc, for what this class has no method for. Call `touch` after editing it directly."""
-        return self._draft or self._session.notebook
+        return self._session.notebook if self._draft is None else self._draft  # a document without cells is false
 
     @property
     def runtime(self) -> RuntimeDoc:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from random import Random
 
@@ -43,33 +44,36 @@ def kill_hub(hub: HubProcess, path: Path, rounds: int, seed: int) -> None:
     notebook_id = asyncio.run(open_notebook(hub.address, path))
 
     cell = asyncio.run(first_cell(hub, notebook_id))
-    count = 40 * rounds
+    count = 20 * rounds
     total = len(typed(0, count)) + len(typed(1, count))
-    typists = [
-        Typist(
-            Typing(
-                url=hub.address.url,
-                token=hub.token,
-                notebook_id=notebook_id,
-                cell_id=cell,
-                author=author,
-                count=count,
-                total=total,
-                pause=0.002,
+    with ExitStack() as processes:
+        typists = [
+            processes.enter_context(
+                Typist(
+                    Typing(
+                        url=hub.address.url,
+                        token=hub.token,
+                        notebook_id=notebook_id,
+                        cell_id=cell,
+                        author=author,
+                        count=count,
+                        total=total,
+                        pause=0.002,
+                    )
+                )
             )
-        )
-        for author in (0, 1)
-    ]
-    for typist in typists:
-        typist.until("joined")
-    for _ in range(rounds):
-        time.sleep(random.uniform(0.05, 0.4))  # a random moment is what is wanted
-        hub.kill()
-        check_file(path)
-        hub.start()
-    told = [typist.until("text") for typist in typists]
-    for typist in typists:
-        typist.end()
+            for author in (0, 1)
+        ]
+        for typist in typists:
+            typist.until("joined")
+        for _ in range(rounds):
+            time.sleep(random.uniform(0.05, 0.4))  # a random moment is what is wanted
+            hub.kill()
+            check_file(path)
+            hub.start()
+        told = [typist.until("text") for typist in typists]
+        for typist in typists:
+            typist.end()
     check_typed(told[0]["text"], {0: count, 1: count})
     assert told[0]["text"] == told[1]["text"]
     hub.kill()  # everything was acknowledged

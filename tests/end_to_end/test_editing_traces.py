@@ -11,6 +11,7 @@ import gzip
 import json
 import os
 from contextlib import AsyncExitStack
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,35 @@ def test_one_author(path: Path, hub: HubProcess, tmp_path: Path) -> None:
     asyncio.run(replay())
 
 
+@dataclass
+class Run:
+    """Transactions that one author made one after the other and of which nobody saw a part only."""
+
+    agent: int
+    parents: list[int]  # numbers of runs
+    patches: list[tuple[int, int, str]]
+
+
+def in_runs(transactions: list[dict[str, Any]]) -> list[Run]:
+    """A trace's transactions as runs, in order."""
+    runs: list[Run] = []
+    run_of: list[int] = []
+    for number, transaction in enumerate(transactions):
+        parents: list[int] = transaction["parents"]
+        goes_on = (
+            parents == [number - 1]
+            and transactions[number - 1]["numChildren"] == 1
+            and transactions[number - 1]["agent"] == transaction["agent"]
+        )
+        if goes_on:
+            runs[-1].patches += transaction["patches"]
+        else:
+            seen = [run_of[parent] for parent in parents]
+            runs.append(Run(transaction["agent"], seen, list(transaction["patches"])))
+        run_of.append(len(runs) - 1)
+    return runs
+
+
 class Author:
     """An author's view of a trace: a fork that has what the author had seen, and nothing else."""
 
@@ -124,11 +154,12 @@ def test_authors_at_once(path: Path, hub: HubProcess, tmp_path: Path) -> None:
             cell = peers[0].cells[0].id
             authors = [Author(peer) for peer in peers]
             chunks: list[bytes] = []
-            parents: list[list[int]] = [transaction["parents"] for transaction in trace["txns"]]
-            for number, transaction in enumerate(trace["txns"]):
-                author = authors[transaction["agent"]]
-                author.see(parents[number], parents, chunks)
-                chunks.append(author.write(number, cell, transaction["patches"]))
+            runs = in_runs(trace["txns"])
+            parents = [run.parents for run in runs]
+            for number, run in enumerate(runs):
+                author = authors[run.agent]
+                author.see(run.parents, parents, chunks)
+                chunks.append(author.write(number, cell, run.patches))
                 if number % HAND_OVER == 0:
                     author.peer.merge(author.view)
                     await asyncio.sleep(0)

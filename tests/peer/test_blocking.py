@@ -178,6 +178,16 @@ def test_an_edit_that_raises_leaves_nothing(nb: quire.Notebook) -> None:
     nb.cells[0].source = "goes on"
 
 
+def test_a_notebook_without_cells_is_edited_like_any_other(nb: quire.Notebook) -> None:
+    nb.cells[0].delete()
+    with nb.edit():
+        first = nb.cells.add("1")
+        nb.cells.add("2", after=first)
+        assert len(nb.cells) == 2
+        assert background().call(lambda: len(nb._core.cells)) == 0
+    assert [cell.source for cell in nb.cells] == ["1", "2"]
+
+
 def test_nothing_can_be_waited_for_inside_an_edit(nb: quire.Notebook) -> None:
     with nb.edit(), pytest.raises(quire.errors.PeerError, match="Leave the `with` block"):
         nb.save()

@@ -140,10 +140,10 @@ async def _main(typing: Typing) -> None:
         _tell(joined=True)
         await _type(typing, notebook)
         _tell(typed=True)
-        if await notebook.saved(60):
+        if await notebook.saved():
             _tell(saved=typing.first + typing.count)
         cell = notebook.cells[typing.cell_id]
-        if typing.total and await notebook.until(lambda: len(cell.source) == typing.total, 60):
+        if typing.total and await notebook.until(lambda: len(cell.source) == typing.total):
             _tell(text=cell.source, heads=[head.hex() for head in notebook.doc.replica.heads()])
         await asyncio.to_thread(sys.stdin.read)
 
