@@ -28,7 +28,9 @@ async def until_begun(notebook: Notebook, execution: Execution) -> None:
 
 @aio
 async def test_what_one_peer_runs_every_peer_sees_and_the_file_gets(tmp_path: Path) -> None:
-    path = notebook_file(tmp_path, ["import sys\nprint('out')\nprint('err', file=sys.stderr)\n6 * 7"])
+    path = notebook_file(
+        tmp_path, ["import sys\nprint('out', flush=True)\nprint('err', file=sys.stderr, flush=True)\n6 * 7"]
+    )
     async with running_service(tmp_path) as service, service.peer(path) as ann, service.peer(path, "ben") as ben:
         execution = await ann.cells["c0"].run()
         assert execution.check().record.execution_count == 1
