@@ -88,7 +88,8 @@ def runtime_seed() -> bytes:
         transaction.put_uint(ROOT, "epoch", 0)
         transaction.put_json(ROOT, "kernel", _kernel_json(KernelState()))
         transaction.make_list(ROOT, "queue")
-        for name in ("executions", "latest", "display_index"):
+        transaction.make_list(ROOT, "archive")
+        for name in ("executions", "latest", "display_index", "comms"):
             transaction.make_map(ROOT, name)
 
     return seed(roots)

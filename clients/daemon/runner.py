@@ -13,12 +13,12 @@ import asyncio
 import hashlib
 import logging
 import time
-from collections import OrderedDict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, Final, cast
+from typing import Any, Final
 
+from clients.daemon.desk import RequestDesk
 from clients.daemon.errors import DaemonError
 from clients.daemon.events import (
     Busy,
@@ -40,27 +40,22 @@ from clients.daemon.queue import (
     ExecutionId,
     ExecutionQueue,
     InterruptKernel,
-    RecordQueued,
-    RecordSource,
-    RecordStatus,
     RequestId,
     StartExecution,
     StartKernel,
     settle_orphans,
 )
+from clients.daemon.records import ExecutionRecords
 from clients.peer.errors import PeerError
 from clients.peer.notebook import Notebook
-from notebook_doc.errors import NotebookDocError
 from notebook_doc.events import CellRemoved
-from notebook_doc.runtime import Execution, ExecutionError, KernelState, Requester
+from notebook_doc.runtime import KernelState
 from relay.errors import ErrorCode, WireError
 from relay.messages import (
-    ErrorInfo,
     Execute,
     Interrupt,
     PeerInfo,
     Request,
-    Response,
     RestartKernel,
     ShutdownKernel,
 )
@@ -72,10 +67,7 @@ FLUSH_EVERY: Final = 0.03
 # Characters of stream text that may wait; a kernel that prints faster than this is flushed, and thereby slowed, at
 # once.
 MAX_WAITING: Final = 4 * 1024 * 1024
-# Seconds a request may wait for the heads it names.
-REQUIRED_HEADS_SECONDS: Final = 10.0
-# Answers kept for requests that are repeated, and executions whose late output still finds its place.
-MAX_ANSWERS: Final = 1024
+# Executions whose late output still finds its place.
 MAX_BUFFERS: Final = 32
 DEFAULT_KERNEL: Final = "python3"
 
@@ -86,10 +78,9 @@ class NotebookRunner:
     def __init__(self, notebook: Notebook, folder: Path) -> None:
         self._notebook = notebook
         self._folder = folder
-        self._queue = ExecutionQueue(first_seq=_next_seq(notebook))
+        self._records = ExecutionRecords(notebook)
+        self._queue = ExecutionQueue(first_seq=self._records.next_seq)
         self._outputs = OutputWriter(notebook)
-        self._records: dict[str, Execution] = {}  # of the executions that have not ended
-        self._answers: OrderedDict[str, Response | None] = OrderedDict()  # None while a request is being served
         self._kernel: Kernel | None = None
         self._listening: asyncio.Task[None] | None = None  # to the kernel's events
         self._starting: asyncio.Task[None] | None = None
@@ -102,7 +93,7 @@ class NotebookRunner:
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
-                self._notebook.serve_requests(self._take)
+                self._notebook.serve_requests(RequestDesk(self._notebook, tasks, self._serve).take)
                 tasks.create_task(self._flush_now_and_then(), name="write outputs")
                 tasks.create_task(self._watch_cells(), name="watch for deleted cells")
         except* (WireError, PeerError) as errors:  # the session has ended; the caller knows these, not groups of them
@@ -114,35 +105,7 @@ class NotebookRunner:
 
     # --- requests -----------------------------------------------------------------------------------------------------
 
-    def _take(self, request: Request) -> None:
-        """A request has arrived; the same one may arrive again after a reconnect."""
-        assert self._tasks is not None, "requests come while it runs"
-        if request.id in self._answers:
-            answer = self._answers[request.id]
-            if answer is not None:
-                self._notebook.respond(answer)
-            return
-        self._answers[request.id] = None
-        while len(self._answers) > MAX_ANSWERS:
-            self._answers.popitem(last=False)
-        self._tasks.create_task(self._serve(request), name=f"serve {type(request.body).__name__}")
-
-    async def _serve(self, request: Request) -> None:
-        try:
-            result = await self._result(request)
-            response = Response(id=request.id, result=result)
-        except (WireError, NotebookDocError) as error:
-            info = ErrorInfo(code=error.code, message=error.message, hint=error.hint)
-            response = Response(id=request.id, error=info)
-        self._answers[request.id] = response
-        self._notebook.respond(response)
-
-    async def _result(self, request: Request) -> dict[str, Any]:
-        replica = self._notebook.doc.replica
-        heads = request.required_heads
-        if not await self._notebook.until(lambda: replica.contains(heads), REQUIRED_HEADS_SECONDS):
-            message = f"The edits this request relies on did not arrive in {REQUIRED_HEADS_SECONDS:.0f} s."
-            raise WireError(ErrorCode.TIMEOUT, message, "Ask again.")
+    async def _serve(self, request: Request) -> dict[str, Any]:
         match request.body:
             case Execute(cell_ids=cell_ids):
                 return {"execution_ids": self._submit(request, cell_ids)}
@@ -194,11 +157,7 @@ class NotebookRunner:
     def _carry_out(self, effects: Iterable[Effect]) -> None:
         effects = list(effects)
         if effects:
-            with self._notebook.runtime.edit():
-                for effect in effects:
-                    self._record(effect)
-                self._notebook.runtime.set_queue(self._queue.order)
-            self._notebook.touch()
+            self._records.write(effects, self._queue.order)
         for effect in effects:
             match effect:
                 case StartExecution(execution_id, source):
@@ -212,66 +171,14 @@ class NotebookRunner:
                 case _:
                     pass  # records are written above
 
-    def _record(self, effect: Effect) -> None:
-        runtime = self._notebook.runtime
-        match effect:
-            case RecordQueued():
-                execution = Execution(
-                    id=effect.execution_id,
-                    cell_id=effect.cell_id,
-                    status="queued",
-                    source=effect.source,
-                    notebook_heads=tuple(map(bytes.fromhex, effect.heads)),
-                    requested_by=_requester(effect.requested_by),
-                    seq=effect.seq,
-                    submitted=effect.submitted,
-                )
-                self._records[execution.id] = execution
-                runtime.record(execution)
-            case RecordSource(execution_id, source, heads):
-                self._update(execution_id, source=source, notebook_heads=tuple(map(bytes.fromhex, heads)))
-            case RecordStatus():
-                times = {"started": effect.at} if effect.status == "running" else {"ended": effect.at}
-                error = ExecutionError(ename=effect.error.ename, evalue=effect.error.evalue) if effect.error else None
-                count = {} if effect.execution_count is None else {"execution_count": effect.execution_count}
-                self._update(
-                    effect.execution_id,
-                    status=effect.status.value,
-                    error=error,
-                    **times,
-                    **count,
-                )
-
-    def _update(self, execution_id: str, **changes: Any) -> None:
-        runtime = self._notebook.runtime
-        known = self._records.get(execution_id) or runtime.execution(execution_id)
-        if known is None:
-            logger.error("execution %s is on no record; its %s is lost", execution_id, changes)
-            return
-        execution = replace(known, **changes)
-        if runtime.execution(execution_id) is None:  # the hub lost the document and this is a fresh one
-            runtime.record(execution)
-        runtime.update(execution)
-        if execution.is_terminal:
-            self._records.pop(execution_id, None)
-        else:
-            self._records[execution_id] = execution
-
     def _start(self, work: Any, name: str) -> asyncio.Task[None]:
         assert self._tasks is not None, "effects come while it runs"
         return self._tasks.create_task(work, name=name)
 
     def _settle(self) -> None:
         """End what an earlier daemon left unfinished."""
-        runtime = self._notebook.runtime
-        found = [(execution_id, runtime.execution(execution_id)) for execution_id in runtime.queue()]
-        statuses = {execution_id: record.status for execution_id, record in found if record is not None}
-        with runtime.edit():
-            for effect in settle_orphans(cast(Mapping[ExecutionId, str], statuses), time.time()):
-                self._record(effect)
-            runtime.set_queue([])
-            runtime.set_kernel(self._state)
-        self._notebook.touch()
+        self._records.write(settle_orphans(self._records.unfinished(), time.time()), [])
+        self._publish(self._state)
 
     # --- the kernel ---------------------------------------------------------------------------------------------------
 
@@ -393,11 +300,3 @@ def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
 def _execution_id(request_id: str, cell_id: str, number: int) -> str:
     """The same request makes the same ids at any daemon, so a request that is asked again after a crash runs once."""
     return hashlib.sha256(f"{request_id}\0{cell_id}\0{number}".encode()).hexdigest()[:32]
-
-
-def _next_seq(notebook: Notebook) -> int:
-    return len(notebook.runtime.execution_ids())
-
-
-def _requester(who: Mapping[str, Any]) -> Requester:
-    return Requester(peer_id=str(who["peer_id"]), name=str(who["name"]), kind=str(who["kind"]))

@@ -26,9 +26,9 @@ MODEL = NotebookModel(
 SEED_ACTOR = bytes(16)
 
 NOTEBOOK_SEED = "5a01599009e711800bdcfc14a215722fb44f2177bff1b30ad9addaca2e8c005e"
-RUNTIME_SEED = "a78561132eb5fff5589d1cc49730c07b6088642c71ba8be7e3dc73cb624e7b82"
+RUNTIME_SEED = "f3897552c82419cb0d33c9688ec6dc8fcb4df731bd99d221aecd7993e4051c91"
 NOTEBOOK_BIRTH = "a2f6603dd6f71da3143d4792abe0b8e8489838e638817c5f3877083739aa4b75"
-RUNTIME_BIRTH = "3d7dc6a2107b64b75fcc2e1c64073f970576a2ce07d86546a875ed171f7e8fd6"
+RUNTIME_BIRTH = "047e06a2c2e81a4f6484a2f4330e93f18a288d6b3e698477f5623b97ebadf8cd"
 
 
 def first_changes(replica: Replica) -> list[str]:
@@ -55,7 +55,7 @@ def test_the_seed_makes_the_roots_that_the_schema_names() -> None:
         "comments": {},
     }
     assert Replica.load(runtime_seed()).keys(ROOT) == sorted(
-        ("schema_version", "epoch", "kernel", "queue", "executions", "latest", "display_index")
+        ("schema_version", "epoch", "kernel", "queue", "executions", "latest", "display_index", "comms", "archive")
     )
 
 
