@@ -50,3 +50,8 @@ def give_birth(
 def genesis(replica: Replica) -> bytes | None:
     """The document's identity (16 bytes); None while it holds only the seed."""
     return replica.writer(ROOT, "notebook_id")
+
+
+def holds_only_seed(replica: Replica) -> bool:
+    """Whether nothing has been received or written here yet."""
+    return genesis(replica) is None and len(replica.changes_since(())) == 1

@@ -10,8 +10,8 @@ Format: "Change Chunks" and "Columnar Storage" in https://automerge.org/automerg
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from itertools import chain, repeat
-from typing import Final, NamedTuple, TypeVar
+from math import inf
+from typing import Final, Generic, NamedTuple, TypeVar
 
 from notebook_doc.errors import BadSyncMessage
 from notebook_doc.sync_message import Reader, change_body
@@ -25,7 +25,8 @@ class ObjectKey(NamedTuple):
 
 
 class Touch(NamedTuple):
-    """One operation: `key` was written in `target` (None in a list or text); it made the object `made`, if any."""
+    """One operation, or several alike: `key` was written in `target` (None in a list or text), and if that made an
+    object, it is `made`."""
 
     target: ObjectKey
     key: str | None
@@ -45,7 +46,11 @@ _MAKING_ACTIONS: Final = frozenset((0, 2, 4, 6))  # make map, list, text, table
 
 
 def touches(chunk: bytes) -> Iterator[Touch]:
-    """The operations of a change that has been applied, in order. Raises BadSyncMessage if it is damaged."""
+    """What a change that has been applied wrote, in order. Raises BadSyncMessage if it is damaged.
+
+    Operations of one kind on one object that follow each other are told as one: a long text costs no more than a
+    letter.
+    """
     reader = Reader(change_body(chunk))
     reader.hashes()
     actors = [reader.take(reader.uleb())]
@@ -56,19 +61,28 @@ def touches(chunk: bytes) -> Iterator[Touch]:
     actors += [reader.take(reader.uleb()) for _ in range(reader.uleb())]
     columns = _columns(reader)
 
-    nothing: Iterator[None] = repeat(None)
-    owners = chain(_values(columns.get(_OBJECT_ACTOR, b""), Reader.uleb), nothing)
-    counters = chain(_values(columns.get(_OBJECT_COUNTER, b""), Reader.uleb), nothing)
-    keys = chain(_values(columns.get(_KEY_STRING, b""), _string), nothing)
-    actions = _values(columns.get(_ACTION, b""), Reader.uleb)
-    for operation, (owner, counter, key, action) in enumerate(zip(owners, counters, keys, actions, strict=False)):
+    owners = _Runs(columns.get(_OBJECT_ACTOR, b""), Reader.uleb)
+    counters = _Runs(columns.get(_OBJECT_COUNTER, b""), Reader.uleb)
+    keys = _Runs(columns.get(_KEY_STRING, b""), _string)
+    actions = _Runs(columns.get(_ACTION, b""), Reader.uleb, rest=0)
+    operation = start_op
+    while actions.left:
+        count = min(owners.left, counters.left, keys.left, actions.left)
+        owner, counter, key = owners.value, counters.value, keys.value
         if owner is None or counter is None:
             target = ROOT_KEY
         elif owner < len(actors):
             target = ObjectKey(counter, actors[owner])
         else:
             raise BadSyncMessage("a change in it names an actor that it does not list")
-        yield Touch(target, key, ObjectKey(start_op + operation, actors[0]) if action in _MAKING_ACTIONS else None)
+        if actions.value in _MAKING_ACTIONS:
+            for made in range(operation, operation + int(count)):
+                yield Touch(target, key, ObjectKey(made, actors[0]))
+        else:
+            yield Touch(target, key, None)
+        operation += int(count)
+        for column in (owners, counters, keys, actions):
+            column.skip(count)
 
 
 def _columns(reader: Reader) -> dict[int, bytes]:
@@ -85,15 +99,40 @@ def _string(reader: Reader) -> str:
     return reader.take(reader.uleb()).decode("utf-8", "replace")
 
 
-def _values(column: bytes, read: Callable[[Reader], T]) -> Iterator[T | None]:
-    """Run-length decoding: n > 0 repeats a value, n < 0 is -n literal values, 0 is a counted run of nulls."""
-    reader = Reader(column)
-    while reader.position < reader.end:
-        length = reader.sleb()
+class _Runs(Generic[T]):
+    """A run-length encoded column, read a run at a time: `value` stands for the next `left` operations.
+
+    A number n > 0 repeats a value, n < 0 announces -n literal values, 0 a counted run of nulls. What stands after the
+    end is `rest` operations with null: endless for a column that has nothing to tell about them, none for the one that
+    tells how many operations there are.
+    """
+
+    def __init__(self, column: bytes, read: Callable[[Reader], T], rest: float = inf) -> None:
+        self._reader = Reader(column)
+        self._read = read
+        self._rest = rest
+        self._literals = 0
+        self.value: T | None = None
+        self.left: float = 0
+        self.skip(0)
+
+    def skip(self, count: float) -> None:
+        """Go on by `count` operations, at most `left`."""
+        self.left -= count
+        while not self.left:
+            if self._literals:
+                self._literals -= 1
+                self.value, self.left = self._read(self._reader), 1
+            elif self._reader.position < self._reader.end:
+                self._begin_run(self._reader.sleb())
+            else:
+                self.value, self.left = None, self._rest
+                return
+
+    def _begin_run(self, length: int) -> None:
         if length > 0:
-            yield from repeat(read(reader), length)
+            self.value, self.left = self._read(self._reader), length
         elif length < 0:
-            for _ in range(-length):
-                yield read(reader)
+            self._literals = -length
         else:
-            yield from repeat(None, reader.uleb())
+            self.value, self.left = None, self._reader.uleb()
