@@ -14,6 +14,7 @@ from typing import Final
 from notebook_doc.change_writer import ChangeWriter
 from notebook_doc.migrations import SCHEMA_VERSION
 from notebook_doc.replica import ACTOR_SIZE, ROOT, Replica, Transaction, object_key
+from notebook_doc.snapshot import snapshot_of
 from notebook_doc.touched import ROOT_KEY, ObjectKey, touches
 
 _SEED_ACTOR: Final = bytes(ACTOR_SIZE)
@@ -43,6 +44,8 @@ def give_birth(
     writer = ChangeWriter(actor, start_op=operations + 1, deps=born.heads())
     writer.put(ROOT_KEY, "notebook_id", notebook_id)
     fill(writer, {name: object_key(obj) for name, obj in born.objects_in(ROOT) if name is not None})
+    if writer.is_mostly_text:
+        return Replica.load(snapshot_of([seed_change, writer.chunk()]))
     born.apply([writer.chunk()])
     return born
 

@@ -9,10 +9,10 @@ Format: "Change Chunks" and "Columnar Storage" in https://automerge.org/automerg
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from math import inf
-from typing import Final, Generic, NamedTuple, TypeVar
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
+from notebook_doc.columns import Runs, column_data
 from notebook_doc.errors import BadSyncMessage
 from notebook_doc.sync_message import Reader, change_body
 
@@ -34,14 +34,12 @@ class Touch(NamedTuple):
 
 
 ROOT_KEY: Final = ObjectKey(0, b"")
-T = TypeVar("T")
 
-# Column specifications: id << 4 | type. Bit 3 of a specification marks a column as compressed.
+# Column specifications: id << 4 | type.
 _OBJECT_ACTOR: Final = 0x01
 _OBJECT_COUNTER: Final = 0x02
 _KEY_STRING: Final = 0x15
 _ACTION: Final = 0x42
-_COMPRESSED_COLUMN: Final = 0x08
 _MAKING_ACTIONS: Final = frozenset((0, 2, 4, 6))  # make map, list, text, table
 
 
@@ -59,12 +57,12 @@ def touches(chunk: bytes) -> Iterator[Touch]:
     reader.sleb()  # time
     reader.take(reader.uleb())  # message
     actors += [reader.take(reader.uleb()) for _ in range(reader.uleb())]
-    columns = _columns(reader)
+    columns = column_data(reader)
 
-    owners = _Runs(columns.get(_OBJECT_ACTOR, b""), Reader.uleb)
-    counters = _Runs(columns.get(_OBJECT_COUNTER, b""), Reader.uleb)
-    keys = _Runs(columns.get(_KEY_STRING, b""), _string)
-    actions = _Runs(columns.get(_ACTION, b""), Reader.uleb, rest=0)
+    owners = Runs(columns.get(_OBJECT_ACTOR, b""), Reader.uleb)
+    counters = Runs(columns.get(_OBJECT_COUNTER, b""), Reader.uleb)
+    keys = Runs(columns.get(_KEY_STRING, b""), _string)
+    actions = Runs(columns.get(_ACTION, b""), Reader.uleb, rest=0)
     operation = start_op
     while actions.left:
         count = min(owners.left, counters.left, keys.left, actions.left)
@@ -85,54 +83,5 @@ def touches(chunk: bytes) -> Iterator[Touch]:
             column.skip(count)
 
 
-def _columns(reader: Reader) -> dict[int, bytes]:
-    layout = [(reader.uleb(), reader.uleb()) for _ in range(reader.uleb())]
-    columns: dict[int, bytes] = {}
-    for specification, size in layout:
-        if specification & _COMPRESSED_COLUMN:
-            raise BadSyncMessage("a change in it has a compressed column, which only documents may have")
-        columns[specification] = reader.take(size)
-    return columns
-
-
 def _string(reader: Reader) -> str:
     return reader.take(reader.uleb()).decode("utf-8", "replace")
-
-
-class _Runs(Generic[T]):
-    """A run-length encoded column, read a run at a time: `value` stands for the next `left` operations.
-
-    A number n > 0 repeats a value, n < 0 announces -n literal values, 0 a counted run of nulls. What stands after the
-    end is `rest` operations with null: endless for a column that has nothing to tell about them, none for the one that
-    tells how many operations there are.
-    """
-
-    def __init__(self, column: bytes, read: Callable[[Reader], T], rest: float = inf) -> None:
-        self._reader = Reader(column)
-        self._read = read
-        self._rest = rest
-        self._literals = 0
-        self.value: T | None = None
-        self.left: float = 0
-        self.skip(0)
-
-    def skip(self, count: float) -> None:
-        """Go on by `count` operations, at most `left`."""
-        self.left -= count
-        while not self.left:
-            if self._literals:
-                self._literals -= 1
-                self.value, self.left = self._read(self._reader), 1
-            elif self._reader.position < self._reader.end:
-                self._begin_run(self._reader.sleb())
-            else:
-                self.value, self.left = None, self._rest
-                return
-
-    def _begin_run(self, length: int) -> None:
-        if length > 0:
-            self.value, self.left = self._read(self._reader), length
-        elif length < 0:
-            self._literals = -length
-        else:
-            self.value, self.left = None, self._reader.uleb()
