@@ -36,7 +36,7 @@ from relay.messages import (
 from sync_server.channel import Channel, Effect, PeerKey, Persist, Refuse, Reload, Send
 
 # Seconds between acknowledgements to peers that only read: they learn what is on disk, in no hurry.
-ACKNOWLEDGE_EVERY: Final = 0.05
+ACKNOWLEDGE_EVERY: Final = 0.5
 # Seconds a request waits for a daemon to be there.
 DAEMON_PATIENCE: Final = 15.0
 # Answers kept so that a repeated request gets the first one, and requests that may wait at once.

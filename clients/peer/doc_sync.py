@@ -19,7 +19,7 @@ from notebook_doc.sync_message import Have, SyncMessage, decode, encode, read_ch
 
 # Seconds that an answer which only acknowledges may wait. Longer saves the hub messages (each reader answers every edit
 # otherwise); shorter tells the hub sooner what need not be sent again should the link break.
-ACK_DELAY: Final = 0.05
+ACK_DELAY: Final = 0.25
 
 
 class DocSync:
