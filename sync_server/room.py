@@ -19,6 +19,7 @@ from relay.errors import ErrorCode, MalformedFrame, WireError
 from relay.frames import FrameType, check_frame, frame
 from relay.messages import (
     SERVED_BY_HUB,
+    CommMessage,
     ErrorInfo,
     Message,
     PeerInfo,
@@ -118,6 +119,7 @@ class Room:
         self._members: dict[PeerKey, _Member] = {}
         self._waiting: OrderedDict[RequestKey, _Waiting] = OrderedDict()
         self._answers: OrderedDict[RequestKey, bytes] = OrderedDict()
+        self._broadcasts: list[RoomEffect] = []  # of the daemon; they leave after the changes that came before them
         self._acknowledge_at: float | None = None
         self._now = 0.0  # the time that was handed in last
 
@@ -208,7 +210,9 @@ class Room:
     def end_of_turn(self, now: float) -> list[RoomEffect]:
         """Everything that arrived in this turn of the event loop has been received."""
         self._now = now
-        return self._collect((kind, channel.end_of_turn()) for kind, channel in self.channels.items()) + self._tick()
+        effects = self._collect((kind, channel.end_of_turn()) for kind, channel in self.channels.items())
+        broadcasts, self._broadcasts = self._broadcasts, []
+        return effects + broadcasts + self._tick()
 
     @property
     def has_work(self) -> bool:
@@ -292,6 +296,9 @@ class Room:
             case Response() if member.role == "daemon":
                 peer_id, _, request_id = message.id.partition("\0")
                 return self.answer((peer_id, request_id), _renamed(message, request_id))
+            case CommMessage() if member.role == "daemon":
+                self._broadcasts += self._to_others(peer, message)
+                return []
             case PresenceState():
                 member.presence = message.state
                 return self._to_others(peer, PresencePeers(peers=[_present(member)]))
