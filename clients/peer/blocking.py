@@ -21,6 +21,7 @@ from clients.peer import cell as core_cell
 from clients.peer import execution as core_execution
 from clients.peer import notebook as core_notebook
 from clients.peer.background import background
+from clients.peer.blocking_widgets import Widgets
 from clients.peer.errors import PeerError
 from clients.peer.face import Face, here, waits
 from clients.peer.opened import Opened
@@ -240,6 +241,11 @@ class Notebook(Face[core_notebook.Notebook]):
     def cells(self) -> Cells:
         """The cells, in order."""
         return Cells(self)
+
+    @property
+    def widgets(self) -> Widgets:
+        """The widgets of the notebook's kernel, by their comm ids."""
+        return Widgets(self)
 
     @property
     def metadata(self) -> dict[str, Any]:

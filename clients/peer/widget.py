@@ -93,7 +93,7 @@ class Widget:
             state["outputs"] = await self._notebook.outputs_of(self.id)
         return state | self._notebook.widgets.unconfirmed(self.id)
 
-    async def set(self, **traits: Any) -> None:
+    async def set(self, /, **traits: Any) -> None:
         """Set traits, for everybody and in the kernel. Seen here at once; returns when it is in the document.
 
         Values are JSON, or hold bytes. Raises RequestFailed (no such trait; the widget is closed), NotAllowed,
@@ -159,7 +159,7 @@ class Widgets(Mapping[str, Widget]):
             raise KeyError(comm_id)
         return Widget(self._notebook, comm_id)
 
-    async def open(self, **state: Any) -> Widget:
+    async def open(self, /, **state: Any) -> Widget:
         """Make a widget in the kernel, as a front end can, of a class that it knows by these `_model_name` …
 
         Raises as `Widget.set`.
