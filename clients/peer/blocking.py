@@ -340,7 +340,7 @@ class Notebook(Face[core_notebook.Notebook]):
             while (event := self._wait(lambda _: _next(stream, timeout))) is not None:
                 yield event
         finally:
-            background().call(stream.close)
+            background().soon(stream.close)  # the generator may be let go when the interpreter ends
 
 
 def open(

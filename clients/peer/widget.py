@@ -17,13 +17,14 @@ from weakref import WeakSet
 from clients.peer.errors import NotAllowed, PeerError
 from notebook_doc.comm_state import blobs_of, restored, separated
 from notebook_doc.comms import WIDGET_TARGET, Comm
-from notebook_doc.events import CommChanged
+from notebook_doc.events import CommChanged, Reset
 from notebook_doc.replica import Heads
 from relay.frames import FrameType, payload_cap
 from relay.messages import CommClose, CommMessage, CommOpen, CommSend
 
 if TYPE_CHECKING:
     from clients.peer.notebook import Notebook
+    from clients.peer.watching import EventStream
 
 PROTOCOL: Final = {"version": "2.1.0"}  # of Jupyter widgets
 # Messages that a listener may leave unheard before the oldest is dropped.
@@ -115,19 +116,15 @@ class Widget:
         return self._notebook.widgets.listen(self.id)
 
     def changes(self) -> AsyncIterator[frozenset[str]]:
-        """The traits that change, each time something does, from now on: iterate over it with `async for`."""
-        events = self._notebook.events()
+        """The traits that change, each time something does, from now on: iterate over it with `async for`.
 
-        async def of_this() -> AsyncIterator[frozenset[str]]:
-            async for event in events:
-                if isinstance(event, CommChanged) and event.comm_id == self.id:
-                    yield event.keys
-
-        return of_this()
+        An empty set says that too much happened to name it: look at everything again.
+        """
+        return _Changes(self._notebook.events(), self.id)
 
     async def close(self) -> None:
         """Close it, here and in the kernel."""
-        await self._notebook.request(CommClose(comm_id=self.id))
+        await self._notebook.widgets.ask(CommClose(comm_id=self.id))
 
     def _comm(self) -> Comm:
         comm = self._notebook.runtime.comms.comm(self.id)
@@ -167,7 +164,7 @@ class Widgets(Mapping[str, Widget]):
         rest, paths, buffers = separated(state)
         data = {"state": _without_nulls(rest, paths), "buffer_paths": paths}
         body = CommOpen(target_name=WIDGET_TARGET, data=data, metadata=PROTOCOL, buffers=buffers)
-        result = await self._ask(body)
+        result = await self.ask(body)
         return Widget(self._notebook, result["comm_id"])
 
     # --- for Widget and Notebook --------------------------------------------------------------------------------------
@@ -183,7 +180,7 @@ class Widgets(Mapping[str, Widget]):
         mine |= {trait: (token, value) for trait, value in traits.items()}
         self._notebook.stir()
         try:
-            await self._ask(CommSend(comm_id=comm_id, data=data, buffers=buffers))
+            await self.ask(CommSend(comm_id=comm_id, data=data, buffers=buffers))
         finally:
             for trait in [trait for trait, (whose, _) in mine.items() if whose is token]:
                 del mine[trait]
@@ -191,12 +188,14 @@ class Widgets(Mapping[str, Widget]):
                 self._unconfirmed.pop(comm_id, None)
             self._notebook.stir()
 
-    async def _ask(self, body: CommOpen | CommSend) -> dict[str, Any]:
+    async def ask(self, body: CommOpen | CommSend | CommClose) -> dict[str, Any]:
+        """Ask the daemon, and return when what it did is here."""
         notebook = self._notebook
         if notebook.role == "viewer":
             message = f"You are in notebook {notebook.id} as viewer and may not change its widgets."
             raise NotAllowed(message, "Open it with role='editor'.")
-        size = sum(map(len, body.buffers)) + _text_size(body.data)
+        buffers = () if isinstance(body, CommClose) else body.buffers
+        size = sum(map(len, buffers)) + _text_size(body.data)
         if size > (cap := payload_cap(FrameType.REQUEST) - ENVELOPE):
             raise PeerError(
                 f"A message of {size} bytes for a widget is too large; the cap is {cap}.", "Send it in parts."
@@ -224,6 +223,22 @@ class Widgets(Mapping[str, Widget]):
             listener.close()
 
 
+class _Changes(AsyncIterator[frozenset[str]]):
+    """Of a notebook's events what changes in one widget."""
+
+    def __init__(self, events: EventStream, comm_id: str) -> None:
+        self._events = events
+        self._comm_id = comm_id
+
+    async def __anext__(self) -> frozenset[str]:
+        while True:
+            event = await anext(self._events)
+            if isinstance(event, Reset):
+                return frozenset()
+            if isinstance(event, CommChanged) and event.comm_id == self._comm_id:
+                return event.keys
+
+
 class _Listener(AsyncIterator[WidgetMessage]):
     """Who listens to one widget."""
 
@@ -233,9 +248,6 @@ class _Listener(AsyncIterator[WidgetMessage]):
         self._unheard: deque[WidgetMessage] = deque(maxlen=MAX_UNHEARD)
         self._arrived = asyncio.Event()
         self._closed = False
-
-    def __aiter__(self) -> _Listener:
-        return self
 
     async def __anext__(self) -> WidgetMessage:
         while not self._unheard:
