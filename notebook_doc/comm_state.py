@@ -8,7 +8,7 @@ path inside the value at which they belong. Pure: new blobs are handed back, exi
 from __future__ import annotations
 
 import binascii
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from typing import Any, Final, cast
 
@@ -80,6 +80,21 @@ def separated(value: Any) -> tuple[Any, list[list[str | int]], list[bytes]]:
     found: list[tuple[tuple[str | int, ...], bytes]] = []
     rest = _separate(value, (), found)
     return rest, [list(path) for path, _ in found], [data for _, data in found]
+
+
+def sendable(state: Mapping[str, Any]) -> tuple[dict[str, Any], list[list[str | int]], list[bytes]]:
+    """State, the paths of its buffers, and the buffers, as an update says them: in a map, no key for a buffer.
+
+    Raises BadEdit for what is neither JSON nor bytes.
+    """
+    rest, paths, buffers = separated(dict(state))
+    for path in paths:
+        inside: Any = rest
+        for step in path[:-1]:
+            inside = inside[step]
+        if isinstance(inside, dict):
+            del inside[path[-1]]
+    return rest, paths, buffers
 
 
 def _without_bytes(value: Any, path: tuple[str | int, ...], parts: list[Part], blobs: Blobs) -> Json:

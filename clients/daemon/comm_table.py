@@ -10,8 +10,9 @@ widget. It owns no values, only what has not been taken to be written; it knows 
 
 from __future__ import annotations
 
+import sys
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
@@ -26,11 +27,15 @@ from clients.daemon.events import (
     Output,
     OutputEvent,
 )
-from clients.daemon.widget_protocol import OUTPUT_MODEL, is_complaint, references, state_of, view_of
+from clients.daemon.held_updates import HeldUpdates
+from clients.daemon.widget_protocol import OUTPUT_MODEL, references, size_of, state_of, view_of
+from notebook_doc.comm_state import sendable, separated
 from notebook_doc.comms import WIDGET_TARGET
 
 # Messages of ours whose late outputs (a thread that a callback started) still find their place.
 REMEMBERED_MESSAGES: Final = 10_000
+MOST_VERIFIED: Final = 256 * 1024  # bytes of state; a widget of more is not asked what it has after each update
+NOT_SENT_YET: Final = sys.maxsize  # the number of an update that waits
 
 
 @dataclass(frozen=True)
@@ -75,6 +80,8 @@ class _Comm:
     is_output: bool = False
     captures: str = ""  # of an Output widget: the message whose outputs it takes
     refers_to: dict[str, frozenset[str]] = field(default_factory=dict)
+    sizes: dict[str, int] = field(default_factory=dict)  # of its traits, roughly, in bytes
+    unverified: bool = False  # a peer set something, and the kernel may have made something else of it, or nothing
     version: int = 0  # of an Output widget's outputs
     behind: bool = False  # the kernel does not know its outputs
     telling: int = 0  # the number of the message that tells it, while that is not handled
@@ -85,7 +92,6 @@ class _Sent:
     number: int
     comm_id: str
     execution_id: str
-    may_be_refused: bool  # an update of a peer's that has not been handled
 
 
 class CommTable:
@@ -99,7 +105,8 @@ class CommTable:
         self._told: list[Told] = []
         self._writing: frozenset[str] = frozenset()  # comms of which something was taken and is not written yet
         self._sent: OrderedDict[str, _Sent] = OrderedDict()
-        self._expected: dict[tuple[str, str], int] = {}  # a trait -> our latest message that sets it, the oldest first
+        self._expected: dict[tuple[str, str], int] = {}  # a trait -> our latest message that sets it
+        self._held = HeldUpdates()
         self._captures: dict[str, list[str]] = {}  # a message's id -> Output widgets, the latest last
 
     def __contains__(self, comm_id: object) -> bool:
@@ -122,17 +129,13 @@ class CommTable:
             case KernelCommClose(comm_id):
                 self._closed(comm_id)
             case CommHandled(msg_id):
-                self._handled(msg_id)
+                return self._handled(msg_id)
         return []
 
-    def route(self, event: Output | ClearOutput) -> list[Effect]:
-        """Where an output belongs: the same event with the id of its place, and what else follows from it."""
+    def route(self, event: Output | ClearOutput) -> Output | ClearOutput:
+        """Where an output belongs: the same event with the id of its place for that of an execution."""
         parent = event.execution_id
-        effects: list[Effect] = []
         sent = self._sent.get(parent)
-        if sent is not None and sent.may_be_refused and is_complaint(event) and sent.comm_id in self._comms:
-            sent.may_be_refused = False  # perhaps the kernel did not take the value: ask what it has
-            effects.append(self._request(sent.comm_id, {"method": "request_state"}))
         capturing = self._captures.get(parent)
         place = capturing[-1] if capturing else parent if sent is None else sent.execution_id
         if capturing:
@@ -140,7 +143,7 @@ class CommTable:
             comm.version, comm.behind = comm.version + 1, True
         if isinstance(event, Output):
             self._displayed(event.output, self._home(place))
-        return [*effects, replace(event, execution_id=place)]
+        return replace(event, execution_id=place)
 
     def _opened(self, event: KernelCommOpen, execution_id: str, known: set[str] | None) -> list[Effect]:
         is_widget = event.target_name == WIDGET_TARGET
@@ -185,18 +188,16 @@ class CommTable:
             del self._expected[event.comm_id, key]
         return False
 
-    def _handled(self, msg_id: str) -> None:
+    def _handled(self, msg_id: str) -> list[Effect]:
         sent = self._sent.get(msg_id)
         if sent is None:
-            return
-        sent.may_be_refused = False
-        for trait, number in list(self._expected.items()):
-            if number > sent.number:
-                break
+            return []
+        for trait in [trait for trait, number in self._expected.items() if number <= sent.number]:
             del self._expected[trait]
         for comm in self._comms.values():
             if comm.telling <= sent.number:
                 comm.telling = 0
+        return self._update_all(self._held.handled(sent.number))
 
     # --- from a peer --------------------------------------------------------------------------------------------------
 
@@ -211,7 +212,8 @@ class CommTable:
         """A peer opens a comm. Raises BadCommMessage."""
         if comm_id in self._comms:
             raise BadCommMessage(comm_id, "it is open already")
-        effects = self._opened(KernelCommOpen(comm_id, target_name, data, buffers), "", known=None)
+        effects = self.release()
+        effects += self._opened(KernelCommOpen(comm_id, target_name, data, buffers), "", known=None)
         content = {"comm_id": comm_id, "target_name": target_name, "data": data}
         effects.append(self._send("comm_open", comm_id, content, buffers, metadata))
         if target_name == WIDGET_TARGET:  # the kernel has a value for every other trait of it
@@ -219,26 +221,62 @@ class CommTable:
         return effects
 
     def send(self, comm_id: str, data: Mapping[str, Any], buffers: tuple[bytes, ...] = ()) -> list[Effect]:
-        """A peer says something on a comm. Raises UnknownComm, BadCommMessage."""
+        """A peer says something on a comm. Raises UnknownComm, BadCommMessage, and BadEdit for what is no JSON."""
         comm = self._comm(comm_id)
         if comm.target_name != WIDGET_TARGET or data.get("method") != "update":
-            return [self._request(comm_id, data, buffers)]
+            return [*self.release(), self._request(comm_id, data, buffers)]
         state = state_of(data, buffers)
         if comm.known is not None and (unknown := state.keys() - comm.known):
             raise BadCommMessage(comm_id, f"the widget has no trait {', '.join(map(repr, sorted(unknown)))}")
+        separated(state)  # raises if it could not be sent on or written
         effects = self._set(comm_id, comm, state)
-        effects.append(self._request(comm_id, data, buffers, may_be_refused=True))
-        for key in state:
-            self._expected.pop((comm_id, key), None)  # so that the latest is the last
-            self._expected[comm_id, key] = self._count
+        if self._held.hold(comm_id, state):
+            self._expected |= dict.fromkeys(((comm_id, key) for key in state), NOT_SENT_YET)
+            return effects
+        return [*effects, *self.release(), self._update(comm_id, state.keys(), data, buffers)]
+
+    def release(self) -> list[Effect]:
+        """Send every update that waits for the kernel to handle the one before."""
+        return self._update_all(self._held.take())
+
+    def verify(self) -> list[Effect]:
+        """Ask the kernel what it has of the widgets that peers have set, once it has handled all of that.
+
+        A kernel that corrects a value to what it was before says nothing, nor does one that refuses it.
+        """
+        quiet = [comm_id for comm_id, comm in self._comms.items() if self._is_to_verify(comm_id, comm)]
+        for comm_id in quiet:
+            self._comms[comm_id].unverified = False
+        return [self._request(comm_id, {"method": "request_state"}) for comm_id in quiet]
+
+    def _is_to_verify(self, comm_id: str, comm: _Comm) -> bool:
+        settled = comm.unverified and not comm.is_output and not self._held.busy(comm_id)
+        return settled and sum(comm.sizes.values()) <= MOST_VERIFIED
+
+    def _update_all(self, updates: Iterable[tuple[str, dict[str, Any]]]) -> list[Effect]:
+        effects: list[Effect] = []
+        for comm_id, state in updates:
+            rest, paths, buffers = sendable(state)
+            data = {"method": "update", "state": rest, "buffer_paths": paths}
+            effects.append(self._update(comm_id, state.keys(), data, buffers))
         return effects
+
+    def _update(
+        self, comm_id: str, keys: Iterable[str], data: Mapping[str, Any], buffers: Sequence[bytes]
+    ) -> CommRequest:
+        request = self._request(comm_id, data, buffers)
+        self._comms[comm_id].unverified = True
+        self._held.sent(comm_id, self._count)
+        self._expected |= dict.fromkeys(((comm_id, key) for key in keys), self._count)
+        return request
 
     def close(self, comm_id: str, data: Mapping[str, Any]) -> list[Effect]:
         """A peer closes a comm. Raises UnknownComm."""
         self._comm(comm_id)
-        request = self._send("comm_close", comm_id, {"comm_id": comm_id, "data": data})
+        effects = self.release()
+        effects.append(self._send("comm_close", comm_id, {"comm_id": comm_id, "data": data}))
         self._closed(comm_id)
-        return [request]
+        return effects
 
     def _comm(self, comm_id: str) -> _Comm:
         if comm_id not in self._comms:
@@ -293,8 +331,9 @@ class CommTable:
 
     @property
     def waiting(self) -> bool:
-        """Whether there is something to take, or an Output widget that the kernel could be told about."""
-        return bool(self._writes or self._told or self.untold())
+        """Whether there is something to take, to verify, or to tell the kernel about an Output widget."""
+        to_verify = any(self._is_to_verify(comm_id, comm) for comm_id, comm in self._comms.items())
+        return bool(self._writes or self._told or to_verify or self.untold())
 
     def close_all(self) -> None:
         """The kernel has ended, and all its comms with it. What it said before is still to be taken."""
@@ -328,6 +367,7 @@ class CommTable:
                 comm.refers_to[key] = names
             else:
                 comm.refers_to.pop(key, None)
+            comm.sizes[key] = size_of(value)
         if comm.is_output and "msg_id" in state:
             self._capture(comm_id, comm, str(state["msg_id"] or ""))
 
@@ -370,6 +410,7 @@ class CommTable:
         if comm is None:
             return
         self._capture(comm_id, comm, "")
+        self._held.forget(comm_id)
         self._write(comm_id).closed = True
         for trait in [trait for trait in self._expected if trait[0] == comm_id]:
             del self._expected[trait]
@@ -389,11 +430,8 @@ class CommTable:
         comm_id: str,
         data: Mapping[str, Any],
         buffers: Sequence[bytes] = (),
-        *,
-        may_be_refused: bool = False,
     ) -> CommRequest:
-        content = {"comm_id": comm_id, "data": data}
-        return self._send("comm_msg", comm_id, content, buffers, may_be_refused=may_be_refused)
+        return self._send("comm_msg", comm_id, {"comm_id": comm_id, "data": data}, buffers)
 
     def _send(
         self,
@@ -402,12 +440,10 @@ class CommTable:
         content: Mapping[str, Any],
         buffers: Sequence[bytes] = (),
         metadata: Mapping[str, Any] | None = None,
-        *,
-        may_be_refused: bool = False,
     ) -> CommRequest:
         self._count += 1
         msg_id = f"{self._prefix}-{self._count}"
-        self._sent[msg_id] = _Sent(self._count, comm_id, self._comms[comm_id].execution_id, may_be_refused)
+        self._sent[msg_id] = _Sent(self._count, comm_id, self._comms[comm_id].execution_id)
         if len(self._sent) > REMEMBERED_MESSAGES:
             self._sent.popitem(last=False)
         return CommRequest(msg_type, msg_id, content, metadata or {}, buffers)

@@ -89,11 +89,11 @@ class CommWriter:
 
     def show(self, event: Output | ClearOutput) -> None:
         """The kernel put something out: it goes where it belongs."""
-        for effect in self._table.route(event):
-            if isinstance(effect, Output | ClearOutput) and effect.execution_id == event.execution_id:
-                self._outputs.feed(effect)
-            else:
-                self._carry_out([effect])
+        routed = self._table.route(event)
+        if routed.execution_id == event.execution_id:
+            self._outputs.feed(routed)
+        else:
+            self._outputs.show(routed)
 
     async def serve(self, body: CommOpen | CommSend | CommClose) -> dict[str, Any]:
         """A peer asks for something of a comm. Raises UnknownComm, BadCommMessage, KernelGone."""
@@ -141,7 +141,10 @@ class CommWriter:
 
     async def flush(self, *, cell_ended: bool = False) -> None:
         """Write everything that has arrived, and let the kernel know what its Output widgets captured."""
+        if cell_ended:
+            self._carry_out(self._table.release())
         await self._outputs.flush()
+        self._carry_out(self._table.verify())
         for comm_id, version in self._table.untold(at_once=cell_ended):
             outputs = await self._captured(comm_id)
             if outputs is not None:

@@ -10,7 +10,6 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from clients.daemon.errors import BadCommMessage
-from clients.daemon.events import Output, OutputEvent
 from notebook_doc.comm_state import put_at
 from notebook_doc.errors import CorruptDocument
 
@@ -61,11 +60,13 @@ def references(value: Any) -> Iterable[str]:
             yield from references(inner)
 
 
-def is_complaint(event: OutputEvent) -> bool:
-    """Whether an output may be the report of an exception, which is all that a kernel says of a refused value."""
-    if not isinstance(event, Output):
-        return False
-    return event.output.get("output_type") == "error" or event.output.get("name") == "stderr"
+def size_of(value: Any) -> int:
+    """Roughly the bytes that a value has in a message."""
+    if isinstance(value, (str, bytes)):
+        return len(value)
+    if isinstance(value, dict):
+        return sum(len(key) + size_of(inner) for key, inner in value.items())
+    return sum(map(size_of, value)) if isinstance(value, list) else 8
 
 
 def view_of(output: Mapping[str, Any]) -> str | None:

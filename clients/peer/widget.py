@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
 from clients.peer.errors import NotAllowed, PeerError
-from notebook_doc.comm_state import blobs_of, restored, separated
+from notebook_doc.comm_state import blobs_of, restored, sendable
 from notebook_doc.comms import WIDGET_TARGET, Comm
 from notebook_doc.events import CommChanged, Reset
 from notebook_doc.replica import Heads
@@ -100,8 +100,8 @@ class Widget:
         Values are JSON, or hold bytes. Raises RequestFailed (no such trait; the widget is closed), NotAllowed,
         PeerError if it is too large, TimeoutError.
         """
-        state, paths, buffers = separated(traits)
-        data = {"method": "update", "state": _without_nulls(state, paths), "buffer_paths": paths}
+        state, paths, buffers = sendable(traits)
+        data = {"method": "update", "state": state, "buffer_paths": paths}
         await self._notebook.widgets.send(self.id, data, buffers, traits)
 
     async def send(self, content: Any, buffers: Sequence[bytes] = ()) -> None:
@@ -161,8 +161,8 @@ class Widgets(Mapping[str, Widget]):
 
         Raises as `Widget.set`.
         """
-        rest, paths, buffers = separated(state)
-        data = {"state": _without_nulls(rest, paths), "buffer_paths": paths}
+        rest, paths, buffers = sendable(state)
+        data = {"state": rest, "buffer_paths": paths}
         body = CommOpen(target_name=WIDGET_TARGET, data=data, metadata=PROTOCOL, buffers=buffers)
         result = await self.ask(body)
         return Widget(self._notebook, result["comm_id"])
@@ -266,17 +266,6 @@ class _Listener(AsyncIterator[WidgetMessage]):
         """No more messages; what has arrived can still be heard."""
         self._closed = True
         self._arrived.set()
-
-
-def _without_nulls(state: dict[str, Any], paths: list[list[str | int]]) -> dict[str, Any]:
-    """State as the protocol sends it: where a buffer belongs in a map, there is no key."""
-    for path in paths:
-        inside: Any = state
-        for step in path[:-1]:
-            inside = inside[step]
-        if isinstance(inside, dict):
-            del inside[path[-1]]
-    return state
 
 
 def _text_size(value: Any) -> int:

@@ -117,6 +117,8 @@ async def test_a_value_that_the_kernel_corrects_is_corrected_for_everybody(tmp_p
         slider = model(ann, "IntSliderModel")
         await slider.set(value=500)
         await until(ann, lambda: slider["value"] == 50, "the slider's maximum")
+        await slider.set(value=600)
+        await until(ann, lambda: slider["value"] == 50, "also if nothing has changed in the kernel")
 
 
 @aio
