@@ -68,10 +68,33 @@ class QueueChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class CommOpened:
+    """The kernel has a comm (a widget) that was not there."""
+
+    comm_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommChanged:
+    """A widget's state changed: which keys; "outputs" for what an Output widget captured."""
+
+    comm_id: str
+    keys: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class CommClosed:
+    """A comm is gone."""
+
+    comm_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reset:
     """Too much happened to name it, or another document took this one's place: read everything again."""
 
 
 NotebookEvent = CellAdded | CellRemoved | CellChanged | MetadataChanged | Reset
-RuntimeEvent = ExecutionChanged | LatestChanged | KernelChanged | QueueChanged | Reset
+CommEvent = CommOpened | CommChanged | CommClosed
+RuntimeEvent = ExecutionChanged | LatestChanged | KernelChanged | QueueChanged | CommEvent | Reset
 Event = NotebookEvent | RuntimeEvent

@@ -9,7 +9,7 @@ bytes.
 | 0x07 session | Hello, Welcome, SessionError | peer to hub, hub to peer, both |
 | 0x01 request | Request, its body one of RequestBody | peer to hub, hub to daemon |
 | 0x02 response | Response | back the same way |
-| 0x03 broadcast | NotebookOpened, NotebookClosed, NotebookSaved | hub to peers |
+| 0x03 broadcast | NotebookOpened, NotebookClosed, NotebookSaved; CommMessage | hub to peers; daemon to all peers |
 | 0x04 presence | PresenceState up; PresencePeers, PresenceLeft down | both |
 """
 
@@ -112,11 +112,45 @@ class ShutdownKernel(msgspec.Struct, frozen=True, kw_only=True, tag_field="metho
     """Stop the kernel; what was running or queued ends as `cancelled`. By the daemon. Result: {}."""
 
 
+class CommOpen(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="comm_open"):
+    """Open a comm to the kernel, as a front end that makes a widget does. By the daemon. Result: as of CommSend.
+
+    `comm_id` is made up if it is empty. `data` and `buffers` are those of Jupyter's comm_open; so is `metadata`, which
+    for a widget names the protocol: {"version": "2.1.0"}.
+    """
+
+    target_name: str
+    comm_id: str = ""
+    data: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
+    buffers: list[bytes] = []
+
+
+class CommSend(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="comm_send"):
+    """Send a comm_msg to the kernel, and if it updates a widget's state, write that for everybody. By the daemon.
+
+    `data` is the widget protocol's: {"method": "update", "state", "buffer_paths"} or {"method": "custom", "content"};
+    for a comm that is no widget it is anything. The order in which the daemon gets these is the order for everybody.
+    Result: {"comm_id": str, "heads": [hash]}: what it changed is in RuntimeDoc at these heads.
+    """
+
+    comm_id: str
+    data: dict[str, Any]
+    buffers: list[bytes] = []
+
+
+class CommClose(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="comm_close"):
+    """Close a comm, here and in the kernel. By the daemon. Result: as of CommSend."""
+
+    comm_id: str
+    data: dict[str, Any] = {}
+
+
 class Save(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="save"):
     """Write the notebook's file now. By the hub. Result: {"path": str, "heads": [hash]}."""
 
 
-RequestBody = Execute | Interrupt | RestartKernel | ShutdownKernel | Save
+RequestBody = Execute | Interrupt | RestartKernel | ShutdownKernel | CommOpen | CommSend | CommClose | Save
 SERVED_BY_HUB: Final[tuple[type, ...]] = (Save,)
 
 
@@ -173,7 +207,18 @@ class NotebookSaved(msgspec.Struct, frozen=True, kw_only=True, tag_field="type",
     error: ErrorInfo | None = None
 
 
-Broadcast = NotebookOpened | NotebookClosed | NotebookSaved
+class CommMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="comm_message"):
+    """From the daemon to every peer: the kernel said this on a comm, and it is no state, so no document has it.
+
+    Of widgets these are {"method": "custom", "content": …}. Whoever is not here at that moment does not get it.
+    """
+
+    comm_id: str
+    data: dict[str, Any]
+    buffers: list[bytes] = []
+
+
+Broadcast = NotebookOpened | NotebookClosed | NotebookSaved | CommMessage
 
 
 # --- presence, 0x04 -------------------------------------------------------------------------------------------------
@@ -216,7 +261,7 @@ _FRAME_TYPES: Final[dict[type, FrameType]] = {
     **dict.fromkeys((Hello, Welcome, SessionError), FrameType.SESSION),
     Request: FrameType.REQUEST,
     Response: FrameType.RESPONSE,
-    **dict.fromkeys((NotebookOpened, NotebookClosed, NotebookSaved), FrameType.BROADCAST),
+    **dict.fromkeys((NotebookOpened, NotebookClosed, NotebookSaved, CommMessage), FrameType.BROADCAST),
     **dict.fromkeys((PresenceState, PresencePeers, PresenceLeft), FrameType.PRESENCE),
 }
 _DECODERS: Final[dict[int, msgspec.msgpack.Decoder[Any]]] = {

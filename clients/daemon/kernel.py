@@ -24,6 +24,7 @@ from typing import Any, Final
 import zmq
 
 from clients.daemon.channel import Channel
+from clients.daemon.comm_table import CommRequest
 from clients.daemon.conversation import EXECUTE, PROBE, Conversation
 from clients.daemon.errors import KernelGone, KernelStartError
 from clients.daemon.events import Died, KernelEvent
@@ -160,6 +161,12 @@ class Kernel:
                 "stop_on_error": stop_on_error,
             }
             self._send(self._shell, EXECUTE, content, msg_id)
+
+    def comm(self, message: CommRequest) -> None:
+        """Send a message on a comm. Raises KernelGone."""
+        self._check_alive("be sent a message of a widget")
+        about = (message.msg_type, message.msg_id, message.content)
+        self._shell.send(self._wire.encode(*about, metadata=message.metadata, buffers=message.buffers))
 
     async def interrupt(self) -> None:
         """Interrupt what the kernel runs, by signal or, if its kernelspec says so, by message. Raises KernelGone.

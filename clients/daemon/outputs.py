@@ -83,6 +83,11 @@ class OutputBuffer:
         """Code points of stream text that the next `take` will give: a shell in doubt takes before this grows large."""
         return sum(entry.waiting for entry in self._pending.values() if isinstance(entry, _Stream))
 
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to take and nothing that the next output would do besides."""
+        return not self._pending and not self._clear_at_next
+
     def feed(self, event: OutputEvent) -> None:
         """Take the next event of this execution."""
         match event:

@@ -18,15 +18,21 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
+from clients.daemon.comm_table import CommRequest
+from clients.daemon.comm_writer import CommWriter
 from clients.daemon.desk import RequestDesk
-from clients.daemon.errors import DaemonError
+from clients.daemon.errors import DaemonError, KernelGone
 from clients.daemon.events import (
     Busy,
     ClearOutput,
+    CommHandled,
     Died,
     Finished,
     Idle,
     InputRequested,
+    KernelCommClose,
+    KernelCommMessage,
+    KernelCommOpen,
     Output,
     Started,
     UpdateDisplay,
@@ -52,6 +58,9 @@ from notebook_doc.events import CellRemoved
 from notebook_doc.runtime import KernelState
 from relay.errors import ErrorCode, WireError
 from relay.messages import (
+    CommClose,
+    CommOpen,
+    CommSend,
     Execute,
     Interrupt,
     PeerInfo,
@@ -81,6 +90,7 @@ class NotebookRunner:
         self._records = ExecutionRecords(notebook)
         self._queue = ExecutionQueue(first_seq=self._records.next_seq)
         self._outputs = OutputWriter(notebook)
+        self._comms = CommWriter(notebook, self._outputs, self._send_comm)
         self._kernel: Kernel | None = None
         self._listening: asyncio.Task[None] | None = None  # to the kernel's events
         self._starting: asyncio.Task[None] | None = None
@@ -117,6 +127,8 @@ class NotebookRunner:
             case ShutdownKernel():
                 await self._shut_down()
                 return {}
+            case CommOpen() | CommSend() | CommClose() as body:
+                return await self._comms.serve(body)
             case body:
                 raise WireError(ErrorCode.BAD_REQUEST, f"The daemon does not serve {type(body).__name__}.")
 
@@ -178,6 +190,7 @@ class NotebookRunner:
     def _settle(self) -> None:
         """End what an earlier daemon left unfinished."""
         self._records.write(settle_orphans(self._records.unfinished(), time.time()), [])
+        self._comms.close_all()
         self._publish(self._state)
 
     # --- the kernel ---------------------------------------------------------------------------------------------------
@@ -204,13 +217,16 @@ class NotebookRunner:
                 case Started(execution_id, count):
                     self._carry_out(self._queue.started(ExecutionId(execution_id), count))
                 case Output() | ClearOutput():
-                    self._outputs.feed(event)
+                    self._comms.show(event)
                     if self._outputs.waiting > MAX_WAITING:
                         await self._outputs.flush()
                 case UpdateDisplay():
                     self._outputs.update_display(self._queue.running, event)
+                case KernelCommOpen() | KernelCommMessage() | KernelCommClose() | CommHandled():
+                    if self._kernel is kernel:
+                        self._comms.hear(event)
                 case Finished(execution_id, status, count, error):
-                    await self._outputs.flush()
+                    await self._comms.flush(cell_ended=True)
                     effects = self._queue.finished(ExecutionId(execution_id), status, time.time(), count, error)
                     self._carry_out(effects)
                 case Busy():
@@ -225,6 +241,8 @@ class NotebookRunner:
                     logger.warning("execution %s asks for input, which it was told it cannot have", execution_id)
 
     async def _died(self, kernel: Kernel, reason: str) -> None:
+        if self._kernel is kernel:
+            self._comms.close_all()
         await self._outputs.flush()
         logger.error("notebook %s: its kernel died: %s", self._notebook.id, reason)
         if self._kernel is kernel:
@@ -238,6 +256,11 @@ class NotebookRunner:
                 await self._kernel.execute(source, execution_id)
             except DaemonError as error:  # it is ending; Died or a restart settles the execution
                 logger.info("execution %s was not sent: %s", execution_id, error)
+
+    def _send_comm(self, request: CommRequest) -> None:
+        if self._kernel is None:
+            raise KernelGone(self._kernel_name(), "be sent a message of a widget")
+        self._kernel.comm(request)
 
     async def _interrupt_kernel(self, execution_id: str) -> None:
         if self._kernel is not None and self._queue.running == execution_id:
@@ -265,6 +288,7 @@ class NotebookRunner:
         kernel, self._kernel = self._kernel, None
         if kernel is not None:
             await kernel.shutdown()
+            self._comms.close_all()
             await self._outputs.flush()
 
     def _kernel_name(self) -> str:
@@ -283,7 +307,7 @@ class NotebookRunner:
         while True:
             await self._outputs.dirty.wait()
             await asyncio.sleep(FLUSH_EVERY)
-            await self._outputs.flush()
+            await self._comms.flush()
             self._publish(self._state)
 
     async def _watch_cells(self) -> None:

@@ -21,6 +21,7 @@ from clients.peer import cell as core_cell
 from clients.peer import execution as core_execution
 from clients.peer import notebook as core_notebook
 from clients.peer.background import background
+from clients.peer.blocking_widgets import Widgets
 from clients.peer.errors import PeerError
 from clients.peer.face import Face, here, waits
 from clients.peer.opened import Opened
@@ -242,6 +243,11 @@ class Notebook(Face[core_notebook.Notebook]):
         return Cells(self)
 
     @property
+    def widgets(self) -> Widgets:
+        """The widgets of the notebook's kernel, by their comm ids."""
+        return Widgets(self)
+
+    @property
     def metadata(self) -> dict[str, Any]:
         """The notebook's metadata, a copy; assigning writes what differs."""
         return self._here(lambda notebook: notebook.metadata)
@@ -334,7 +340,7 @@ class Notebook(Face[core_notebook.Notebook]):
             while (event := self._wait(lambda _: _next(stream, timeout))) is not None:
                 yield event
         finally:
-            background().call(stream.close)
+            background().soon(stream.close)  # the generator may be let go when the interpreter ends
 
 
 def open(

@@ -8,7 +8,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clients.peer.errors import ExecutionFailed, NotConnected
-from notebook_doc.contents import output_from_manifest
 from notebook_doc.runtime import Execution as Record
 
 if TYPE_CHECKING:
@@ -64,11 +63,7 @@ class Execution:
 
     async def outputs(self) -> list[dict[str, Any]]:
         """The outputs so far, as nbformat outputs; large contents are fetched from the hub."""
-        from notebook_doc.interchange import blob_names  # brings nbformat, which takes half a second to import
-
-        manifests = self._notebook.runtime.outputs(self.id)
-        blobs = {name: await self._notebook.blob(name) for name in blob_names(manifests)}
-        return [output_from_manifest(manifest, blobs.__getitem__) for manifest in manifests]
+        return await self._notebook.outputs_of(self.id)
 
     async def text(self) -> str:
         """What it printed and showed as plain text: streams, text/plain of displays and results, tracebacks."""

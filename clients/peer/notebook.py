@@ -23,6 +23,8 @@ from clients.peer.keeper import Keeper
 from clients.peer.link import Dial, Link
 from clients.peer.session import EDITORS, PeerSession
 from clients.peer.watching import EventStream, Watchers
+from clients.peer.widget import Widgets
+from notebook_doc.contents import output_from_manifest
 from notebook_doc.events import Event, Reset
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import Heads
@@ -30,6 +32,7 @@ from notebook_doc.runtime import KernelState, RuntimeDoc
 from relay.connection import Connection
 from relay.errors import WireError
 from relay.messages import (
+    CommMessage,
     Execute,
     Interrupt,
     Message,
@@ -73,6 +76,7 @@ class Notebook:
         self._ended: BaseException | None = None
         self._serve: Callable[[Request], None] | None = None
         self._unserved: list[Request] = []  # came before `serve_requests`; the hub lets only so many wait
+        self.widgets = Widgets(self)
         self.keeper: Keeper | None = None
         self.last_save: NotebookSaved | None = None
         self.warnings: list[SessionError] = []
@@ -136,6 +140,7 @@ class Notebook:
             raise
         finally:
             self._changed()
+            self.widgets.ended()
             for answer in self._answers.values():
                 if not answer.done():
                     answer.set_exception(self._why_ended())
@@ -379,6 +384,14 @@ class Notebook:
         """The bytes of an output or attachment."""
         return await self._hub.blob(sha256)
 
+    async def outputs_of(self, owner_id: str) -> list[dict[str, Any]]:
+        """The outputs of an execution or of an Output widget as nbformat outputs; large contents are fetched."""
+        from notebook_doc.interchange import blob_names  # brings nbformat, which takes half a second to import
+
+        manifests = self.runtime.outputs(owner_id)
+        blobs = {name: await self.blob(name) for name in blob_names(manifests)}
+        return [output_from_manifest(manifest, blobs.__getitem__) for manifest in manifests]
+
     async def put_blob(self, data: bytes) -> str:
         """Keep bytes at the hub; return their name."""
         return await self._hub.put_blob(data)
@@ -397,6 +410,11 @@ class Notebook:
         self._session.send(response)
         self._link.wake()
 
+    def tell(self, message: CommMessage) -> None:
+        """Tell every other peer what the kernel said. Lost if there is no connection. Raises FrameTooLarge."""
+        self._session.send(message)
+        self._link.wake()
+
     # --- what comes in ------------------------------------------------------------------------------------------------
 
     def _message(self, message: Message) -> None:
@@ -409,6 +427,8 @@ class Notebook:
                 self._present.update({present.peer.peer_id: present for present in message.peers})
             case PresenceLeft():
                 self._present.pop(message.peer_id, None)
+            case CommMessage():
+                self.widgets.hear(message)
             case NotebookSaved():
                 self.last_save = message
             case SessionError():

@@ -13,6 +13,10 @@ from hypothesis import strategies as st
 from relay.errors import FrameTooLarge, MalformedFrame
 from relay.frames import PAYLOAD_CAPS, FrameType
 from relay.messages import (
+    CommClose,
+    CommMessage,
+    CommOpen,
+    CommSend,
     ErrorInfo,
     Execute,
     Hello,
@@ -49,6 +53,22 @@ BODIES: list[tuple[RequestBody, dict[str, Any]]] = [
     (RestartKernel(), {"method": "restart_kernel"}),
     (ShutdownKernel(), {"method": "shutdown_kernel"}),
     (Save(), {"method": "save"}),
+    (
+        CommOpen(target_name="t", data={"state": {"v": 1}}, metadata={"version": "2.1.0"}, buffers=[b"x"]),
+        {
+            "method": "comm_open",
+            "target_name": "t",
+            "comm_id": "",
+            "data": {"state": {"v": 1}},
+            "metadata": {"version": "2.1.0"},
+            "buffers": [b"x"],
+        },
+    ),
+    (
+        CommSend(comm_id="c", data={"method": "custom", "content": None}, buffers=[b"x"]),
+        {"method": "comm_send", "comm_id": "c", "data": {"method": "custom", "content": None}, "buffers": [b"x"]},
+    ),
+    (CommClose(comm_id="c"), {"method": "comm_close", "comm_id": "c", "data": {}}),
 ]
 
 # Each message, its frame type, and the map that any MessagePack library would write for it.
@@ -115,6 +135,11 @@ EXAMPLES: list[tuple[Message, int, dict[str, Any]]] = [
         NotebookSaved(path="a.ipynb", heads=[HEAD]),
         3,
         {"type": "notebook_saved", "path": "a.ipynb", "heads": [HEAD], "error": None},
+    ),
+    (
+        CommMessage(comm_id="c", data={"content": 1}, buffers=[b"x"]),
+        3,
+        {"type": "comm_message", "comm_id": "c", "data": {"content": 1}, "buffers": [b"x"]},
     ),
     (PresenceState(state={"cell": "a", "at": 4}), 4, {"type": "state", "state": {"cell": "a", "at": 4}}),
     (
