@@ -87,12 +87,18 @@ SessionMessage = Hello | Welcome | SessionError
 
 
 class Execute(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="execute"):
-    """Run these cells in this order; None means every code cell in notebook order. Served by the daemon.
+    """Run these cells in this order. Served by the daemon.
+
+    At most one of `cell_ids`, `above` and `below` is given; without any, every code cell runs. `above` names a cell and
+    means the code cells before it, `below` the named cell and the code cells after it. What is not listed by id runs in
+    notebook order, and cells without text are left out.
 
     Result: {"execution_ids": [str]}, in the order of the cells; a cell that was already queued keeps its execution.
     """
 
     cell_ids: list[str] | None = None
+    above: str | None = None
+    below: str | None = None
 
 
 class Interrupt(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="interrupt"):
@@ -102,6 +108,21 @@ class Interrupt(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", t
     """
 
     execution_id: str
+
+
+class Stop(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="stop"):
+    """Stop several executions in one go: those that wait are cancelled, and (`running`) the one that runs is
+    interrupted. By the daemon.
+
+    `execution_ids` names them, whoever asked for them. Without it, `whose` says: "mine" withdraws what the asking peer
+    wants, so that what another peer wants too goes on; "all" means everything.
+
+    Result: {"execution_ids": [str]}: what was cancelled or interrupted.
+    """
+
+    execution_ids: list[str] | None = None
+    whose: Literal["mine", "all"] = "mine"
+    running: bool = True
 
 
 class RestartKernel(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="restart_kernel"):
@@ -116,7 +137,7 @@ class Save(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="s
     """Write the notebook's file now. By the hub. Result: {"path": str, "heads": [hash]}."""
 
 
-RequestBody = Execute | Interrupt | RestartKernel | ShutdownKernel | Save
+RequestBody = Execute | Interrupt | Stop | RestartKernel | ShutdownKernel | Save
 SERVED_BY_HUB: Final[tuple[type, ...]] = (Save,)
 
 

@@ -10,7 +10,6 @@ also those that an earlier daemon left behind.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import time
 from collections.abc import Iterable
@@ -35,7 +34,6 @@ from clients.daemon.kernel import Kernel
 from clients.daemon.output_writer import OutputWriter
 from clients.daemon.queue import (
     CellId,
-    CellRun,
     Effect,
     ExecutionId,
     ExecutionQueue,
@@ -46,6 +44,7 @@ from clients.daemon.queue import (
     settle_orphans,
 )
 from clients.daemon.records import ExecutionRecords
+from clients.daemon.requests import cells_to_run, execution_ids, runs
 from clients.peer.errors import PeerError
 from clients.peer.notebook import Notebook
 from notebook_doc.events import CellRemoved
@@ -58,6 +57,7 @@ from relay.messages import (
     Request,
     RestartKernel,
     ShutdownKernel,
+    Stop,
 )
 
 logger = logging.getLogger("quire.daemon")
@@ -107,10 +107,12 @@ class NotebookRunner:
 
     async def _serve(self, request: Request) -> dict[str, Any]:
         match request.body:
-            case Execute(cell_ids=cell_ids):
-                return {"execution_ids": self._submit(request, cell_ids)}
+            case Execute() as body:
+                return {"execution_ids": self._submit(request, body)}
             case Interrupt(execution_id=execution_id):
                 return {"status": self._interrupt(execution_id)}
+            case Stop() as body:
+                return {"execution_ids": self._stop(request, body)}
             case RestartKernel():
                 await self._restart()
                 return {}
@@ -120,29 +122,18 @@ class NotebookRunner:
             case body:
                 raise WireError(ErrorCode.BAD_REQUEST, f"The daemon does not serve {type(body).__name__}.")
 
-    def _submit(self, request: Request, cell_ids: list[str] | None) -> list[str]:
-        doc = self._notebook.doc
-        if cell_ids is None:
-            code = [cell_id for cell_id in doc.cell_ids() if doc.cell_type(cell_id) == "code"]
-            cell_ids = [cell_id for cell_id in code if doc.source(cell_id).strip()]
-        ids = [_execution_id(request.id, cell_id, number) for number, cell_id in enumerate(cell_ids)]
+    def _submit(self, request: Request, body: Execute) -> list[str]:
+        cell_ids = cells_to_run(self._notebook.doc, body)
+        ids = execution_ids(request.id, cell_ids)
         taken = [execution_id for execution_id in ids if self._notebook.runtime.execution(execution_id) is not None]
         if taken:
             return taken  # an earlier daemon took this very request
-        runs = [self._cell_run(cell_id, execution_id) for cell_id, execution_id in zip(cell_ids, ids, strict=True)]
         requester = request.requester or PeerInfo(peer_id="", name="")
         who = {"peer_id": requester.peer_id, "name": requester.name, "kind": requester.kind}
-        queued, effects = self._queue.submit(RequestId(request.id), runs, who, time.time())
+        wanted = runs(self._notebook.doc, cell_ids, ids)
+        queued, effects = self._queue.submit(RequestId(request.id), wanted, who, time.time())
         self._carry_out(effects)
         return list(queued)
-
-    def _cell_run(self, cell_id: str, execution_id: str) -> CellRun:
-        doc = self._notebook.doc
-        if doc.cell_type(cell_id) != "code":
-            kind = doc.cell_type(cell_id)
-            raise WireError(ErrorCode.BAD_REQUEST, f"Cell {cell_id} is a {kind} cell.", "Only code cells run.")
-        heads = tuple(head.hex() for head in doc.replica.heads())
-        return CellRun(CellId(cell_id), doc.source(cell_id), ExecutionId(execution_id), heads)
 
     def _interrupt(self, execution_id: str) -> str:
         record = self._notebook.runtime.execution(execution_id)
@@ -151,6 +142,16 @@ class NotebookRunner:
         status, effects = self._queue.interrupt(ExecutionId(execution_id), time.time())
         self._carry_out(effects)
         return status
+
+    def _stop(self, request: Request, body: Stop) -> list[str]:
+        if body.execution_ids is None and body.whose == "mine":
+            asker = request.requester.peer_id if request.requester else ""
+            stopped, effects = self._queue.withdraw(asker, time.time(), running=body.running)
+        else:
+            named = self._queue.order if body.execution_ids is None else tuple(map(ExecutionId, body.execution_ids))
+            stopped, effects = self._queue.stop(named, time.time(), running=body.running)
+        self._carry_out(effects)
+        return list(stopped)
 
     # --- carrying out what the queue decides --------------------------------------------------------------------------
 
@@ -295,8 +296,3 @@ class NotebookRunner:
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     first = errors.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
-
-
-def _execution_id(request_id: str, cell_id: str, number: int) -> str:
-    """The same request makes the same ids at any daemon, so a request that is asked again after a crash runs once."""
-    return hashlib.sha256(f"{request_id}\0{cell_id}\0{number}".encode()).hexdigest()[:32]

@@ -157,6 +157,14 @@ class Cell(Face[core_cell.Cell]):
         (execution,) = self._notebook.run([self], timeout=timeout)
         return execution
 
+    def run_above(self, *, timeout: float | None = None) -> list[Execution]:
+        """Run the code cells above this one, in order. See `Notebook.run`."""
+        return self._notebook.run(above=self, timeout=timeout)
+
+    def run_below(self, *, timeout: float | None = None) -> list[Execution]:
+        """Run this cell and the code cells below it, in order. See `Notebook.run`."""
+        return self._notebook.run(below=self, timeout=timeout)
+
 
 class Cells(Sequence[Cell]):
     """The cells of a notebook in order, looked up anew at every use: by index, by slice, or by id."""
@@ -285,14 +293,22 @@ class Notebook(Face[core_notebook.Notebook]):
         with self._opened.draft():
             yield
 
-    def run(self, cells: Sequence[str | Cell] | None = None, *, timeout: float | None = None) -> list[Execution]:
-        """Run these cells in order (None: every code cell) and wait until each has ended.
+    def run(
+        self,
+        cells: Sequence[str | Cell] | None = None,
+        *,
+        above: str | Cell | None = None,
+        below: str | Cell | None = None,
+        timeout: float | None = None,
+    ) -> list[Execution]:
+        """Run cells in order and wait until each has ended: these, or the code cells above a cell, or a cell and the
+        code cells below it; without any of them, every code cell.
 
         What runs is their source as it is here now. A failing cell ends the run of those after it; look at the
         executions, or call `check()` on them. Ctrl-C interrupts these executions, and no others, before it is raised.
         Raises RequestFailed, NotConnected, TimeoutError.
         """
-        asked = background().start(self._core.start(_ids(cells)))
+        asked = background().start(self._core.start(_ids(cells), above=_cell_id(above), below=_cell_id(below)))
         try:
             started = asked.result()
             self._wait(lambda _: _ended(started, timeout))
@@ -306,9 +322,32 @@ class Notebook(Face[core_notebook.Notebook]):
         """Run every code cell in order. See `run`."""
         return self.run(timeout=timeout)
 
-    def start(self, cells: Sequence[str | Cell] | None = None) -> list[Execution]:
-        """Ask for these cells to be run and return their executions as soon as they are queued."""
-        return [Execution(self, one) for one in self._wait(lambda notebook: notebook.start(_ids(cells)))]
+    def start(
+        self,
+        cells: Sequence[str | Cell] | None = None,
+        *,
+        above: str | Cell | None = None,
+        below: str | Cell | None = None,
+    ) -> list[Execution]:
+        """Ask for cells to be run, as `run` does, and return their executions as soon as they are queued."""
+        asked = self._wait(lambda notebook: notebook.start(_ids(cells), above=_cell_id(above), below=_cell_id(below)))
+        return [Execution(self, one) for one in asked]
+
+    def stop(
+        self,
+        executions: Sequence[str | Execution] | None = None,
+        *,
+        everyone: bool = False,
+        running: bool = True,
+    ) -> list[Execution]:
+        """Cancel what waits and interrupt what runs: these executions, else what this peer asked for (`everyone`: all).
+
+        `running=False` leaves the running one alone. What another peer asked for too is only stopped if it is named or
+        `everyone` is set. Returns what was stopped.
+        """
+        ids = None if executions is None else [one if isinstance(one, str) else one.id for one in executions]
+        stopped = self._wait(lambda notebook: notebook.stop(ids, everyone=everyone, running=running))
+        return [Execution(self, one) for one in stopped]
 
     def interrupt(self, execution: str | Execution) -> None:
         """Interrupt this execution, or take it out of the queue; no other is touched."""
@@ -372,6 +411,10 @@ def _ids(cells: Sequence[str | Cell] | None) -> list[str] | None:
     return None if cells is None else [cell if isinstance(cell, str) else cell.id for cell in cells]
 
 
+def _cell_id(cell: str | Cell | None) -> str | None:
+    return cell.id if isinstance(cell, Cell) else cell
+
+
 async def _ended(executions: Sequence[core_execution.Execution], timeout: float | None) -> None:
     async with asyncio.timeout(timeout):
         for execution in executions:
@@ -381,11 +424,10 @@ async def _ended(executions: Sequence[core_execution.Execution], timeout: float 
 async def _interrupt(
     notebook: core_notebook.Notebook, asked: concurrent.futures.Future[list[core_execution.Execution]]
 ) -> None:
-    """Interrupt what was asked for, the last first, so that none of them starts meanwhile."""
+    """Stop what was asked for."""
     async with asyncio.timeout(INTERRUPT_SECONDS):
         executions: list[core_execution.Execution] = await asyncio.wrap_future(asked)
-        for execution in reversed(executions):
-            await notebook.interrupt(execution)
+        await notebook.stop(executions)
 
 
 async def _next(stream: EventStream, timeout: float | None) -> Event | None:

@@ -119,6 +119,14 @@ class Cell:
         (execution,) = await self._notebook.run([self.id], timeout=timeout)
         return execution
 
+    async def run_above(self, *, timeout: float | None = None) -> list[Execution]:
+        """Run the code cells above this one, in order. See `Notebook.run`."""
+        return await self._notebook.run(above=self, timeout=timeout)
+
+    async def run_below(self, *, timeout: float | None = None) -> list[Execution]:
+        """Run this cell and the code cells below it, in order. See `Notebook.run`."""
+        return await self._notebook.run(below=self, timeout=timeout)
+
 
 def _id(cell: Cell | None) -> str | None:
     return None if cell is None else cell.id

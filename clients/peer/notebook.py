@@ -47,6 +47,7 @@ from relay.messages import (
     Save,
     SessionError,
     ShutdownKernel,
+    Stop,
 )
 from relay.websocket import open_websocket
 
@@ -271,27 +272,67 @@ class Notebook:
 
     # --- running ------------------------------------------------------------------------------------------------------
 
-    async def run(self, cells: Sequence[str | Cell] | None = None, *, timeout: float | None = None) -> list[Execution]:
-        """Run these cells in order (None: every code cell) and wait until each has ended.
+    async def run(
+        self,
+        cells: Sequence[str | Cell] | None = None,
+        *,
+        above: str | Cell | None = None,
+        below: str | Cell | None = None,
+        timeout: float | None = None,
+    ) -> list[Execution]:
+        """Run cells in order and wait until each has ended: these, or the code cells above a cell, or a cell and the
+        code cells below it; without any of them, every code cell.
 
         What runs is their source as it is here now. A failing cell ends the run of those after it; look at the
         executions, or call `check()` on them. Raises RequestFailed, NotConnected, TimeoutError.
         """
-        executions = await self.start(cells)
+        executions = await self.start(cells, above=above, below=below)
         async with asyncio.timeout(timeout):
             for execution in executions:
                 await execution.wait()
         return executions
 
-    async def start(self, cells: Sequence[str | Cell] | None = None) -> list[Execution]:
-        """Ask for these cells to be run and return their executions as soon as they are queued."""
-        ids = None if cells is None else [cell if isinstance(cell, str) else cell.id for cell in cells]
-        result = await self.request(Execute(cell_ids=ids))
+    async def run_all(self, *, timeout: float | None = None) -> list[Execution]:
+        """Run every code cell in order. See `run`."""
+        return await self.run(timeout=timeout)
+
+    async def start(
+        self,
+        cells: Sequence[str | Cell] | None = None,
+        *,
+        above: str | Cell | None = None,
+        below: str | Cell | None = None,
+    ) -> list[Execution]:
+        """Ask for cells to be run, as `run` does, and return their executions as soon as they are queued."""
+        ids = None if cells is None else [_id(cell) for cell in cells]
+        body = Execute(
+            cell_ids=ids,
+            above=None if above is None else _id(above),
+            below=None if below is None else _id(below),
+        )
+        result = await self.request(body)
         return [Execution(self, execution_id) for execution_id in result["execution_ids"]]
 
     async def interrupt(self, execution: str | Execution) -> None:
         """Interrupt this execution, or take it out of the queue; no other is touched."""
-        await self.request(Interrupt(execution_id=execution if isinstance(execution, str) else execution.id))
+        await self.request(Interrupt(execution_id=_id(execution)))
+
+    async def stop(
+        self,
+        executions: Sequence[str | Execution] | None = None,
+        *,
+        everyone: bool = False,
+        running: bool = True,
+    ) -> list[Execution]:
+        """Cancel what waits and interrupt what runs: these executions, else what this peer asked for (`everyone`: all).
+
+        `running=False` leaves the running one alone. What another peer asked for too is only stopped if it is named or
+        `everyone` is set. Returns what was stopped.
+        """
+        ids = None if executions is None else [_id(execution) for execution in executions]
+        body = Stop(execution_ids=ids, whose="all" if everyone else "mine", running=running)
+        result = await self.request(body)
+        return [Execution(self, execution_id) for execution_id in result["execution_ids"]]
 
     async def restart_kernel(self) -> None:
         """A fresh kernel; what was running or queued is cancelled."""
@@ -447,3 +488,7 @@ class Notebook:
         if isinstance(self._ended, Exception):  # a defect of ours: show where
             closed.__cause__ = self._ended
         return closed
+
+
+def _id(named: str | Cell | Execution) -> str:
+    return named if isinstance(named, str) else named.id

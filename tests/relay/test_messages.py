@@ -33,6 +33,7 @@ from relay.messages import (
     Save,
     SessionError,
     ShutdownKernel,
+    Stop,
     Welcome,
     decode,
     encode,
@@ -44,7 +45,9 @@ ADA_MAP = {"peer_id": "p-1", "name": "Ada", "kind": "person"}
 
 BARE: dict[str, Any] = {"required_heads": [], "requester": None}
 BODIES: list[tuple[RequestBody, dict[str, Any]]] = [
-    (Execute(), {"method": "execute", "cell_ids": None}),
+    (Execute(), {"method": "execute", "cell_ids": None, "above": None, "below": None}),
+    (Execute(above="c"), {"method": "execute", "cell_ids": None, "above": "c", "below": None}),
+    (Stop(), {"method": "stop", "execution_ids": None, "whose": "mine", "running": True}),
     (Interrupt(execution_id="e"), {"method": "interrupt", "execution_id": "e"}),
     (RestartKernel(), {"method": "restart_kernel"}),
     (ShutdownKernel(), {"method": "shutdown_kernel"}),
@@ -93,7 +96,7 @@ EXAMPLES: list[tuple[Message, int, dict[str, Any]]] = [
         1,
         {
             "id": "r",
-            "body": {"method": "execute", "cell_ids": ["a", "b"]},
+            "body": {"method": "execute", "cell_ids": ["a", "b"], "above": None, "below": None},
             "required_heads": [HEAD],
             "requester": ADA_MAP,
         },
