@@ -27,6 +27,7 @@ from clients.peer.opened import Opened
 from clients.peer.watching import EventStream
 from notebook_doc.events import Event
 from notebook_doc.notebook import CellType
+from notebook_doc.runtime import Execution as Record
 from notebook_doc.runtime import KernelState
 from relay.errors import WireError
 from relay.messages import PeerKind, PresentPeer, Role
@@ -42,6 +43,11 @@ class Execution(Face[core_execution.Execution]):
     def id(self) -> str:
         """The execution's id."""
         return self._core.id
+
+    @property
+    def record(self) -> Record:
+        """Status, source, times, who asked. Raises NotConnected while the daemon's record has not arrived."""
+        return self._here(lambda execution: execution.record)
 
     @property
     def status(self) -> str:
@@ -139,6 +145,10 @@ class Cell(Face[core_cell.Cell]):
     def outputs(self) -> list[dict[str, Any]]:
         """What the cell shows, as nbformat outputs; large contents are fetched from the hub."""
         return self._wait(lambda cell: cell.outputs())
+
+    def history(self) -> list[Execution]:
+        """The cell's executions that are on record, newest first, each with its source, times and outputs."""
+        return [Execution(self._notebook, one) for one in self._wait(lambda cell: cell.history())]
 
     def move(self, *, after: Cell | None = None, before: Cell | None = None) -> None:
         """Put the cell after or before another, at the end if neither is named."""

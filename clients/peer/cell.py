@@ -114,6 +114,10 @@ class Cell:
         execution = self.execution
         return [] if execution is None else await execution.outputs()
 
+    async def history(self) -> list[Execution]:
+        """The cell's executions that are on record, newest first, each with its source, times and outputs."""
+        return await self._notebook.history(self)
+
     async def run(self, *, timeout: float | None = None) -> Execution:
         """Run the cell with its source as it is here now, and wait until it has ended. See `Notebook.run`."""
         (execution,) = await self._notebook.run([self.id], timeout=timeout)

@@ -24,6 +24,7 @@ from clients.peer.link import Dial, Link
 from clients.peer.session import EDITORS, PeerSession
 from clients.peer.watching import EventStream, Watchers
 from notebook_doc.events import Event, Reset
+from notebook_doc.execution_index import ExecutionIndex
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import Heads
 from notebook_doc.runtime import KernelState, RuntimeDoc
@@ -69,6 +70,7 @@ class Notebook:
         self._present: dict[str, PresentPeer] = {}
         self._watchers = Watchers()
         self._watched = (session.notebook, session.runtime)  # whose events the watchers were told
+        self._index = ExecutionIndex(session.runtime)
         self._draft: NotebookDoc | None = None
         self._movement = asyncio.Event()
         self._ended: BaseException | None = None
@@ -333,6 +335,12 @@ class Notebook:
         body = Stop(execution_ids=ids, whose="all" if everyone else "mine", running=running)
         result = await self.request(body)
         return [Execution(self, execution_id) for execution_id in result["execution_ids"]]
+
+    async def history(self, cell: str | Cell) -> list[Execution]:
+        """The executions of a cell that are on record, newest first; the cell may be deleted."""
+        if self._index.runtime is not self.runtime:
+            self._index = ExecutionIndex(self.runtime)
+        return [Execution(self, execution_id) for execution_id in self._index.of(_id(cell))]
 
     async def restart_kernel(self) -> None:
         """A fresh kernel; what was running or queued is cancelled."""

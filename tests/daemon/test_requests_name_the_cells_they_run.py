@@ -115,3 +115,21 @@ async def test_an_execution_says_who_asked_when_and_at_which_heads(tmp_path: Pat
         assert record.started is not None
         assert record.ended is not None
         assert 0 < record.submitted <= record.started <= record.ended
+
+
+@aio
+async def test_what_a_cell_ran_before_is_on_record_with_its_outputs(tmp_path: Path) -> None:
+    path = notebook_file(tmp_path, ["print('one')", "1"])
+    async with running_service(tmp_path) as service, service.peer(path) as ann:
+        first = await ann.cells["c0"].run()
+        await ann.cells["c1"].run()
+        ann.cells["c0"].source = "print('two'); 1 / 0"
+        second = await ann.cells["c0"].run()
+        history = await ann.cells["c0"].history()
+        assert [execution.id for execution in history] == [second.id, first.id]
+        assert [execution.status for execution in history] == ["error", "done"]
+        assert [execution.record.source for execution in history] == ["print('two'); 1 / 0", "print('one')"]
+        assert (await history[0].text()).startswith("two\n")
+        assert await history[1].text() == "one\n"
+        ann.cells["c0"].delete()
+        assert len(await ann.history("c0")) == 2
