@@ -51,6 +51,13 @@ class ExecutionChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptChanged:
+    """An execution asks for input, or no longer does."""
+
+    execution_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class LatestChanged:
     """Another execution is now the one whose outputs a cell shows."""
 
@@ -73,5 +80,5 @@ class Reset:
 
 
 NotebookEvent = CellAdded | CellRemoved | CellChanged | MetadataChanged | Reset
-RuntimeEvent = ExecutionChanged | LatestChanged | KernelChanged | QueueChanged | Reset
+RuntimeEvent = ExecutionChanged | PromptChanged | LatestChanged | KernelChanged | QueueChanged | Reset
 Event = NotebookEvent | RuntimeEvent

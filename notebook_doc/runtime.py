@@ -15,7 +15,15 @@ from typing import Final, Literal, cast
 from notebook_doc.change_writer import ChangeWriter
 from notebook_doc.document import Document
 from notebook_doc.errors import BadEdit, CorruptDocument
-from notebook_doc.events import ExecutionChanged, KernelChanged, LatestChanged, QueueChanged, Reset, RuntimeEvent
+from notebook_doc.events import (
+    ExecutionChanged,
+    KernelChanged,
+    LatestChanged,
+    PromptChanged,
+    QueueChanged,
+    Reset,
+    RuntimeEvent,
+)
 from notebook_doc.json_values import Json
 from notebook_doc.object_index import ObjectIndex
 from notebook_doc.replica import ROOT, ObjectId, Replica, Transaction
@@ -47,6 +55,15 @@ class ExecutionError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What a running execution asks of whoever may run the notebook."""
+
+    id: str
+    text: str
+    password: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
     """One run of one cell, without its outputs. Times are seconds since the epoch."""
 
@@ -62,6 +79,7 @@ class Execution:
     started: float | None = None
     ended: float | None = None
     error: ExecutionError | None = None
+    prompt: Prompt | None = None
 
     @property
     def is_terminal(self) -> bool:
@@ -106,7 +124,7 @@ class RuntimeDoc(Document):
         self._executions = self._root("executions")
         self._latest = self._root("latest")
         self._displays = self._root("display_index")
-        self._pending: dict[str, set[str]] = {}  # execution id -> "outputs", "status"
+        self._pending: dict[str, set[str]] = {}  # execution id -> "outputs", "status", "prompt"
         self._pending_latest: set[str] = set()
         self._pending_flags: set[str] = set()  # "kernel", "queue", "reset"
 
@@ -278,7 +296,11 @@ class RuntimeDoc(Document):
             if "queue" in self._pending_flags:
                 events.append(QueueChanged())
             events += [LatestChanged(cell_id) for cell_id in sorted(self._pending_latest)]
-            events += [ExecutionChanged(i, "outputs" in what, "status" in what) for i, what in self._pending.items()]
+            for execution_id, what in self._pending.items():
+                if what & {"outputs", "status"}:
+                    events.append(ExecutionChanged(execution_id, "outputs" in what, "status" in what))
+                if "prompt" in what:
+                    events.append(PromptChanged(execution_id))
         self._pending, self._pending_latest, self._pending_flags = {}, set(), set()
         return events
 
@@ -293,6 +315,8 @@ class RuntimeDoc(Document):
                     self._pending.setdefault(execution_id, set()).update(("outputs", "status"))
                 case ("executions", execution_id, "outputs", *_):
                     self._pending.setdefault(execution_id, set()).add("outputs")
+                case ("executions", execution_id, "prompt", *_):
+                    self._pending.setdefault(execution_id, set()).add("prompt")
                 case ("executions", execution_id, *_):
                     self._pending.setdefault(execution_id, set()).add("status")
                 case ("latest", cell_id):
@@ -326,7 +350,7 @@ class RuntimeDoc(Document):
         count = view.scalar(obj, "execution_count")
         heads = view.child(obj, "notebook_heads")
         who = view.child(obj, "requested_by")
-        error = view.child(obj, "error")
+        error, prompt = view.child(obj, "error"), view.child(obj, "prompt")
         return Execution(
             id=execution_id,
             cell_id=view.string(obj, "cell_id") or "",
@@ -342,6 +366,9 @@ class RuntimeDoc(Document):
             started=_seconds(view.scalar(obj, "started")),
             ended=_seconds(view.scalar(obj, "ended")),
             error=None if error is None else ExecutionError(**_strings(view, error, "ename", "evalue")),
+            prompt=None
+            if prompt is None
+            else Prompt(**_strings(view, prompt, "id", "text"), password=view.scalar(prompt, "password") is True),
         )
 
 
@@ -364,7 +391,7 @@ def _kernel_json(state: KernelState) -> dict[str, Json]:
 
 
 def _execution_json(execution: Execution) -> dict[str, Json]:
-    who, error = execution.requested_by, execution.error
+    who, error, prompt = execution.requested_by, execution.error, execution.prompt
     requested_by: dict[str, Json] = {"peer_id": who.peer_id, "name": who.name, "kind": who.kind}
     return {
         "cell_id": execution.cell_id,
@@ -378,6 +405,7 @@ def _execution_json(execution: Execution) -> dict[str, Json]:
         "started": execution.started,
         "ended": execution.ended,
         "error": None if error is None else {"ename": error.ename, "evalue": error.evalue},
+        "prompt": None if prompt is None else {"id": prompt.id, "text": prompt.text, "password": prompt.password},
     }
 
 

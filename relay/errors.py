@@ -37,6 +37,7 @@ class ErrorCode(StrEnum):
     BAD_REQUEST = "bad_request"
     UNKNOWN_CELL = "unknown_cell"
     UNKNOWN_EXECUTION = "unknown_execution"
+    PROMPT_GONE = "prompt_gone"
     NOT_A_NOTEBOOK = "not_a_notebook"
     FILE_ERROR = "file_error"
     NO_DAEMON = "no_daemon"

@@ -26,6 +26,7 @@ PROTOCOL_VERSION: Final = 1
 
 Role = Literal["owner", "editor", "runner", "viewer", "daemon"]
 PeerKind = Literal["person", "agent", "program", "daemon"]
+Stdin = Literal["prompt", "eof"]
 ChangeHash = bytes  # 32 bytes
 
 
@@ -93,12 +94,16 @@ class Execute(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag
     means the code cells before it, `below` the named cell and the code cells after it. What is not listed by id runs in
     notebook order, and cells without text are left out.
 
+    `stdin` says what becomes of `input()`: "prompt" asks the notebook's peers (see AnswerInput), "eof" ends the input
+    at once, so that it raises EOFError. None means "eof" for an agent, "prompt" for everybody else.
+
     Result: {"execution_ids": [str]}, in the order of the cells; a cell that was already queued keeps its execution.
     """
 
     cell_ids: list[str] | None = None
     above: str | None = None
     below: str | None = None
+    stdin: Stdin | None = None
 
 
 class Interrupt(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="interrupt"):
@@ -125,6 +130,17 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="s
     running: bool = True
 
 
+class AnswerInput(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="answer_input"):
+    """Answer the prompt on this execution's record. By the daemon. `value` None ends the input, as Ctrl-D does.
+
+    The first answer counts; later ones fail with `prompt_gone`. Result: {}.
+    """
+
+    execution_id: str
+    prompt_id: str
+    value: str | None
+
+
 class RestartKernel(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="restart_kernel"):
     """Start a fresh kernel; what was running or queued ends as `cancelled`. By the daemon. Result: {}."""
 
@@ -137,7 +153,7 @@ class Save(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="s
     """Write the notebook's file now. By the hub. Result: {"path": str, "heads": [hash]}."""
 
 
-RequestBody = Execute | Interrupt | Stop | RestartKernel | ShutdownKernel | Save
+RequestBody = Execute | Interrupt | Stop | AnswerInput | RestartKernel | ShutdownKernel | Save
 SERVED_BY_HUB: Final[tuple[type, ...]] = (Save,)
 
 

@@ -13,12 +13,13 @@ import asyncio
 import logging
 import time
 from collections.abc import Iterable
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
 from clients.daemon.desk import RequestDesk
-from clients.daemon.errors import DaemonError
+from clients.daemon.errors import DaemonError, KernelGone
 from clients.daemon.events import (
     Busy,
     ClearOutput,
@@ -33,11 +34,13 @@ from clients.daemon.events import (
 from clients.daemon.kernel import Kernel
 from clients.daemon.output_writer import OutputWriter
 from clients.daemon.queue import (
+    TERMINAL,
     CellId,
     Effect,
     ExecutionId,
     ExecutionQueue,
     InterruptKernel,
+    RecordStatus,
     RequestId,
     StartExecution,
     StartKernel,
@@ -45,15 +48,16 @@ from clients.daemon.queue import (
 )
 from clients.daemon.records import ExecutionRecords
 from clients.daemon.requests import cells_to_run, execution_ids, runs
+from clients.daemon.stdin import StdinDesk
 from clients.peer.errors import PeerError
 from clients.peer.notebook import Notebook
 from notebook_doc.events import CellRemoved
-from notebook_doc.runtime import KernelState
+from notebook_doc.runtime import KernelState, Requester
 from relay.errors import ErrorCode, WireError
 from relay.messages import (
+    AnswerInput,
     Execute,
     Interrupt,
-    PeerInfo,
     Request,
     RestartKernel,
     ShutdownKernel,
@@ -81,6 +85,7 @@ class NotebookRunner:
         self._records = ExecutionRecords(notebook)
         self._queue = ExecutionQueue(first_seq=self._records.next_seq)
         self._outputs = OutputWriter(notebook)
+        self._stdin = StdinDesk(self._records, self._send_input, self._outputs.feed)
         self._kernel: Kernel | None = None
         self._listening: asyncio.Task[None] | None = None  # to the kernel's events
         self._starting: asyncio.Task[None] | None = None
@@ -111,6 +116,9 @@ class NotebookRunner:
                 return {"execution_ids": self._submit(request, body)}
             case Interrupt(execution_id=execution_id):
                 return {"status": self._interrupt(execution_id)}
+            case AnswerInput() as body:
+                self._stdin.answer(body, _asker(request))
+                return {}
             case Stop() as body:
                 return {"execution_ids": self._stop(request, body)}
             case RestartKernel():
@@ -128,10 +136,11 @@ class NotebookRunner:
         taken = [execution_id for execution_id in ids if self._notebook.runtime.execution(execution_id) is not None]
         if taken:
             return taken  # an earlier daemon took this very request
-        requester = request.requester or PeerInfo(peer_id="", name="")
-        who = {"peer_id": requester.peer_id, "name": requester.name, "kind": requester.kind}
+        asker = _asker(request)
         wanted = runs(self._notebook.doc, cell_ids, ids)
-        queued, effects = self._queue.submit(RequestId(request.id), wanted, who, time.time())
+        queued, effects = self._queue.submit(RequestId(request.id), wanted, asdict(asker), time.time())
+        for execution_id in queued:
+            self._stdin.expect(execution_id, body.stdin, asker.kind)
         self._carry_out(effects)
         return list(queued)
 
@@ -145,8 +154,7 @@ class NotebookRunner:
 
     def _stop(self, request: Request, body: Stop) -> list[str]:
         if body.execution_ids is None and body.whose == "mine":
-            asker = request.requester.peer_id if request.requester else ""
-            stopped, effects = self._queue.withdraw(asker, time.time(), running=body.running)
+            stopped, effects = self._queue.withdraw(_asker(request).peer_id, time.time(), running=body.running)
         else:
             named = self._queue.order if body.execution_ids is None else tuple(map(ExecutionId, body.execution_ids))
             stopped, effects = self._queue.stop(named, time.time(), running=body.running)
@@ -167,6 +175,8 @@ class NotebookRunner:
                     self._start(self._execute(execution_id, source), "execute")
                 case InterruptKernel(execution_id):
                     self._start(self._interrupt_kernel(execution_id), "interrupt")
+                case RecordStatus(execution_id, status) if status in TERMINAL:
+                    self._stdin.ended(execution_id)
                 case StartKernel():
                     self._starting = self._start(self._start_kernel(), "start a kernel")
                 case _:
@@ -222,8 +232,9 @@ class NotebookRunner:
                     self._outputs.dirty.set()
                 case Died(reason):
                     await self._died(kernel, reason)
-                case InputRequested(execution_id):
-                    logger.warning("execution %s asks for input, which it was told it cannot have", execution_id)
+                case InputRequested():
+                    with suppress(DaemonError):  # it is ending: Died or a restart settles the execution
+                        self._stdin.asked(event)
 
     async def _died(self, kernel: Kernel, reason: str) -> None:
         await self._outputs.flush()
@@ -236,14 +247,21 @@ class NotebookRunner:
     async def _execute(self, execution_id: str, source: str) -> None:
         if self._kernel is not None:
             try:
-                await self._kernel.execute(source, execution_id)
+                await self._kernel.execute(source, execution_id, allow_stdin=True)
             except DaemonError as error:  # it is ending; Died or a restart settles the execution
                 logger.info("execution %s was not sent: %s", execution_id, error)
+
+    def _send_input(self, value: str) -> None:
+        if self._kernel is None:
+            raise KernelGone(self._kernel_name(), "take input")
+        self._kernel.answer_input(value)
 
     async def _interrupt_kernel(self, execution_id: str) -> None:
         if self._kernel is not None and self._queue.running == execution_id:
             try:
+                asked = self._records.prompt(execution_id)
                 await self._kernel.interrupt()
+                self._stdin.interrupted(execution_id, asked)
             except DaemonError as error:
                 logger.info("execution %s was not interrupted: %s", execution_id, error)
 
@@ -291,6 +309,11 @@ class NotebookRunner:
         async for event in self._notebook.events():
             if isinstance(event, CellRemoved):
                 self._carry_out(self._queue.cell_deleted(CellId(event.cell_id), time.time()))
+
+
+def _asker(request: Request) -> Requester:
+    who = request.requester
+    return Requester() if who is None else Requester(peer_id=who.peer_id, name=who.name, kind=who.kind)
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:

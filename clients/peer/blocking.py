@@ -28,7 +28,7 @@ from clients.peer.watching import EventStream
 from notebook_doc.events import Event
 from notebook_doc.runtime import KernelState
 from relay.errors import WireError
-from relay.messages import PeerKind, PresentPeer, Role
+from relay.messages import PeerKind, PresentPeer, Role, Stdin
 
 # Seconds that Ctrl-C during `run` waits for the interrupt to be answered, before it is raised all the same.
 INTERRUPT_SECONDS: Final = 10.0
@@ -122,16 +122,20 @@ class Notebook(Face[core_notebook.Notebook]):
         *,
         above: str | Cell | None = None,
         below: str | Cell | None = None,
+        stdin: Stdin | None = None,
         timeout: float | None = None,
     ) -> list[Execution]:
         """Run cells in order and wait until each has ended: these, or the code cells above a cell, or a cell and the
         code cells below it; without any of them, every code cell.
 
+        `stdin="eof"` has `input()` raise EOFError instead of asking the notebook's peers, as it is for agents anyway.
         What runs is their source as it is here now. A failing cell ends the run of those after it; look at the
         executions, or call `check()` on them. Ctrl-C interrupts these executions, and no others, before it is raised.
         Raises RequestFailed, NotConnected, TimeoutError.
         """
-        asked = background().start(self._core.start(_ids(cells), above=_cell_id(above), below=_cell_id(below)))
+        asked = background().start(
+            self._core.start(_ids(cells), above=_cell_id(above), below=_cell_id(below), stdin=stdin)
+        )
         try:
             started = asked.result()
             self._wait(lambda _: all_ended(started, timeout))
@@ -151,9 +155,12 @@ class Notebook(Face[core_notebook.Notebook]):
         *,
         above: str | Cell | None = None,
         below: str | Cell | None = None,
+        stdin: Stdin | None = None,
     ) -> list[Execution]:
         """Ask for cells to be run, as `run` does, and return their executions as soon as they are queued."""
-        asked = self._wait(lambda notebook: notebook.start(_ids(cells), above=_cell_id(above), below=_cell_id(below)))
+        asked = self._wait(
+            lambda notebook: notebook.start(_ids(cells), above=_cell_id(above), below=_cell_id(below), stdin=stdin)
+        )
         return [Execution(self, one) for one in asked]
 
     def stop(

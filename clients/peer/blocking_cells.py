@@ -11,9 +11,11 @@ from typing import TYPE_CHECKING, Any, overload
 
 from clients.peer import cell as core_cell
 from clients.peer import execution as core_execution
-from clients.peer.face import Face, here
+from clients.peer.face import Face, here, waits
 from notebook_doc.notebook import CellType
 from notebook_doc.runtime import Execution as Record
+from notebook_doc.runtime import Prompt
+from relay.messages import Stdin
 
 if TYPE_CHECKING:
     from clients.peer.blocking import Notebook
@@ -56,6 +58,13 @@ class Execution(Face[core_execution.Execution]):
         """Wait until it has ended, however it did. Raises TimeoutError after `timeout` seconds."""
         self._wait(lambda execution: all_ended([execution], timeout))
         return self
+
+    @property
+    def prompt(self) -> Prompt | None:
+        """What the running code asks for with `input()` or `getpass()`; None if it asks for nothing."""
+        return self._here(lambda execution: execution.prompt)
+
+    answer = waits(core_execution.Execution.answer)
 
     def check(self) -> Execution:
         """Return the execution if it ended well. Raises ExecutionFailed, with the exception's name and text."""
@@ -145,9 +154,9 @@ class Cell(Face[core_cell.Cell]):
         """Append another cell's source to this one's and delete the other."""
         self._here(lambda cell: cell.merge(other._core))
 
-    def run(self, *, timeout: float | None = None) -> Execution:
+    def run(self, *, stdin: Stdin | None = None, timeout: float | None = None) -> Execution:
         """Run the cell with its source as it is here now, and wait until it has ended. See `Notebook.run`."""
-        (execution,) = self._notebook.run([self], timeout=timeout)
+        (execution,) = self._notebook.run([self], stdin=stdin, timeout=timeout)
         return execution
 
     def run_above(self, *, timeout: float | None = None) -> list[Execution]:

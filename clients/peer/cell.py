@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 from clients.peer.execution import Execution
 from notebook_doc.errors import UnknownCell
 from notebook_doc.notebook import CellType
+from relay.messages import Stdin
 
 if TYPE_CHECKING:
     from clients.peer.notebook import Notebook
@@ -118,9 +119,9 @@ class Cell:
         """The cell's executions that are on record, newest first, each with its source, times and outputs."""
         return await self._notebook.history(self)
 
-    async def run(self, *, timeout: float | None = None) -> Execution:
+    async def run(self, *, stdin: Stdin | None = None, timeout: float | None = None) -> Execution:
         """Run the cell with its source as it is here now, and wait until it has ended. See `Notebook.run`."""
-        (execution,) = await self._notebook.run([self.id], timeout=timeout)
+        (execution,) = await self._notebook.run([self.id], stdin=stdin, timeout=timeout)
         return execution
 
     async def run_above(self, *, timeout: float | None = None) -> list[Execution]:

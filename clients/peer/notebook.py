@@ -48,6 +48,7 @@ from relay.messages import (
     Save,
     SessionError,
     ShutdownKernel,
+    Stdin,
     Stop,
 )
 from relay.websocket import open_websocket
@@ -280,15 +281,17 @@ class Notebook:
         *,
         above: str | Cell | None = None,
         below: str | Cell | None = None,
+        stdin: Stdin | None = None,
         timeout: float | None = None,
     ) -> list[Execution]:
         """Run cells in order and wait until each has ended: these, or the code cells above a cell, or a cell and the
         code cells below it; without any of them, every code cell.
 
+        `stdin="eof"` has `input()` raise EOFError instead of asking the notebook's peers, as it is for agents anyway.
         What runs is their source as it is here now. A failing cell ends the run of those after it; look at the
         executions, or call `check()` on them. Raises RequestFailed, NotConnected, TimeoutError.
         """
-        executions = await self.start(cells, above=above, below=below)
+        executions = await self.start(cells, above=above, below=below, stdin=stdin)
         async with asyncio.timeout(timeout):
             for execution in executions:
                 await execution.wait()
@@ -304,6 +307,7 @@ class Notebook:
         *,
         above: str | Cell | None = None,
         below: str | Cell | None = None,
+        stdin: Stdin | None = None,
     ) -> list[Execution]:
         """Ask for cells to be run, as `run` does, and return their executions as soon as they are queued."""
         ids = None if cells is None else [_id(cell) for cell in cells]
@@ -311,6 +315,7 @@ class Notebook:
             cell_ids=ids,
             above=None if above is None else _id(above),
             below=None if below is None else _id(below),
+            stdin=stdin,
         )
         result = await self.request(body)
         return [Execution(self, execution_id) for execution_id in result["execution_ids"]]

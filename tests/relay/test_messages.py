@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from relay.errors import FrameTooLarge, MalformedFrame
 from relay.frames import PAYLOAD_CAPS, FrameType
 from relay.messages import (
+    AnswerInput,
     ErrorInfo,
     Execute,
     Hello,
@@ -45,8 +46,15 @@ ADA_MAP = {"peer_id": "p-1", "name": "Ada", "kind": "person"}
 
 BARE: dict[str, Any] = {"required_heads": [], "requester": None}
 BODIES: list[tuple[RequestBody, dict[str, Any]]] = [
-    (Execute(), {"method": "execute", "cell_ids": None, "above": None, "below": None}),
-    (Execute(above="c"), {"method": "execute", "cell_ids": None, "above": "c", "below": None}),
+    (Execute(), {"method": "execute", "cell_ids": None, "above": None, "below": None, "stdin": None}),
+    (
+        Execute(above="c", stdin="eof"),
+        {"method": "execute", "cell_ids": None, "above": "c", "below": None, "stdin": "eof"},
+    ),
+    (
+        AnswerInput(execution_id="e", prompt_id="p", value="Ada"),
+        {"method": "answer_input", "execution_id": "e", "prompt_id": "p", "value": "Ada"},
+    ),
     (Stop(), {"method": "stop", "execution_ids": None, "whose": "mine", "running": True}),
     (Interrupt(execution_id="e"), {"method": "interrupt", "execution_id": "e"}),
     (RestartKernel(), {"method": "restart_kernel"}),
@@ -96,7 +104,7 @@ EXAMPLES: list[tuple[Message, int, dict[str, Any]]] = [
         1,
         {
             "id": "r",
-            "body": {"method": "execute", "cell_ids": ["a", "b"], "above": None, "below": None},
+            "body": {"method": "execute", "cell_ids": ["a", "b"], "above": None, "below": None, "stdin": None},
             "required_heads": [HEAD],
             "requester": ADA_MAP,
         },
