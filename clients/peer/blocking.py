@@ -179,6 +179,11 @@ class Notebook(Face[core_notebook.Notebook]):
         stopped = self._wait(lambda notebook: notebook.stop(ids, everyone=everyone, running=running))
         return [Execution(self, one) for one in stopped]
 
+    def history(self, cell: str | Cell) -> list[Execution]:
+        """The executions of a cell that are on record, newest first; the cell may be deleted."""
+        cell_id = cell if isinstance(cell, str) else cell.id
+        return [Execution(self, one) for one in self._wait(lambda notebook: notebook.history(cell_id))]
+
     def interrupt(self, execution: str | Execution) -> None:
         """Interrupt this execution, or take it out of the queue; no other is touched."""
         execution_id = execution if isinstance(execution, str) else execution.id

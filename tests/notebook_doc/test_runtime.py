@@ -7,9 +7,9 @@ from dataclasses import replace
 import pytest
 
 from notebook_doc.errors import BadEdit, CorruptDocument
-from notebook_doc.events import ExecutionChanged, KernelChanged, LatestChanged, QueueChanged
+from notebook_doc.events import ExecutionChanged, KernelChanged, LatestChanged, PromptChanged, QueueChanged
 from notebook_doc.replica import ROOT, Replica
-from notebook_doc.runtime import Execution, ExecutionError, KernelState, Manifest, Requester, RuntimeDoc
+from notebook_doc.runtime import Execution, ExecutionError, KernelState, Manifest, Prompt, Requester, RuntimeDoc
 from notebook_doc.touched import touches
 
 
@@ -228,6 +228,19 @@ def test_each_thing_that_happened_is_reported_once() -> None:
     doc.update(replace(RUN, status="done"))
     assert doc.take_events() == [ExecutionChanged("e1", outputs=False, status=True)]
     assert doc.take_events() == []
+
+
+def test_a_prompt_is_on_the_record_until_it_is_taken_away() -> None:
+    doc = runtime(RUN)
+    prompt = Prompt(id="p1", text="name? ", password=True)
+    doc.update(replace(RUN, prompt=prompt))
+    assert doc.take_events() == [PromptChanged("e1")]
+    recorded = doc.execution("e1")
+    assert recorded is not None
+    assert recorded.prompt == prompt
+    doc.update(replace(RUN, status="done"))
+    assert set(doc.take_events()) == {PromptChanged("e1"), ExecutionChanged("e1", outputs=False, status=True)}
+    assert doc.execution("e1") == replace(RUN, status="done")
 
 
 def test_what_the_daemon_wrote_is_reported_to_whoever_receives_it() -> None:
