@@ -141,6 +141,51 @@ class AnswerInput(msgspec.Struct, frozen=True, kw_only=True, tag_field="method",
     value: str | None
 
 
+class Complete(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="complete"):
+    """What can stand at the cursor (in code points) in this code. By the daemon, from the kernel that runs.
+
+    Result: {"start": int, "end": int, "matches": [{"text", "type", "signature"}]}: a match replaces what stands from
+    `start` to `end`; type and signature are empty where the kernel does not say. Like Inspect, SignatureHelp and
+    KernelHistory it fails with `no_kernel`, `kernel_busy`, or `superseded` by a newer question of this kind and peer.
+    """
+
+    code: str
+    cursor: int
+
+
+class Inspect(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="inspect"):
+    """What stands at the cursor; `detail` 1 asks for more, its source for example. By the daemon.
+
+    Result: {"found": bool, "text": str, "data": {MIME type: str}}; `text` is plain, without colours.
+    """
+
+    code: str
+    cursor: int
+    detail: Literal[0, 1] = 0
+
+
+class SignatureHelp(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="signature_help"):
+    """How the call that the cursor is in is called. By the daemon.
+
+    Result: {"found": bool, "signature": str, "argument": int, "keyword": str or None, "documentation": str}:
+    `argument` is the one that the cursor is in, counted from 0, `keyword` its name if it was written.
+    """
+
+    code: str
+    cursor: int
+
+
+class KernelHistory(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="kernel_history"):
+    """The latest `n` inputs that the kernel remembers, or of those the ones that match a glob `pattern`. By the daemon.
+
+    Result: {"entries": [{"session": int, "line": int, "source": str}]}, oldest first; session 0 is the present one.
+    """
+
+    n: int = 100
+    pattern: str | None = None
+    unique: bool = False
+
+
 class RestartKernel(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="restart_kernel"):
     """Start a fresh kernel; what was running or queued ends as `cancelled`. By the daemon. Result: {}."""
 
@@ -153,7 +198,19 @@ class Save(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="s
     """Write the notebook's file now. By the hub. Result: {"path": str, "heads": [hash]}."""
 
 
-RequestBody = Execute | Interrupt | Stop | AnswerInput | RestartKernel | ShutdownKernel | Save
+RequestBody = (
+    Execute
+    | Interrupt
+    | Stop
+    | AnswerInput
+    | Complete
+    | Inspect
+    | SignatureHelp
+    | KernelHistory
+    | RestartKernel
+    | ShutdownKernel
+    | Save
+)
 SERVED_BY_HUB: Final[tuple[type, ...]] = (Save,)
 
 

@@ -56,9 +56,14 @@ class JupyterWire:
         self._session_id = session_id
 
     def encode(
-        self, msg_type: str, msg_id: str, content: Mapping[str, Any], parent: Mapping[str, Any] | None = None
+        self,
+        msg_type: str,
+        msg_id: str,
+        content: Mapping[str, Any],
+        parent: Mapping[str, Any] | None = None,
+        subshell_id: str | None = None,
     ) -> list[bytes]:
-        """The parts of a message, for a DEALER socket."""
+        """The parts of a message, for a DEALER socket. With a subshell's id it is handled there."""
         header = {
             "msg_id": msg_id,
             "msg_type": msg_type,
@@ -67,6 +72,8 @@ class JupyterWire:
             "date": datetime.now(UTC).isoformat(),
             "version": _PROTOCOL_VERSION,
         }
+        if subshell_id is not None:
+            header["subshell_id"] = subshell_id
         parts = [msgspec.json.encode(part) for part in (header, parent or {}, {}, content)]
         return [_DELIMITER, self._sign(parts), *parts]
 

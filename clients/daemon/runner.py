@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from clients.daemon.desk import RequestDesk
+from clients.daemon.editor_services import EditorServices
 from clients.daemon.errors import DaemonError, KernelGone
 from clients.daemon.events import (
     Busy,
@@ -56,11 +57,15 @@ from notebook_doc.runtime import KernelState, Requester
 from relay.errors import ErrorCode, WireError
 from relay.messages import (
     AnswerInput,
+    Complete,
     Execute,
+    Inspect,
     Interrupt,
+    KernelHistory,
     Request,
     RestartKernel,
     ShutdownKernel,
+    SignatureHelp,
     Stop,
 )
 
@@ -86,6 +91,7 @@ class NotebookRunner:
         self._queue = ExecutionQueue(first_seq=self._records.next_seq)
         self._outputs = OutputWriter(notebook)
         self._stdin = StdinDesk(self._records, self._send_input, self._outputs.feed)
+        self._editor = EditorServices(notebook.id, lambda: self._kernel)
         self._kernel: Kernel | None = None
         self._listening: asyncio.Task[None] | None = None  # to the kernel's events
         self._starting: asyncio.Task[None] | None = None
@@ -119,6 +125,8 @@ class NotebookRunner:
             case AnswerInput() as body:
                 self._stdin.answer(body, _asker(request))
                 return {}
+            case Complete() | Inspect() | SignatureHelp() | KernelHistory() as body:
+                return await self._editor.serve(body, _asker(request).peer_id)
             case Stop() as body:
                 return {"execution_ids": self._stop(request, body)}
             case RestartKernel():

@@ -83,6 +83,9 @@ class Cell(Face[core_cell.Cell]):
     append = here(core_cell.Cell.append)
     splice = here(core_cell.Cell.splice)
     delete = here(core_cell.Cell.delete)
+    complete = waits(core_cell.Cell.complete)
+    inspect = waits(core_cell.Cell.inspect)
+    signature = waits(core_cell.Cell.signature)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Cell) and other._core == self._core

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
+from clients.peer.editor import Completions, Inspection, Signature
 from clients.peer.execution import Execution
 from notebook_doc.errors import UnknownCell
 from notebook_doc.notebook import CellType
@@ -131,6 +132,18 @@ class Cell:
     async def run_below(self, *, timeout: float | None = None) -> list[Execution]:
         """Run this cell and the code cells below it, in order. See `Notebook.run`."""
         return await self._notebook.run(below=self, timeout=timeout)
+
+    async def complete(self, cursor: int | None = None) -> Completions:
+        """What can stand at the cursor (None: at the end) of this cell. See `Notebook.complete`."""
+        return await self._notebook.complete(self.source, cursor)
+
+    async def inspect(self, cursor: int | None = None, *, detail: bool = False) -> Inspection | None:
+        """What the kernel says about the name at the cursor of this cell. See `Notebook.inspect`."""
+        return await self._notebook.inspect(self.source, cursor, detail=detail)
+
+    async def signature(self, cursor: int | None = None) -> Signature | None:
+        """How the call that the cursor of this cell is in is called. See `Notebook.signature`."""
+        return await self._notebook.signature(self.source, cursor)
 
 
 def _id(cell: Cell | None) -> str | None:

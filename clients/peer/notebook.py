@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from clients.peer.cell import Cell, Cells
+from clients.peer.editor import EditorQuestions
 from clients.peer.errors import NotAllowed, NotConnected, PeerError, RequestFailed
 from clients.peer.execution import Execution
 from clients.peer.hub_address import HubAddress, HubClient
@@ -60,7 +61,7 @@ REQUEST_SECONDS: Final = 60.0
 LEAVE_SECONDS: Final = 5.0
 
 
-class Notebook:
+class Notebook(EditorQuestions):
     """A notebook that is open here. Made by `Notebook.connect`; see the module."""
 
     def __init__(self, session: PeerSession, dial: Dial, hub: HubClient) -> None:
