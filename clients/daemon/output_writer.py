@@ -12,14 +12,18 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Iterable
-from typing import Any, cast
+from typing import Any, Final, cast
 
 from clients.daemon.events import ClearOutput, Output, UpdateDisplay
 from clients.daemon.outputs import AppendOutput, AppendStream, ClearOutputs, ExtendStream, Operation, OutputBuffer
+from clients.peer.at_once import all_of
 from clients.peer.notebook import Notebook
 from notebook_doc.contents import content_of, output_manifest
 from notebook_doc.errors import BadEdit
 from notebook_doc.runtime import Manifest
+
+# Blobs on their way to the hub at the same time: each waits for the disk, which takes several at once.
+BLOBS_AT_ONCE: Final = 16
 
 logger = logging.getLogger("quire.daemon")
 
@@ -73,18 +77,16 @@ class OutputWriter:
         async with self._lock:
             self.dirty.clear()
             taken = [(execution_id, buffer.take()) for execution_id, buffer in self._buffers.items()]
-            ready = [
-                (execution_id, operation, await self._manifests(operation))
-                for execution_id, operations in taken
-                for operation in operations
-            ]
-            if not ready:
+            work = [(execution_id, operation) for execution_id, operations in taken for operation in operations]
+            if not work:
                 return
+            manifests = await all_of((self._manifests(operation) for _, operation in work), BLOBS_AT_ONCE)
             runtime = self._notebook.runtime
+            on_record = {execution_id for execution_id, _ in taken if runtime.execution(execution_id) is not None}
             with runtime.edit():
-                for execution_id, operation, manifests in ready:
-                    if isinstance(operation, UpdateDisplay) or runtime.execution(execution_id) is not None:
-                        self._write(execution_id, operation, manifests)
+                for (execution_id, operation), written in zip(work, manifests, strict=True):
+                    if isinstance(operation, UpdateDisplay) or execution_id in on_record:
+                        self._write(execution_id, operation, written)
             self._notebook.touch()
 
     async def _manifests(self, operation: Operation) -> list[Manifest]:

@@ -75,13 +75,14 @@ class OutputBuffer:
         self._count = written
         self._stream: _Stream | None = None  # the last output, if it is a stream
         self._clear_at_next = False
+        self._waiting = 0
         # What `take` will give, in order. The key is what an entry is about: a later one about the same replaces it.
         self._pending: dict[tuple[str, int | str], Operation | _Stream] = {}
 
     @property
     def waiting(self) -> int:
         """Code points of stream text that the next `take` will give: a shell in doubt takes before this grows large."""
-        return sum(entry.waiting for entry in self._pending.values() if isinstance(entry, _Stream))
+        return self._waiting
 
     def feed(self, event: OutputEvent) -> None:
         """Take the next event of this execution."""
@@ -105,6 +106,7 @@ class OutputBuffer:
             if operation is not None:
                 operations.append(operation)
         self._pending.clear()
+        self._waiting = 0
         self._written = self._count
         return operations
 
@@ -117,8 +119,11 @@ class OutputBuffer:
             self._clear_if_due()
             self._stream = _Stream(self._count, name)
             self._count += 1
+        key = ("output", self._stream.index)
+        before = self._stream.waiting if key in self._pending else 0
         self._stream.write(text)
-        self._pending["output", self._stream.index] = self._stream
+        self._pending[key] = self._stream
+        self._waiting += self._stream.waiting - before
 
     def _append(self, output: Mapping[str, Any], display_id: str | None) -> None:
         self._clear_if_due()
@@ -141,6 +146,7 @@ class OutputBuffer:
         self._clear_at_next = False
         self._stream = None
         self._pending = {key: entry for key, entry in self._pending.items() if key[0] != "output"}
+        self._waiting = 0
         if self._written:
             self._pending["clear", 0] = ClearOutputs()
         self._written = self._count = 0

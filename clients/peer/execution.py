@@ -5,13 +5,17 @@ Holds a notebook and an execution id; what it says is read from RuntimeDoc when 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from clients.peer.at_once import all_of
 from clients.peer.errors import ExecutionFailed, NotConnected
 from notebook_doc.contents import output_from_manifest
 from notebook_doc.runtime import Execution as Record
 from notebook_doc.runtime import Prompt
 from relay.messages import AnswerInput
+
+# Blobs fetched at the same time: as many as hide the way to the hub and back.
+BLOBS_AT_ONCE: Final = 16
 
 if TYPE_CHECKING:
     from clients.peer.notebook import Notebook
@@ -84,7 +88,8 @@ class Execution:
         from notebook_doc.interchange import blob_names  # brings nbformat, which takes half a second to import
 
         manifests = self._notebook.runtime.outputs(self.id)
-        blobs = {name: await self._notebook.blob(name) for name in blob_names(manifests)}
+        names = list(blob_names(manifests))
+        blobs = dict(zip(names, await all_of(map(self._notebook.blob, names), BLOBS_AT_ONCE), strict=True))
         return [output_from_manifest(manifest, blobs.__getitem__) for manifest in manifests]
 
     async def text(self) -> str:
