@@ -184,6 +184,12 @@ class RuntimeDoc(Document):
         outputs = None if obj is None else self._view.child(obj, "outputs")
         return [] if outputs is None else cast(list[Manifest], self._view.json(outputs))
 
+    def output_count(self, execution_id: str) -> int:
+        """How many outputs an execution has: with `output`, a reader follows a long list at the cost of what is new."""
+        obj = self._view.child(self._executions, execution_id)
+        outputs = None if obj is None else self._view.child(obj, "outputs")
+        return 0 if outputs is None else self._view.length(outputs)
+
     def output(self, execution_id: str, index: int) -> Manifest | None:
         """The manifest of one output; None if there is none."""
         obj = self._view.child(self._executions, execution_id)

@@ -75,7 +75,7 @@ logger = logging.getLogger("quire.daemon")
 FLUSH_EVERY: Final = 0.03
 # Characters of stream text that may wait; a kernel that prints faster than this is flushed, and thereby slowed, at
 # once.
-MAX_WAITING: Final = 4 * 1024 * 1024
+MAX_WAITING: Final = 1024 * 1024
 # Executions whose late output still finds its place.
 MAX_BUFFERS: Final = 32
 DEFAULT_KERNEL: Final = "python3"
