@@ -22,8 +22,8 @@ from notebook_doc.contents import content_of, output_manifest
 from notebook_doc.errors import BadEdit
 from notebook_doc.runtime import Manifest
 
-# Blobs on their way to the hub at the same time: each waits for the disk, which takes several at once.
-BLOBS_AT_ONCE: Final = 16
+# Blobs on their way to the hub at the same time: enough to overlap its work with ours; more gains nothing.
+BLOBS_AT_ONCE: Final = 4
 
 logger = logging.getLogger("quire.daemon")
 
@@ -59,7 +59,7 @@ class OutputWriter:
 
     @property
     def waiting(self) -> int:
-        """Characters of stream text that the next flush will write."""
+        """About how many characters the next flush will write."""
         return sum(buffer.waiting for buffer in self._buffers.values())
 
     def forget(self, execution_ids: Iterable[str]) -> None:

@@ -73,7 +73,7 @@ logger = logging.getLogger("quire.daemon")
 
 # Seconds that outputs are collected before they are written: people see them at once, the document gets few changes.
 FLUSH_EVERY: Final = 0.03
-# Characters of stream text that may wait; a kernel that prints faster than this is flushed, and thereby slowed, at
+# Characters of output that may wait; a kernel that prints faster than this is flushed, and thereby slowed, at
 # once.
 MAX_WAITING: Final = 1024 * 1024
 # Executions whose late output still finds its place.

@@ -14,8 +14,8 @@ from notebook_doc.runtime import Execution as Record
 from notebook_doc.runtime import Prompt
 from relay.messages import AnswerInput
 
-# Blobs fetched at the same time: as many as hide the way to the hub and back.
-BLOBS_AT_ONCE: Final = 16
+# Blobs fetched at the same time: enough to overlap its work with ours.
+BLOBS_AT_ONCE: Final = 4
 
 if TYPE_CHECKING:
     from clients.peer.notebook import Notebook
