@@ -51,6 +51,13 @@ class ExecutionChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptChanged:
+    """An execution asks for input, or no longer does."""
+
+    execution_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class LatestChanged:
     """Another execution is now the one whose outputs a cell shows."""
 
@@ -96,5 +103,5 @@ class Reset:
 
 NotebookEvent = CellAdded | CellRemoved | CellChanged | MetadataChanged | Reset
 CommEvent = CommOpened | CommChanged | CommClosed
-RuntimeEvent = ExecutionChanged | LatestChanged | KernelChanged | QueueChanged | CommEvent | Reset
+RuntimeEvent = ExecutionChanged | PromptChanged | LatestChanged | KernelChanged | QueueChanged | CommEvent | Reset
 Event = NotebookEvent | RuntimeEvent

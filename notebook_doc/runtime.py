@@ -16,7 +16,15 @@ from notebook_doc.change_writer import ChangeWriter
 from notebook_doc.comms import Comms
 from notebook_doc.document import Document
 from notebook_doc.errors import BadEdit, CorruptDocument
-from notebook_doc.events import ExecutionChanged, KernelChanged, LatestChanged, QueueChanged, Reset, RuntimeEvent
+from notebook_doc.events import (
+    ExecutionChanged,
+    KernelChanged,
+    LatestChanged,
+    PromptChanged,
+    QueueChanged,
+    Reset,
+    RuntimeEvent,
+)
 from notebook_doc.json_values import Json
 from notebook_doc.object_index import ObjectIndex
 from notebook_doc.replica import ROOT, ObjectId, Replica, Transaction
@@ -48,6 +56,15 @@ class ExecutionError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What a running execution asks of whoever may run the notebook."""
+
+    id: str
+    text: str
+    password: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
     """One run of one cell, without its outputs. Times are seconds since the epoch."""
 
@@ -63,6 +80,7 @@ class Execution:
     started: float | None = None
     ended: float | None = None
     error: ExecutionError | None = None
+    prompt: Prompt | None = None
 
     @property
     def is_terminal(self) -> bool:
@@ -108,7 +126,7 @@ class RuntimeDoc(Document):
         self._latest = self._root("latest")
         self._displays = self._root("display_index")
         self.comms = Comms(self, self._root("comms"))
-        self._pending: dict[str, set[str]] = {}  # execution id -> "outputs", "status"
+        self._pending: dict[str, set[str]] = {}  # execution id -> "outputs", "status", "prompt"
         self._pending_latest: set[str] = set()
         self._pending_flags: set[str] = set()  # "kernel", "queue", "reset"
 
@@ -170,6 +188,12 @@ class RuntimeDoc(Document):
         obj = self._with_outputs(execution_id)
         outputs = None if obj is None else self._view.child(obj, "outputs")
         return [] if outputs is None else cast(list[Manifest], self._view.json(outputs))
+
+    def output_count(self, execution_id: str) -> int:
+        """How many outputs an execution has: with `output`, a reader follows a long list at the cost of what is new."""
+        obj = self._view.child(self._executions, execution_id)
+        outputs = None if obj is None else self._view.child(obj, "outputs")
+        return 0 if outputs is None else self._view.length(outputs)
 
     def output(self, execution_id: str, index: int) -> Manifest | None:
         """The manifest of one output; None if there is none."""
@@ -288,7 +312,11 @@ class RuntimeDoc(Document):
             if "queue" in self._pending_flags:
                 events.append(QueueChanged())
             events += [LatestChanged(cell_id) for cell_id in sorted(self._pending_latest)]
-            events += [ExecutionChanged(i, "outputs" in what, "status" in what) for i, what in self._pending.items()]
+            for execution_id, what in self._pending.items():
+                if what & {"outputs", "status"}:
+                    events.append(ExecutionChanged(execution_id, "outputs" in what, "status" in what))
+                if "prompt" in what:
+                    events.append(PromptChanged(execution_id))
             events += of_comms
         self._pending, self._pending_latest, self._pending_flags = {}, set(), set()
         return events
@@ -304,6 +332,8 @@ class RuntimeDoc(Document):
                     self._pending.setdefault(execution_id, set()).update(("outputs", "status"))
                 case ("executions", execution_id, "outputs", *_):
                     self._pending.setdefault(execution_id, set()).add("outputs")
+                case ("executions", execution_id, "prompt", *_):
+                    self._pending.setdefault(execution_id, set()).add("prompt")
                 case ("executions", execution_id, *_):
                     self._pending.setdefault(execution_id, set()).add("status")
                 case ("latest", cell_id):
@@ -348,7 +378,7 @@ class RuntimeDoc(Document):
         count = view.scalar(obj, "execution_count")
         heads = view.child(obj, "notebook_heads")
         who = view.child(obj, "requested_by")
-        error = view.child(obj, "error")
+        error, prompt = view.child(obj, "error"), view.child(obj, "prompt")
         return Execution(
             id=execution_id,
             cell_id=view.string(obj, "cell_id") or "",
@@ -364,6 +394,9 @@ class RuntimeDoc(Document):
             started=_seconds(view.scalar(obj, "started")),
             ended=_seconds(view.scalar(obj, "ended")),
             error=None if error is None else ExecutionError(**_strings(view, error, "ename", "evalue")),
+            prompt=None
+            if prompt is None
+            else Prompt(**_strings(view, prompt, "id", "text"), password=view.scalar(prompt, "password") is True),
         )
 
 
@@ -386,7 +419,7 @@ def _kernel_json(state: KernelState) -> dict[str, Json]:
 
 
 def _execution_json(execution: Execution) -> dict[str, Json]:
-    who, error = execution.requested_by, execution.error
+    who, error, prompt = execution.requested_by, execution.error, execution.prompt
     requested_by: dict[str, Json] = {"peer_id": who.peer_id, "name": who.name, "kind": who.kind}
     return {
         "cell_id": execution.cell_id,
@@ -400,6 +433,7 @@ def _execution_json(execution: Execution) -> dict[str, Json]:
         "started": execution.started,
         "ended": execution.ended,
         "error": None if error is None else {"ename": error.ename, "evalue": error.evalue},
+        "prompt": None if prompt is None else {"id": prompt.id, "text": prompt.text, "password": prompt.password},
     }
 
 

@@ -64,8 +64,9 @@ class JupyterWire:
         parent: Mapping[str, Any] | None = None,
         metadata: Mapping[str, Any] | None = None,
         buffers: Sequence[bytes] = (),
+        subshell_id: str | None = None,
     ) -> list[bytes]:
-        """The parts of a message, for a DEALER socket."""
+        """The parts of a message, for a DEALER socket. With a subshell's id it is handled there."""
         header = {
             "msg_id": msg_id,
             "msg_type": msg_type,
@@ -74,6 +75,8 @@ class JupyterWire:
             "date": datetime.now(UTC).isoformat(),
             "version": _PROTOCOL_VERSION,
         }
+        if subshell_id is not None:
+            header["subshell_id"] = subshell_id
         parts = [msgspec.json.encode(part) for part in (header, parent or {}, metadata or {}, content)]
         return [_DELIMITER, self._sign(parts), *parts, *buffers]
 

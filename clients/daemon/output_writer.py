@@ -15,15 +15,19 @@ import logging
 from collections.abc import Callable, Iterable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from hashlib import sha256
-from typing import Any, Protocol, cast
+from typing import Any, Final, Protocol, cast
 
 from clients.daemon.blob_keeper import BlobKeeper
 from clients.daemon.events import ClearOutput, Output, UpdateDisplay
 from clients.daemon.outputs import AppendOutput, AppendStream, ClearOutputs, ExtendStream, Operation, OutputBuffer
+from clients.peer.at_once import all_of
 from clients.peer.notebook import Notebook
 from notebook_doc.contents import content_of, output_manifest
 from notebook_doc.errors import BadEdit
 from notebook_doc.runtime import Manifest
+
+# Blobs on their way to the hub at the same time: enough to overlap its work with ours; more gains nothing.
+BLOBS_AT_ONCE: Final = 4
 
 logger = logging.getLogger("quire.daemon")
 
@@ -78,7 +82,7 @@ class OutputWriter:
 
     @property
     def waiting(self) -> int:
-        """Characters of stream text that the next flush will write."""
+        """About how many characters the next flush will write."""
         return sum(buffer.waiting for buffer in self._buffers.values())
 
     def forget(self, execution_ids: Iterable[str]) -> None:
@@ -97,21 +101,19 @@ class OutputWriter:
         async with self._lock:
             self.dirty.clear()
             taken = [(execution_id, buffer.take()) for execution_id, buffer in self._buffers.items()]
+            work = [(execution_id, operation) for execution_id, operations in taken for operation in operations]
             async with self.beside.batch() if self.beside is not None else nullcontext() as write:
-                ready = [
-                    (execution_id, operation, await self._manifests(operation))
-                    for execution_id, operations in taken
-                    for operation in operations
-                ]
-                if not ready and write is None:
+                if not work and write is None:
                     return
+                manifests = await all_of((self._manifests(operation) for _, operation in work), BLOBS_AT_ONCE)
                 runtime = self._notebook.runtime
+                on_record = {execution_id for execution_id, _ in taken if runtime.has_outputs(execution_id)}
                 with runtime.edit():
                     if write is not None:
                         write()
-                    for execution_id, operation, manifests in ready:
-                        if isinstance(operation, UpdateDisplay) or runtime.has_outputs(execution_id):
-                            self._write(execution_id, operation, manifests)
+                    for (execution_id, operation), written in zip(work, manifests, strict=True):
+                        if isinstance(operation, UpdateDisplay) or execution_id in on_record:
+                            self._write(execution_id, operation, written)
                 self._notebook.touch()
 
     async def _manifests(self, operation: Operation) -> list[Manifest]:

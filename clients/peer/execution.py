@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 from clients.peer.errors import ExecutionFailed, NotConnected
 from notebook_doc.runtime import Execution as Record
+from notebook_doc.runtime import Prompt
+from relay.messages import AnswerInput
 
 if TYPE_CHECKING:
     from clients.peer.notebook import Notebook
@@ -60,6 +62,21 @@ class Execution:
             what = f"{record.error.ename}: {record.error.evalue}" if record.error else f"it ended as {record.status}"
             raise ExecutionFailed(self.id, record.status, f"Cell {record.cell_id} failed: {what}")
         return self
+
+    @property
+    def prompt(self) -> Prompt | None:
+        """What the running code asks for with `input()` or `getpass()`; None if it asks for nothing."""
+        record = self._notebook.runtime.execution(self.id)
+        return None if record is None else record.prompt
+
+    async def answer(self, text: str | None) -> None:
+        """Answer its prompt; None ends the input, which raises EOFError there.
+
+        Raises RequestFailed if it asks for nothing (any more); the message names who answered first.
+        """
+        prompt = self.prompt
+        prompt_id = "" if prompt is None else prompt.id
+        await self._notebook.request(AnswerInput(execution_id=self.id, prompt_id=prompt_id, value=text))
 
     async def outputs(self) -> list[dict[str, Any]]:
         """The outputs so far, as nbformat outputs; large contents are fetched from the hub."""
