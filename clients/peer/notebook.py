@@ -26,6 +26,7 @@ from clients.peer.watching import EventStream, Watchers
 from notebook_doc.events import Event, Reset
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import Heads
+from notebook_doc.rotation import events_between
 from notebook_doc.runtime import KernelState, RuntimeDoc
 from relay.connection import Connection
 from relay.errors import WireError
@@ -142,11 +143,10 @@ class Notebook:
 
     async def _leave(self, running: asyncio.Task[None]) -> None:
         """See to it that what was edited here is at the hub, if it can be reached."""
-        syncs = (self._session.notebook_sync, self._session.runtime_sync)
         if self.online and not running.done():
             self._link.wake()
             with suppress(PeerError, WireError):  # the link ended meanwhile: there is nobody to send to
-                await self.until(lambda: not self.online or all(sync.saved for sync in syncs), LEAVE_SECONDS)
+                await self.until(lambda: not self.online or (self.is_saved and self.runtime_is_saved), LEAVE_SECONDS)
 
     async def joined(self, seconds: float = OPEN_SECONDS) -> None:
         """Wait until everything the hub has is here. Raises Refused, or NotConnected after `seconds`."""
@@ -195,7 +195,7 @@ class Notebook:
     @property
     def is_joined(self) -> bool:
         """Whether there is a connection and, on it, everything the hub has is here."""
-        return self.online and self._session.notebook_sync.joined and self._session.runtime_sync.joined
+        return self.online and self._session.notebook_sync.joined and self._session.runtime_joined
 
     @property
     def role(self) -> Role:
@@ -392,6 +392,19 @@ class Notebook:
         for request in unserved:
             serve(request)
 
+    @property
+    def runtime_is_saved(self) -> bool:
+        """Whether everything that this daemon wrote into RuntimeDoc is on the hub's disk."""
+        return self._session.runtime_sync.saved
+
+    def begin_epoch(self, runtime: RuntimeDoc) -> None:
+        """This document takes RuntimeDoc's place, here at once, and elsewhere once the hub has stored it.
+
+        Raises FrameTooLarge for one that is too large to be sent; then nothing has changed.
+        """
+        self._session.begin_epoch(runtime)
+        self.touch()
+
     def respond(self, response: Response) -> None:
         """Answer a request. Lost if the connection is; the hub asks again on the next one."""
         self._session.send(response)
@@ -430,10 +443,15 @@ class Notebook:
 
     def _tell_watchers(self) -> None:
         notebook, runtime = self._session.notebook, self._session.runtime
-        replaced, self._watched = self._watched != (notebook, runtime), (notebook, runtime)
-        if self._watchers:
-            events: list[Event] = [*notebook.take_events(), *runtime.take_events()]
-            self._watchers.tell([Reset()] if replaced else events)
+        (old_notebook, old_runtime), self._watched = self._watched, (notebook, runtime)
+        if not self._watchers:
+            return
+        if notebook is not old_notebook:
+            self._watchers.tell([Reset()])
+            return
+        events: list[Event] = [*notebook.take_events()]
+        events += runtime.take_events() if runtime is old_runtime else events_between(old_runtime, runtime)
+        self._watchers.tell(events)
 
     def _check_alive(self) -> None:
         if self._ended is not None:
