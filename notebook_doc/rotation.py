@@ -85,6 +85,27 @@ def next_epoch(
     return RuntimeDoc(give_birth(runtime_seed(), runtime.notebook_id or "", digest, fill))
 
 
+def catch_up(fresh: RuntimeDoc, runtime: RuntimeDoc, *, leave_out: Collection[str] = ()) -> None:
+    """Write into the next epoch, made of a copy, what was written into the document since that copy was taken.
+
+    That may be anything but outputs, and what the archive and the display index say.
+    """
+    replica, gone = runtime.replica, frozenset(leave_out)
+    with fresh.edit():
+        for name in runtime.execution_ids():
+            record = runtime.execution(name)
+            if record is not None and name not in gone and record != (known := fresh.execution(name)):
+                if known is None:
+                    fresh.record(record)
+                fresh.update(record)
+        for key in replica.keys(ROOT):
+            value = _at_root(replica, key)
+            if key == "latest":
+                value = {cell: name for cell, name in _map(value).items() if name not in gone}
+            if key not in _IDENTITY and key not in ("executions", "archive", "display_index"):
+                fresh.put_root(key, value)
+
+
 def _at_root(replica: Replica, key: str) -> Json:
     obj = replica.child(ROOT, key)
     return replica.scalar(ROOT, key) if obj is None else replica.json(obj)

@@ -239,6 +239,11 @@ class RuntimeDoc(Document):
         with self.edit():
             self._tx.put_json(ROOT, "queue", list(execution_ids))
 
+    def put_root(self, key: str, value: Json) -> None:
+        """Make what stands at a key of the root equal to this, writing only what differs."""
+        with self.edit():
+            self._tx.put_json(ROOT, key, value)
+
     def append_output(self, execution_id: str, manifest: Manifest) -> None:
         """Add an output at the end of an execution's; a `display_id` in it is entered into the display index."""
         with self.edit():

@@ -11,7 +11,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import AsyncIterator, Iterable
+from contextlib import asynccontextmanager
 from typing import Any, cast
 
 from clients.daemon.events import ClearOutput, Output, UpdateDisplay
@@ -67,6 +68,12 @@ class OutputWriter:
     def known(self) -> list[str]:
         """The executions that have a buffer, oldest first."""
         return list(self._buffers)
+
+    @asynccontextmanager
+    async def quiet(self) -> AsyncIterator[None]:
+        """Nothing is flushed until the context is left; what arrives meanwhile waits."""
+        async with self._lock:
+            yield
 
     async def flush(self) -> None:
         """Write everything that has arrived."""

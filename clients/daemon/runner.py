@@ -19,6 +19,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from clients.daemon.desk import RequestDesk
+from clients.daemon.epochs import EPOCH_BYTES, Epochs
 from clients.daemon.errors import DaemonError
 from clients.daemon.events import (
     Busy,
@@ -73,14 +74,15 @@ DEFAULT_KERNEL: Final = "python3"
 
 
 class NotebookRunner:
-    """See the module. `run` it until it is cancelled."""
+    """See the module. `run` it until it is cancelled. RuntimeDoc starts afresh after about `epoch_bytes`."""
 
-    def __init__(self, notebook: Notebook, folder: Path) -> None:
+    def __init__(self, notebook: Notebook, folder: Path, *, epoch_bytes: int = EPOCH_BYTES) -> None:
         self._notebook = notebook
         self._folder = folder
         self._records = ExecutionRecords(notebook)
         self._queue = ExecutionQueue(first_seq=self._records.next_seq)
         self._outputs = OutputWriter(notebook)
+        self._epochs = Epochs(notebook, self._outputs, epoch_bytes)
         self._kernel: Kernel | None = None
         self._listening: asyncio.Task[None] | None = None  # to the kernel's events
         self._starting: asyncio.Task[None] | None = None
@@ -285,6 +287,7 @@ class NotebookRunner:
             await asyncio.sleep(FLUSH_EVERY)
             await self._outputs.flush()
             self._publish(self._state)
+            await self._epochs.turn_if_due()
 
     async def _watch_cells(self) -> None:
         async for event in self._notebook.events():

@@ -398,11 +398,14 @@ class Notebook:
         return self._session.runtime_sync.saved
 
     def begin_epoch(self, runtime: RuntimeDoc) -> None:
-        """This document takes RuntimeDoc's place, here at once, and elsewhere once the hub has stored it.
+        """This document, which says what RuntimeDoc says, takes its place: here at once, and elsewhere once the hub has
+        stored it.
 
         Raises FrameTooLarge for one that is too large to be sent; then nothing has changed.
         """
+        self._tell_watchers()
         self._session.begin_epoch(runtime)
+        self._watched = (self._session.notebook, runtime)  # it says the same: there is nothing to tell
         self.touch()
 
     def respond(self, response: Response) -> None:
