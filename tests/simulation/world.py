@@ -134,10 +134,10 @@ class World:
         self.committing.clear()
         self._reloading.clear()
 
-    def lose_disk(self, notebook: NotebookDoc) -> None:
-        """The hub crashes, its disk is lost, and it begins again with this notebook."""
+    def lose_disk(self, notebook: NotebookDoc, runtime: RuntimeDoc | None = None) -> None:
+        """The hub crashes, its disk is lost, and it begins again with this notebook, as imported from a file."""
         self.crash_hub()
-        self.disk = Disk(notebook, RuntimeDoc.create(NOTEBOOK_ID))
+        self.disk = Disk(notebook, runtime or RuntimeDoc.create(NOTEBOOK_ID))
         self.start_hub()
 
     def _carry_out(self, effects: Iterable[RoomEffect]) -> None:
