@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from random import Random
-from typing import Final
+from typing import Any, Final
 
 import psutil
 
@@ -109,13 +109,13 @@ def _run(notebook: Notebook, outputs: OutputWriter, name: str, cell_id: str, seq
     outputs.begin(name)
 
 
-def _table(step: int, accuracy: float) -> dict[str, object]:
+def _table(step: int, accuracy: float) -> dict[str, Any]:
     rows = "".join(f"<tr><td>{name}</td><td>{step * 7 % 997 / 997:.4f}</td></tr>" for name in ("f1", "recall", "auc"))
     data = {"text/plain": f"step {step}: accuracy {accuracy:.4f}", "text/html": f"<table>{rows}</table>"}
     return {"output_type": "display_data", "data": data, "metadata": {}}
 
 
-def _figure(random: Random) -> dict[str, object]:
+def _figure(random: Random) -> dict[str, Any]:
     data = {"image/png": b64encode(random.randbytes(FIGURE_BYTES)).decode(), "text/plain": "<Figure size 640x480>"}
     return {"output_type": "display_data", "data": data, "metadata": {}}
 
