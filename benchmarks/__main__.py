@@ -1,4 +1,4 @@
-"""`python -m benchmarks [fan_out] [open] [durable]`: what Quire costs, beside others, measured in one run.
+"""`python -m benchmarks [fan_out] [open] [durable] [day]`: what Quire costs, beside others, measured in one run.
 
 Prints tables and asserts nothing: times depend on the machine and on who else uses it, so compare within one table.
 """
@@ -11,13 +11,14 @@ from collections.abc import Sequence
 
 from benchmarks import fan_out as fans
 from benchmarks.contenders import Contender, Hub, OpaqueRelay
+from benchmarks.day import day
 from benchmarks.durable import durable
 from benchmarks.opening import opening
 from benchmarks.others import others
 from benchmarks.report import machine, print_table
 from benchmarks.servers.until_stdin_closes import run
 
-NAMES = ("fan_out", "open", "durable")
+NAMES = ("fan_out", "open", "durable", "day")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -26,7 +27,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("which", nargs="*", metavar="|".join(NAMES), help="all of them if none is named")
     parser.add_argument("--only", choices=("ours",), help="nothing that has to be installed: the hub and the relay")
     parser.add_argument("--peers", type=int, nargs="*", default=[2, 10, 50], help="numbers of peers for fan_out")
-    parser.add_argument("--quick", action="store_true", help="fan_out without the search for the highest rate")
+    parser.add_argument(
+        "--quick", action="store_true", help="fan_out without the search for the highest rate, a short day"
+    )
     options = parser.parse_args(arguments)
     unknown = set(options.which) - set(NAMES)
     if unknown:
@@ -37,6 +40,8 @@ def main(arguments: Sequence[str]) -> None:
         run(durable())
     if "open" in which:
         run(opening())
+    if "day" in which:
+        run(day(quick=options.quick))
     if "fan_out" in which:
         contenders = [Hub(), OpaqueRelay(), *([] if options.only else others())]
         run(_fan_out(contenders, options.peers, quick=options.quick))

@@ -2,7 +2,7 @@
 
 The binding takes 30 us for each value put into a document that has become large; it takes in a finished change at a
 fraction of that. A ChangeWriter collects operations in the very columns of the format, run by run, so that a text costs
-one step and not one per character. It only adds (no overwriting, no deleting), which is all an import needs, and it
+one step and not one per character. It adds and overwrites (it deletes nothing), which is all an import needs, and it
 promises the canonical encoding: the bytes are those the binding itself would have made of the same operations, or the
 change's hash would not survive a snapshot.
 
@@ -39,6 +39,7 @@ class ChangeWriter:
         self._deps = sorted(deps)
         self._others: set[bytes] = set()  # the actors of objects that were there before and are written to
         self._last_element: dict[ObjectKey, int] = {}  # of each list: the counter of its last element's operation
+        self._overwritten: dict[int, ObjectKey] = {}  # operation counter -> the one operation whose value it replaces
         self._object_actor: RunColumn[bytes] = RunColumn(self._actor_index)
         self._object_counter = RunColumn(uleb)
         self._key_actor = RunColumn(uleb)
@@ -58,21 +59,34 @@ class ChangeWriter:
 
     # --- what can be written ------------------------------------------------------------------------------------------
 
-    def put(self, obj: ObjectKey, key: str, value: Json) -> None:
-        """Write a JSON value at a key that is not there yet, with all that is in it."""
+    def put(self, obj: ObjectKey, key: str, value: Json, over: ObjectKey | None = None) -> None:
+        """Write a JSON value at a key, with all that is in it. `over` is the operation that wrote the value which is
+        there now; without it the key is not there yet."""
         value = store_big_int(value)
         if isinstance(value, dict):
-            self.fill(self.make_map(obj, key), value)
+            self.fill(self._make(obj, key, _MAKE_MAP, over), value)
         elif isinstance(value, list):
-            self._append_all(self._make(obj, key, _MAKE_LIST), value)
+            self.append_all(self._make(obj, key, _MAKE_LIST, over), value)
         else:
-            self._map_key(obj, key)
+            self._map_key(obj, key, over)
             self._set(value)
 
-    def put_uint(self, obj: ObjectKey, key: str, value: int) -> None:
+    def put_uint(self, obj: ObjectKey, key: str, value: int, over: ObjectKey | None = None) -> None:
         """Write an unsigned integer (the schema's Uint)."""
-        self._map_key(obj, key)
+        self._map_key(obj, key, over)
         self._value(_SET, _UINT, uleb(value))
+
+    def append_all(self, obj: ObjectKey, values: Iterable[Json]) -> None:
+        """Write these JSON values, in order, into a list that is empty or that this writer has filled so far."""
+        for value in values:
+            value = store_big_int(value)
+            self._list_key(obj)
+            if isinstance(value, dict):
+                self.fill(self._value(_MAKE_MAP, _NULL, b""), value)
+            elif isinstance(value, list):
+                self.append_all(self._value(_MAKE_LIST, _NULL, b""), value)
+            else:
+                self._set(value)
 
     def fill(self, obj: ObjectKey, value: Mapping[str, Json]) -> None:
         """Write all items of a JSON object into a map."""
@@ -113,10 +127,7 @@ class ChangeWriter:
 
     def chunk(self) -> bytes:
         """The finished change."""
-        operations = self._next - self._start
         others = sorted(self._others)
-        predecessors = RunColumn(uleb)
-        predecessors.add(0, operations)
         columns = [
             (0x01, self._object_actor.bytes()),
             (0x02, self._object_counter.bytes()),
@@ -127,7 +138,7 @@ class ChangeWriter:
             (0x42, self._action.bytes()),
             (0x56, self._value_meta.bytes()),
             (0x57, bytes(self._value_raw)),
-            (0x70, predecessors.bytes()),
+            *self._predecessors(),
         ]
         columns = [(specification, data) for specification, data in columns if data]
         body = b"".join(
@@ -148,22 +159,24 @@ class ChangeWriter:
         typed = bytes((_CHANGE_CHUNK,)) + uleb(len(body)) + body
         return CHUNK_MAGIC + sha256(typed).digest()[:4] + typed
 
+    def _predecessors(self) -> list[tuple[int, bytes]]:
+        """What each operation overwrites, as columns: how many, whose, and with which counters."""
+        counts, actors, counters = RunColumn(uleb), RunColumn(self._actor_index), DeltaColumn()
+        written = self._start
+        for counter, over in self._overwritten.items():  # in the order of the operations
+            counts.add(0, counter - written)
+            counts.add(1, 1)
+            actors.add(over.actor, 1)
+            counters.add(over.counter)
+            written = counter + 1
+        counts.add(0, self._next - written)
+        return [(0x70, counts.bytes()), (0x71, actors.bytes()), (0x73, counters.bytes())]
+
     # --- how it is done -----------------------------------------------------------------------------------------------
 
-    def _make(self, obj: ObjectKey, key: str, action: int) -> ObjectKey:
-        self._map_key(obj, key)
+    def _make(self, obj: ObjectKey, key: str, action: int, over: ObjectKey | None = None) -> ObjectKey:
+        self._map_key(obj, key, over)
         return self._value(action, _NULL, b"")
-
-    def _append_all(self, obj: ObjectKey, values: list[Json]) -> None:
-        for value in values:
-            value = store_big_int(value)
-            self._list_key(obj)
-            if isinstance(value, dict):
-                self.fill(self._value(_MAKE_MAP, _NULL, b""), value)
-            elif isinstance(value, list):
-                self._append_all(self._value(_MAKE_LIST, _NULL, b""), value)
-            else:
-                self._set(value)
 
     def _set(self, value: object) -> None:
         kind, plain = to_scalar(value)
@@ -194,7 +207,11 @@ class ChangeWriter:
     def _actor_index(self, actor: bytes) -> bytes:
         return uleb(0 if actor == self._actor else 1 + sorted(self._others).index(actor))
 
-    def _map_key(self, obj: ObjectKey, key: str) -> None:
+    def _map_key(self, obj: ObjectKey, key: str, over: ObjectKey | None = None) -> None:
+        if over is not None:
+            self._overwritten[self._next] = over
+            if over.actor != self._actor:
+                self._others.add(over.actor)
         self._object(obj)
         self._key_actor.add(None, 1)
         self._key_counter.add(None)

@@ -53,10 +53,10 @@ class ObjectIndex:
         self._heads = self._replica.heads()
         written: set[tuple[ObjectKey, str | None]] = set()
         for chunk in changes:
-            for target, key, made in touches(chunk):
-                written.add((target, key))
-                if made is not None:
-                    self._places[made] = (target, ELEMENT if key is None else key)
+            for touch in touches(chunk):
+                written.add((touch.target, touch.key))
+                if touch.made is not None:
+                    self._places[touch.made] = (touch.target, ELEMENT if touch.key is None else touch.key)
         return {path if key is None else (*path, key) for path, key in ((self._path(obj), key) for obj, key in written)}
 
     def _path(self, key: ObjectKey) -> Path:

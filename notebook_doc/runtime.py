@@ -125,6 +125,7 @@ class RuntimeDoc(Document):
         self._executions = self._root("executions")
         self._latest = self._root("latest")
         self._displays = self._root("display_index")
+        self._archive = self._root("archive")
         self.comms = Comms(self, self._root("comms"))
         self._pending: dict[str, set[str]] = {}  # execution id -> "outputs", "status", "prompt"
         self._pending_latest: set[str] = set()
@@ -166,6 +167,23 @@ class RuntimeDoc(Document):
     def queue(self) -> list[str]:
         """The ids of running and queued executions, in the order in which they run."""
         return [str(item) for item in cast(list[Json], self._view.json(self._queue))]
+
+    @property
+    def epoch(self) -> int:
+        """How often this notebook's RuntimeDoc has been started afresh."""
+        epoch = self._view.scalar(ROOT, "epoch")
+        return epoch if isinstance(epoch, int) else 0
+
+    def archive(self) -> list[Manifest]:
+        """Where the executions that earlier epochs did not pass on are kept, oldest first; see `rotation`."""
+        return cast(list[Manifest], self._view.json(self._archive))
+
+    def next_seq(self) -> int:
+        """The number of the next execution: one more than any on record or in the archive."""
+        records = (self._view.child(self._executions, execution_id) for execution_id in self.execution_ids())
+        numbers = [self._view.scalar(record, "seq") or 0 for record in records if record is not None]
+        numbers += [cast(int, entry["to_seq"]) for entry in self.archive()]
+        return max((int(number) + 1 for number in numbers), default=0)
 
     def execution_ids(self) -> list[str]:
         """The ids of all executions on record, sorted."""
@@ -253,6 +271,11 @@ class RuntimeDoc(Document):
         """Write the order of running and queued executions."""
         with self.edit():
             self._tx.put_json(ROOT, "queue", list(execution_ids))
+
+    def put_root(self, key: str, value: Json) -> None:
+        """Make what stands at a key of the root equal to this, writing only what differs."""
+        with self.edit():
+            self._tx.put_json(ROOT, key, value)
 
     def append_output(self, execution_id: str, manifest: Manifest) -> None:
         """Add an output at the end of an execution's; a `display_id` in it is entered into the display index."""

@@ -40,7 +40,7 @@ def give_birth(
     actor = sha256(b"quire birth\0" + notebook_id.encode() + b"\0" + digest).digest()[:ACTOR_SIZE]
     born = Replica.load(seed_bytes)
     (seed_change,) = born.changes_since(())
-    operations = sum(1 for _ in touches(seed_change))
+    operations = sum(touch.operations for touch in touches(seed_change))
     writer = ChangeWriter(actor, start_op=operations + 1, deps=born.heads())
     writer.put(ROOT_KEY, "notebook_id", notebook_id)
     fill(writer, {name: object_key(obj) for name, obj in born.objects_in(ROOT) if name is not None})

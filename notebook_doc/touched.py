@@ -31,6 +31,8 @@ class Touch(NamedTuple):
     target: ObjectKey
     key: str | None
     made: ObjectKey | None
+    counter: int  # of the first of these operations
+    operations: int = 1
 
 
 ROOT_KEY: Final = ObjectKey(0, b"")
@@ -75,9 +77,9 @@ def touches(chunk: bytes) -> Iterator[Touch]:
             raise BadSyncMessage("a change in it names an actor that it does not list")
         if actions.value in _MAKING_ACTIONS:
             for made in range(operation, operation + int(count)):
-                yield Touch(target, key, ObjectKey(made, actors[0]))
+                yield Touch(target, key, ObjectKey(made, actors[0]), made)
         else:
-            yield Touch(target, key, None)
+            yield Touch(target, key, None, operation, int(count))
         operation += int(count)
         for column in (owners, counters, keys, actions):
             column.skip(count)

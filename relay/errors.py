@@ -31,6 +31,7 @@ class ErrorCode(StrEnum):
     FORBIDDEN = "forbidden"
     UNKNOWN_NOTEBOOK = "unknown_notebook"
     WRONG_GENESIS = "wrong_genesis"
+    WRONG_EPOCH = "wrong_epoch"
     READ_ONLY = "read_only"
     BAD_SYNC = "bad_sync"
     TOO_SLOW = "too_slow"

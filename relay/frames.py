@@ -28,9 +28,10 @@ class FrameType(IntEnum):
     RUNTIME_SYNC = 0x05
     SERVER_SYNC = 0x06
     SESSION = 0x07
+    RUNTIME_EPOCH = 0x08
 
 
-# Bytes of payload. Sync frames carry whole snapshots; a response may carry a listing, a broadcast the picture that a
+# Bytes of payload. Sync frames and epochs carry whole documents; a response may carry a listing, a broadcast what a
 # widget draws, a request the file that somebody gives to one; the rest is small talk.
 PAYLOAD_CAPS: Final[dict[int, int]] = {
     FrameType.NOTEBOOK_SYNC: 64 * MIB,
@@ -41,6 +42,7 @@ PAYLOAD_CAPS: Final[dict[int, int]] = {
     FrameType.RUNTIME_SYNC: 64 * MIB,
     FrameType.SERVER_SYNC: 16 * MIB,
     FrameType.SESSION: 64 * KIB,
+    FrameType.RUNTIME_EPOCH: 64 * MIB,
 }
 UNKNOWN_PAYLOAD_CAP: Final = 1 * MIB  # types of a later protocol: skipped, but not without bound
 LARGEST_FRAME: Final = 1 + max(PAYLOAD_CAPS.values())

@@ -7,6 +7,8 @@ bytes.
 | frame | messages | direction |
 |---|---|---|
 | 0x07 session | Hello, Welcome, SessionError | peer to hub, hub to peer, both |
+| 0x07 session | RuntimeEpoch, RuntimeEpochTaken | hub to peer, peer to hub |
+| 0x08 runtime epoch | NewRuntimeEpoch | daemon to hub |
 | 0x01 request | Request, its body one of RequestBody | peer to hub, hub to daemon |
 | 0x02 response | Response | back the same way |
 | 0x03 broadcast | NotebookOpened, NotebookClosed, NotebookSaved; CommMessage | hub to peers; daemon to all peers |
@@ -60,7 +62,7 @@ class Hello(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="he
 class Welcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="welcome"):
     """The hub's answer: the link is up and sync may begin.
 
-    A peer whose RuntimeDoc has another identity than `runtime_genesis` drops it and starts from an empty one.
+    A peer whose RuntimeDoc has another identity than `runtime_genesis` fetches that document from the beginning.
     """
 
     protocol: int
@@ -70,6 +72,7 @@ class Welcome(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="
     role: Role
     genesis: bytes
     runtime_genesis: bytes
+    runtime_epoch: int = 0
 
 
 class SessionError(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="error"):
@@ -81,7 +84,40 @@ class SessionError(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", 
     fatal: bool = True
 
 
-SessionMessage = Hello | Welcome | SessionError
+class RuntimeEpoch(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="runtime_epoch"):
+    """Hub to peer: RuntimeDoc has been started afresh; the document of this identity has taken its place, on disk.
+
+    From here on the hub's runtime sync frames are about that one. The peer answers with RuntimeEpochTaken and syncs it
+    from the beginning, best beside the old one, which it shows until it has all of the new.
+    """
+
+    epoch: int
+    genesis: bytes
+
+
+class RuntimeEpochTaken(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="runtime_epoch_taken"):
+    """Peer to hub: the runtime sync frames that I send after this are about that epoch. Until it has this, the hub
+    ignores a peer's runtime sync frames: they were on their way when the epoch began."""
+
+    epoch: int
+
+
+SessionMessage = Hello | Welcome | SessionError | RuntimeEpoch | RuntimeEpochTaken
+
+
+# --- a fresh start of RuntimeDoc, 0x08 ------------------------------------------------------------------------------
+
+
+class NewRuntimeEpoch(msgspec.Struct, frozen=True, kw_only=True):
+    """Daemon to hub: this document is to take RuntimeDoc's place. `epoch` is higher than the one the hub has.
+
+    `document` is the saved document, `genesis` its identity. The hub answers with RuntimeEpoch once it is on disk, or
+    with an error.
+    """
+
+    epoch: int
+    genesis: bytes
+    document: bytes
 
 
 # --- requests, 0x01, and responses, 0x02 ----------------------------------------------------------------------------
@@ -352,10 +388,11 @@ PresenceMessage = PresenceState | PresencePeers | PresenceLeft
 
 # --- to bytes and back ----------------------------------------------------------------------------------------------
 
-Message = SessionMessage | Request | Response | Broadcast | PresenceMessage
+Message = SessionMessage | NewRuntimeEpoch | Request | Response | Broadcast | PresenceMessage
 
 _FRAME_TYPES: Final[dict[type, FrameType]] = {
-    **dict.fromkeys((Hello, Welcome, SessionError), FrameType.SESSION),
+    **dict.fromkeys((Hello, Welcome, SessionError, RuntimeEpoch, RuntimeEpochTaken), FrameType.SESSION),
+    NewRuntimeEpoch: FrameType.RUNTIME_EPOCH,
     Request: FrameType.REQUEST,
     Response: FrameType.RESPONSE,
     **dict.fromkeys((NotebookOpened, NotebookClosed, NotebookSaved, CommMessage), FrameType.BROADCAST),
@@ -363,6 +400,7 @@ _FRAME_TYPES: Final[dict[type, FrameType]] = {
 }
 _DECODERS: Final[dict[int, msgspec.msgpack.Decoder[Any]]] = {
     FrameType.SESSION: msgspec.msgpack.Decoder(SessionMessage),
+    FrameType.RUNTIME_EPOCH: msgspec.msgpack.Decoder(NewRuntimeEpoch),
     FrameType.REQUEST: msgspec.msgpack.Decoder(Request),
     FrameType.RESPONSE: msgspec.msgpack.Decoder(Response),
     FrameType.BROADCAST: msgspec.msgpack.Decoder(Broadcast),

@@ -148,6 +148,19 @@ class Channel:
         # It was passed over when the others were told.
         return [*self._forward(), *self._converse(), *self._acknowledge([peer])]
 
+    def succeeded_by(self, replica: Replica) -> Channel:
+        """A channel with the same peers for the document that takes this one's place: everyone is synced anew.
+
+        This one is done with: what it still had to store is nobody's business any more, and counts as stored.
+        """
+        self.batches_stored = self.batches_begun
+        successor = Channel(replica)
+        for peer, link in self._links.items():
+            successor.join(peer, may_write=link.may_write)
+            if link.busy:
+                successor.busy(peer)
+        return successor
+
     # --- what is known ------------------------------------------------------------------------------------------------
 
     @property

@@ -17,12 +17,14 @@ from relay.messages import PROTOCOL_VERSION, Hello, SessionError, Welcome, decod
 
 @dataclass(frozen=True, slots=True)
 class Door:
-    """What the hub knows before a peer comes in. `genesis` is that of the NotebookDoc it holds."""
+    """What the hub knows before a peer comes in. `genesis` is that of the NotebookDoc it holds, the others are of its
+    RuntimeDoc at this moment."""
 
     server_id: str
     notebook_id: str
     genesis: bytes
     runtime_genesis: bytes
+    runtime_epoch: int = 0
 
 
 def read_hello(whole_frame: bytes) -> Hello | SessionError:
@@ -89,4 +91,5 @@ def admit(hello: Hello, door: Door) -> Welcome | SessionError:
         role=hello.role,
         genesis=door.genesis,
         runtime_genesis=door.runtime_genesis,
+        runtime_epoch=door.runtime_epoch,
     )

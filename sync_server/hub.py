@@ -13,7 +13,7 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Final
 
@@ -125,7 +125,9 @@ class Hub:
     async def door(self, notebook_id: str) -> tuple[LiveRoom, Door]:
         """A notebook's room and what a newcomer is measured against."""
         opened = await self._opened(notebook_id)
-        return opened.live, opened.door
+        room = opened.live.room
+        door = replace(opened.door, runtime_genesis=room.runtime_genesis, runtime_epoch=room.runtime_epoch)
+        return opened.live, door
 
     async def save(self, notebook_id: str) -> Path:
         """Write a notebook's file now. Raises FileError and what else can go wrong, WireError if it has no file."""
@@ -261,8 +263,8 @@ class Hub:
             FrameType.RUNTIME_SYNC: DocKey(notebook_id, "runtime", row.runtime_epoch),
         }
         notebook, runtime = born or [await self._load(key) for key in keys.values()]
-        door = Door(self.server_id, notebook_id, _born(notebook), _born(runtime))
         room = Room(notebook_id, notebook, runtime)
+        door = Door(self.server_id, notebook_id, _born(notebook), room.runtime_genesis, room.runtime_epoch)
         live = LiveRoom(room, keys, self.store, self._tasks, serve=self._serve, load=self._load)
         if row.path is None:
             return _Open(live, door, None, None)

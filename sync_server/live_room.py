@@ -17,13 +17,24 @@ from typing import Final
 
 from notebook_doc.replica import Heads, Replica
 from relay.connection import Connection
-from relay.errors import ErrorCode
+from relay.errors import ErrorCode, WireError
 from relay.frames import MIB, FrameType
 from relay.messages import ErrorInfo, PeerInfo, Request, Response, Role, SessionError, encode
 from sync_server.channel import PeerKey
+from sync_server.epochs import checked_epoch
 from sync_server.errors import StorageError
 from sync_server.outbox import Outbox
-from sync_server.room import Close, PersistDoc, ReloadDoc, RequestKey, Room, RoomEffect, SendFrame, ServeRequest
+from sync_server.room import (
+    BeginEpoch,
+    Close,
+    PersistDoc,
+    ReloadDoc,
+    RequestKey,
+    Room,
+    RoomEffect,
+    SendFrame,
+    ServeRequest,
+)
 from sync_server.store import DocKey, DocumentStore
 from sync_server.tasks import Tasks
 
@@ -75,6 +86,8 @@ class LiveRoom:
         self._timer_due = 0.0  # when it fires; uvloop's handle does not know if that was in the past already
         self.stored = asyncio.Event()  # set whenever something was stored; whoever waits clears it
         self._progress = asyncio.Condition()
+        # One write of a document at a time, so that nothing is appended to an epoch that another has replaced.
+        self._writing = {doc: asyncio.Lock() for doc in keys}
         self.frames_received = 0
 
     @property
@@ -84,8 +97,11 @@ class LiveRoom:
 
     # --- peers --------------------------------------------------------------------------------------------------------
 
-    def enter(self, connection: Connection, info: PeerInfo, role: Role) -> PeerKey:
-        """A greeted peer takes its seat. Whoever calls this reads the connection and calls `leave` at its end."""
+    def enter(
+        self, connection: Connection, info: PeerInfo, role: Role, runtime_genesis: bytes | None = None
+    ) -> PeerKey:
+        """A greeted peer takes its seat; its welcome named this `runtime_genesis`. Whoever calls this reads the
+        connection and calls `leave` at its end."""
         key = PeerKey(self._next_key)
         self._next_key += 1
         outbox = Outbox(
@@ -96,7 +112,7 @@ class LiveRoom:
         )
         self._seats[key] = _Seat(connection, outbox)
         self._tasks.start(outbox.run(), f"send to {connection.peer_name}")
-        self._carry_out(self.room.join(key, info, role))
+        self._carry_out(self.room.join(key, info, role, runtime_genesis))
         return key
 
     def receive(self, key: PeerKey, frame: bytes) -> None:
@@ -173,6 +189,8 @@ class LiveRoom:
                     self._close(peer, error)
                 case ReloadDoc(doc):
                     self._tasks.start(self._reload(doc), f"reload {self.keys[doc]}")
+                case BeginEpoch():
+                    self._tasks.start(self._begin_epoch(effect), f"begin an epoch of {self.notebook_id}")
                 case ServeRequest(request, key):
                     self._tasks.start(self._answer(request, key), f"serve a request of {self.notebook_id}")
         self._arm_timer()
@@ -197,11 +215,21 @@ class LiveRoom:
         self._carry_out(effects)
 
     async def _persist(self, batch: PersistDoc) -> None:
+        key, channel = self.keys[batch.doc], self.room.channels[batch.doc]
+        async with self._writing[batch.doc]:
+            if channel is self.room.channels[batch.doc]:  # else an epoch took its place, and has what was in this one
+                await self._store_somehow(
+                    lambda: self._store.append(key, batch.chunks), lambda: self.room.channels[batch.doc].unstored_bytes
+                )
+                self._carry_out(self.room.committed(batch.doc, self._loop.time()))
+        await self._tell_stored()
+
+    async def _store_somehow(self, store: Callable[[], Awaitable[None]], waiting: Callable[[], int]) -> None:
+        """Store, however often that takes; `waiting` says how many bytes there are to store by now."""
         told = False
         while True:
             try:
-                await self._store.append(self.keys[batch.doc], batch.chunks)
-                break
+                return await store()
             except StorageError as error:
                 logger.error("notebook %s: changes could not be stored: %s", self.notebook_id, error)
                 if not told:
@@ -209,18 +237,40 @@ class LiveRoom:
                     self.broadcast(
                         encode(SessionError(code=error.code, message=error.message, hint=error.hint, fatal=False))
                     )
-                if self.room.channels[batch.doc].unstored_bytes > MAX_UNSTORED:
+                if waiting() > MAX_UNSTORED:
                     self.dismiss(ErrorCode.STORAGE, f"Too much waits for the disk: {error.message}", error.hint)
                 await asyncio.sleep(STORE_RETRY)
-        self._carry_out(self.room.committed(batch.doc, self._loop.time()))
+
+    async def _tell_stored(self) -> None:
         self.stored.set()
         async with self._progress:
             self._progress.notify_all()
 
+    async def _begin_epoch(self, begin: BeginEpoch) -> None:
+        """Replace RuntimeDoc by what the daemon offers: on disk first, then for everyone here."""
+        offer, doc = begin.offer, FrameType.RUNTIME_SYNC
+        try:
+            replica = await asyncio.to_thread(checked_epoch, self.notebook_id, offer)
+        except WireError as error:
+            self._carry_out(self.room.epoch_dropped(begin.peer, error))
+            return
+        key = DocKey(self.notebook_id, "runtime", offer.epoch)
+        async with self._writing[doc]:
+            if not self.room.wants_epoch(begin.peer, offer):
+                self._carry_out(self.room.epoch_dropped(begin.peer))  # it is offered again if it is still wanted
+                return
+            await self._store_somehow(lambda: self._store.begin_epoch(key, offer.document), lambda: 0)
+            self.keys[doc] = key
+            self._carry_out(self.room.epoch_begun(replica, self._loop.time()))
+        logger.info("notebook %s: epoch %d of its RuntimeDoc begins", self.notebook_id, offer.epoch)
+        await self._tell_stored()
+
     async def _reload(self, doc: FrameType) -> None:
-        logger.error("%s: its replica failed and is loaded anew", self.keys[doc])
-        replica = await self._load(self.keys[doc])
-        self._carry_out(self.room.reloaded(doc, replica))
+        key = self.keys[doc]
+        logger.error("%s: its replica failed and is loaded anew", key)
+        replica = await self._load(key)
+        if key == self.keys[doc]:
+            self._carry_out(self.room.reloaded(doc, replica))
 
     async def _answer(self, request: Request, key: RequestKey) -> None:
         response = await self._serve(self, request)

@@ -47,7 +47,7 @@ async def serve_peer(connection: Connection, rooms: Rooms, notebook_id: str | No
             await turn_away(connection, answer)
             return
         await connection.send(encode(answer))
-        key = room.enter(connection, hello.peer, answer.role)
+        key = room.enter(connection, hello.peer, answer.role, answer.runtime_genesis)
         logger.info(
             "notebook %s: %s (%s) is here as %s", room.notebook_id, hello.peer.name, hello.peer.kind, answer.role
         )

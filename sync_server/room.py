@@ -5,6 +5,10 @@ their way to the daemon. It takes frames and the passing of time, and answers wi
 that one member's errors close that member's connection and touch nobody else, that a request is answered exactly once
 whoever reconnects meanwhile, and that a role is never exceeded: only owners and editors write NotebookDoc, only the
 daemon writes RuntimeDoc, viewers ask for nothing.
+
+RuntimeDoc may be started afresh (an *epoch*): the daemon offers a document, the shell stores it in the place of the old
+one, and from then on the room's runtime channel is a new one, of which every member is told. What a member says about
+the old document is ignored until it has answered that it knows of the new, so frames under way do no harm.
 """
 
 from __future__ import annotations
@@ -14,7 +18,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from notebook_doc.replica import Replica
+from notebook_doc.replica import ROOT, Replica
+from notebook_doc.seed import genesis
 from relay.errors import ErrorCode, MalformedFrame, WireError
 from relay.frames import KIB, MIB, FrameType, check_frame, frame
 from relay.messages import (
@@ -22,6 +27,7 @@ from relay.messages import (
     CommMessage,
     ErrorInfo,
     Message,
+    NewRuntimeEpoch,
     PeerInfo,
     PresenceLeft,
     PresencePeers,
@@ -30,11 +36,14 @@ from relay.messages import (
     Request,
     Response,
     Role,
+    RuntimeEpoch,
+    RuntimeEpochTaken,
     SessionError,
     decode,
     encode,
 )
 from sync_server.channel import Channel, Effect, PeerKey, Persist, Refuse, Reload, Send
+from sync_server.epochs import refused_epoch
 
 # Seconds between acknowledgements to peers that only read: they learn what is on disk, in no hurry.
 ACKNOWLEDGE_EVERY: Final = 0.5
@@ -82,6 +91,14 @@ class ReloadDoc:
 
 
 @dataclass(frozen=True, slots=True)
+class BeginEpoch:
+    """Load and check this document, store it in RuntimeDoc's place, then call `epoch_begun`; or `epoch_dropped`."""
+
+    peer: PeerKey
+    offer: NewRuntimeEpoch
+
+
+@dataclass(frozen=True, slots=True)
 class ServeRequest:
     """A request for the hub itself; answer with `answer`."""
 
@@ -90,13 +107,14 @@ class ServeRequest:
 
 
 RequestKey = tuple[str, str]  # peer id, request id: a peer may repeat its own ids, and cannot guess another's answers
-RoomEffect = SendFrame | PersistDoc | Close | ReloadDoc | ServeRequest
+RoomEffect = SendFrame | PersistDoc | Close | ReloadDoc | BeginEpoch | ServeRequest
 
 
 @dataclass(slots=True)
 class _Member:
     info: PeerInfo
     role: Role
+    in_epoch: bool  # what it says of RuntimeDoc is about the present one
     presence: dict[str, Any] = field(default_factory=dict)
 
 
@@ -114,10 +132,13 @@ class Room:
 
     def __init__(self, notebook_id: str, notebook: Replica, runtime: Replica) -> None:
         self.notebook_id = notebook_id
+        # Kept, because a replica that is being loaded again cannot be asked who it is.
+        self.runtime_epoch, self.runtime_genesis = _identity(runtime)
         self.channels: Final = {
             FrameType.NOTEBOOK_SYNC: Channel(notebook),
             FrameType.RUNTIME_SYNC: Channel(runtime),
         }
+        self._epochs_under_way = 0  # offers that the shell has and has not settled
         self._members: dict[PeerKey, _Member] = {}
         self._waiting: OrderedDict[RequestKey, _Waiting] = OrderedDict()
         self._answers: OrderedDict[RequestKey, bytes] = OrderedDict()
@@ -144,7 +165,7 @@ class Room:
     def empty(self) -> bool:
         """Whether nobody but daemons is here and nothing is under way: the room may leave memory."""
         people = any(member.role != "daemon" for member in self._members.values())
-        return not people and all(channel.idle for channel in self.channels.values())
+        return not people and not self._epochs_under_way and all(channel.idle for channel in self.channels.values())
 
     @property
     def has_daemon(self) -> bool:
@@ -153,16 +174,22 @@ class Room:
 
     # --- members ------------------------------------------------------------------------------------------------------
 
-    def join(self, peer: PeerKey, info: PeerInfo, role: Role) -> list[RoomEffect]:
-        """A greeted peer comes in; the handshake is the shell's. One daemon at a time: the newcomer takes over."""
+    def join(self, peer: PeerKey, info: PeerInfo, role: Role, runtime_genesis: bytes | None = None) -> list[RoomEffect]:
+        """A greeted peer comes in; the handshake is the shell's. One daemon at a time: the newcomer takes over.
+
+        `runtime_genesis` is the one that its welcome named, if a new epoch may have begun since.
+        """
         effects: list[RoomEffect] = []
         if role == "daemon" and (old := self._daemon()) is not None:
             effects += self._expel(old, ErrorCode.FORBIDDEN, "Another daemon has taken over this notebook.")
-        newcomer = self._members[peer] = _Member(info, role)
+        in_epoch = runtime_genesis in (None, self.runtime_genesis)
+        newcomer = self._members[peer] = _Member(info, role, in_epoch)
         self.notebook.join(peer, may_write=role in _EDITORS)
         self.runtime.join(peer, may_write=role == "daemon")
         effects.append(SendFrame(peer, encode(PresencePeers(peers=self.members))))
         effects += self._to_others(peer, PresencePeers(peers=[_present(newcomer)]))
+        if not in_epoch:
+            effects.append(SendFrame(peer, encode(self._present_epoch())))
         if role == "daemon":
             for waiting in self._waiting.values():
                 waiting.deadline = None
@@ -202,6 +229,8 @@ class Room:
             return []
         try:
             kind = check_frame(whole_frame)
+            if kind == FrameType.RUNTIME_SYNC and not member.in_epoch:
+                return []
             if kind in _CHANNELS:
                 effects = self.channels[FrameType(kind)].receive(peer, whole_frame[1:])
                 return self._collect([(FrameType(kind), effects)])
@@ -254,6 +283,40 @@ class Room:
         """Send a message of the hub to everyone."""
         data = encode(message)
         return [SendFrame(peer, data) for peer in self._members]
+
+    # --- a fresh start of RuntimeDoc ----------------------------------------------------------------------------------
+
+    def epoch_begun(self, replica: Replica, now: float) -> list[RoomEffect]:
+        """This document is in RuntimeDoc's place on disk: from here on it is the one that is synced."""
+        self._now = now
+        self._epochs_under_way -= 1
+        self.runtime_epoch, self.runtime_genesis = _identity(replica)
+        self.channels[FrameType.RUNTIME_SYNC] = self.runtime.succeeded_by(replica)
+        for member in self._members.values():
+            member.in_epoch = False
+        return self.broadcast(self._present_epoch())
+
+    def wants_epoch(self, peer: PeerKey, offer: NewRuntimeEpoch) -> bool:
+        """Whether an offer still counts: the daemon that made it is here, and nothing later has come since."""
+        return peer in self._members and offer.epoch > self.runtime_epoch
+
+    def epoch_dropped(self, peer: PeerKey, error: WireError | None = None) -> list[RoomEffect]:
+        """An offer was not taken: it no longer counts, or its daemon has broken a rule."""
+        self._epochs_under_way -= 1
+        if error is None or peer not in self._members:
+            return []
+        return self._expel(peer, error.code, error.message, error.hint)
+
+    def _offered(self, peer: PeerKey, offer: NewRuntimeEpoch) -> list[RoomEffect]:
+        if (offer.epoch, offer.genesis) == (self.runtime_epoch, self.runtime_genesis):
+            return [SendFrame(peer, encode(self._present_epoch()))]  # it was stored, and the daemon was not told
+        if offer.epoch <= self.runtime_epoch:
+            raise refused_epoch(self.notebook_id, offer, self.runtime_epoch)
+        self._epochs_under_way += 1
+        return [BeginEpoch(peer, offer)]
+
+    def _present_epoch(self) -> RuntimeEpoch:
+        return RuntimeEpoch(epoch=self.runtime_epoch, genesis=self.runtime_genesis)
 
     # --- requests -----------------------------------------------------------------------------------------------------
 
@@ -316,6 +379,11 @@ class Room:
             case PresenceState():
                 member.presence = message.state
                 return self._to_others(peer, PresencePeers(peers=[_present(member)]))
+            case NewRuntimeEpoch() if member.role == "daemon":
+                return self._offered(peer, message)
+            case RuntimeEpochTaken():
+                member.in_epoch = member.in_epoch or message.epoch == self.runtime_epoch
+                return []
             case SessionError() | None:
                 return []  # a complaint, or a frame of a later protocol
             case _:
@@ -366,6 +434,14 @@ class Room:
 
     def _daemon(self) -> PeerKey | None:
         return next((peer for peer, member in self._members.items() if member.role == "daemon"), None)
+
+
+def _identity(runtime: Replica) -> tuple[int, bytes]:
+    """The epoch and the genesis of a RuntimeDoc."""
+    epoch, identity = runtime.scalar(ROOT, "epoch"), genesis(runtime)
+    assert isinstance(epoch, int), "a number since the seed"
+    assert identity is not None, "every stored document was born"
+    return epoch, identity
 
 
 def _present(member: _Member) -> PresentPeer:

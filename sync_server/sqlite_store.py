@@ -102,10 +102,11 @@ class SqliteStore:
         _check_size(snapshot, key)
         await self._writer.run(lambda connection: _replace(connection, key, snapshot, covers), len(snapshot))
 
-    async def delete_epochs_below(self, key: DocKey) -> None:
-        """See DocumentStore.delete_epochs_below."""
+    async def begin_epoch(self, key: DocKey, snapshot: bytes) -> None:
+        """See DocumentStore.begin_epoch."""
         _check_text(key.notebook_id, "notebook id")
-        await self._writer.run(lambda connection: _delete_below(connection, key))
+        _check_size(snapshot, key)
+        await self._writer.run(lambda connection: _begin_epoch(connection, key, snapshot), len(snapshot))
 
     # --- the index --------------------------------------------------------------------------------------------------
 
@@ -257,13 +258,20 @@ def _replace(connection: sqlite3.Connection, key: DocKey, snapshot: bytes, cover
     )
 
 
-def _delete_below(connection: sqlite3.Connection, key: DocKey) -> None:
+def _begin_epoch(connection: sqlite3.Connection, key: DocKey, snapshot: bytes) -> None:
+    indexed = connection.execute("SELECT 1 FROM notebooks WHERE notebook_id = ?", (key.notebook_id,)).fetchone()
+    if indexed is None:
+        raise StorageError(f"notebook {key.notebook_id} is not in the index.", "Open the notebook again.")
     old = connection.execute(
-        "SELECT document FROM documents WHERE notebook_id = ? AND doc = ? AND epoch < ?",
-        (key.notebook_id, key.doc, key.epoch),
+        "SELECT document FROM documents WHERE notebook_id = ? AND doc = ?", (key.notebook_id, key.doc)
     ).fetchall()
     connection.executemany("DELETE FROM changes WHERE document = ?", old)
     connection.executemany("DELETE FROM documents WHERE document = ?", old)
+    connection.execute(
+        "UPDATE documents SET snapshot = ?, snapshot_crc = ? WHERE document = ?",
+        (snapshot, zlib.crc32(snapshot), document_number(connection, key)),
+    )
+    connection.execute("UPDATE notebooks SET runtime_epoch = ? WHERE notebook_id = ?", (key.epoch, key.notebook_id))
 
 
 def _put(connection: sqlite3.Connection, row: NotebookRow) -> None:

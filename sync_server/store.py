@@ -6,8 +6,8 @@ small on purpose, so that a server's database can implement it as well as the SQ
 
 What every implementation promises:
 
-1. `append`, `replace_with_snapshot` and the index's writes return only after the disk has them; a crash at any instant
-   after that loses nothing, and a crash before it leaves each of them done whole or not at all.
+1. `append`, `replace_with_snapshot`, `begin_epoch` and the index's writes return only after the disk has them; a crash
+   at any instant after that loses nothing, and a crash before it leaves each of them done whole or not at all.
 2. Appends to one document are kept in the order in which they began, whether or not the caller awaited each.
 3. A write that was accepted happens even if the task that awaits it is cancelled.
 4. A write that raises is not known to be on disk. Later writes may succeed, so whoever appends a chunk that
@@ -90,8 +90,10 @@ class DocumentStore(Protocol):
         Chunks after those stay. Raises StorageError, changing nothing, if there are fewer than `covers`.
         """
 
-    async def delete_epochs_below(self, key: DocKey) -> None:
-        """Forget the earlier epochs of this document: those lower than `key.epoch`."""
+    async def begin_epoch(self, key: DocKey, snapshot: bytes) -> None:
+        """Keep a fresh start of a document, forget its other epochs, and make it the one that the index names: all of
+        it or nothing. Raises StorageError if the notebook is not in the index.
+        """
 
     async def notebooks(self) -> list[NotebookRow]:
         """The whole index, oldest first."""

@@ -12,8 +12,8 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
-from contextlib import AbstractAsyncContextManager, nullcontext
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from hashlib import sha256
 from typing import Any, Final, Protocol, cast
 
@@ -95,6 +95,18 @@ class OutputWriter:
         """The executions that have a buffer of which nothing waits, oldest first."""
         comms = self._notebook.runtime.comms
         return [place for place, buffer in self._buffers.items() if buffer.idle and place not in comms]
+
+    @property
+    def live(self) -> list[str]:
+        """The executions that may still get outputs: all that have a buffer."""
+        comms = self._notebook.runtime.comms
+        return [place for place in self._buffers if place not in comms]
+
+    @asynccontextmanager
+    async def quiet(self) -> AsyncIterator[None]:
+        """Nothing is flushed until the context is left; what arrives meanwhile waits."""
+        async with self._lock:
+            yield
 
     async def flush(self) -> None:
         """Write everything that has arrived."""

@@ -28,7 +28,7 @@ class ExecutionRecords:
     @property
     def next_seq(self) -> int:
         """The number of the next execution: it continues what is on record."""
-        return len(self._notebook.runtime.execution_ids())
+        return self._notebook.runtime.next_seq()
 
     def unfinished(self) -> dict[ExecutionId, str]:
         """The statuses of the executions in RuntimeDoc's queue, in its order."""

@@ -22,6 +22,7 @@ from clients.daemon.comm_table import CommRequest
 from clients.daemon.comm_writer import CommWriter
 from clients.daemon.desk import RequestDesk
 from clients.daemon.editor_services import EditorServices
+from clients.daemon.epochs import EPOCH_BYTES, Epochs
 from clients.daemon.errors import DaemonError, KernelGone
 from clients.daemon.events import (
     Busy,
@@ -91,9 +92,9 @@ DEFAULT_KERNEL: Final = "python3"
 
 
 class NotebookRunner:
-    """See the module. `run` it until it is cancelled."""
+    """See the module. `run` it until it is cancelled. RuntimeDoc starts afresh after about `epoch_bytes`."""
 
-    def __init__(self, notebook: Notebook, folder: Path) -> None:
+    def __init__(self, notebook: Notebook, folder: Path, *, epoch_bytes: int = EPOCH_BYTES) -> None:
         self._notebook = notebook
         self._folder = folder
         self._records = ExecutionRecords(notebook)
@@ -102,6 +103,7 @@ class NotebookRunner:
         self._comms = CommWriter(notebook, self._outputs, self._send_comm)
         self._stdin = StdinDesk(self._records, self._send_input, self._outputs.feed)
         self._editor = EditorServices(notebook.id, lambda: self._kernel)
+        self._epochs = Epochs(notebook, self._outputs, epoch_bytes)
         self._kernel: Kernel | None = None
         self._listening: asyncio.Task[None] | None = None  # to the kernel's events
         self._starting: asyncio.Task[None] | None = None
@@ -336,6 +338,7 @@ class NotebookRunner:
             await asyncio.sleep(FLUSH_EVERY)
             await self._comms.flush()
             self._publish(self._state)
+            await self._epochs.turn_if_due()
 
     async def _watch_cells(self) -> None:
         async for event in self._notebook.events():

@@ -106,6 +106,11 @@ class DocSync:
         """When `pump` should be called again without anything else happening; None for never."""
         return self._owes_at
 
+    @property
+    def is_connected(self) -> bool:
+        """Whether there is a connection on which this document is synced."""
+        return self._session is not None
+
     # --- what is safe -------------------------------------------------------------------------------------------------
 
     @property

@@ -1,19 +1,31 @@
 """An execution as its requester sees it: its record and its outputs, live until it has ended.
 
-Holds a notebook and an execution id; what it says is read from RuntimeDoc when asked for.
+Holds a notebook and an execution id; what it says is read from RuntimeDoc when asked for. Once newer runs have taken
+its place there, it is read from the archive, and what was read is kept: nothing more happens to it.
 """
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import asyncio
+import logging
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
 
-from clients.peer.errors import ExecutionFailed, NotConnected
+from clients.peer.archives import archived
+from clients.peer.errors import ExecutionFailed, NotConnected, RequestFailed
+from notebook_doc.errors import CorruptDocument
+from notebook_doc.rotation import ArchivedExecution
 from notebook_doc.runtime import Execution as Record
 from notebook_doc.runtime import Prompt
 from relay.messages import AnswerInput
 
 if TYPE_CHECKING:
     from clients.peer.notebook import Notebook
+
+logger = logging.getLogger("quire.peer")
+
+# Seconds until archives are looked into again that could not be reached.
+LOOK_AGAIN: Final = 1.0
 
 
 class Execution:
@@ -22,15 +34,16 @@ class Execution:
     def __init__(self, notebook: Notebook, execution_id: str) -> None:
         self._notebook = notebook
         self.id = execution_id
+        self._archived: ArchivedExecution | None = None
 
     def __repr__(self) -> str:
-        record = self._notebook.runtime.execution(self.id)
+        record = self._known()
         return f"<execution {self.id}: {record.status if record else 'not here yet'}>"
 
     @property
     def record(self) -> Record:
         """Status, source, times, who asked. Raises NotConnected while the daemon's record has not arrived."""
-        record = self._notebook.runtime.execution(self.id)
+        record = self._known()
         if record is None:
             raise NotConnected(f"The record of execution {self.id} has not arrived.", "Wait for it with `wait()`.")
         return record
@@ -47,13 +60,38 @@ class Execution:
 
     async def wait(self) -> Execution:
         """Wait until it has ended, however it did; all its outputs are here then."""
+        looked_in: list[Any] = []
+        while True:
+            record, archives = self._known(), self._notebook.runtime.archive()
+            if record is not None and record.is_terminal:
+                return self
+            if record is None and self._notebook.is_joined and archives != looked_in:  # perhaps it came and went
+                try:
+                    await self._look_in_archives()
+                except NotConnected:
+                    await asyncio.sleep(LOOK_AGAIN)
+                    continue
+                except (RequestFailed, CorruptDocument) as error:
+                    logger.warning("execution %s was not looked for in the archives: %s", self.id, error)
+                looked_in = archives
+            else:
+                await self._notebook.until(partial(self._moved_on, record, looked_in))
 
-        def ended() -> bool:
-            record = self._notebook.runtime.execution(self.id)
-            return record is not None and record.is_terminal
+    def _moved_on(self, record: Record | None, looked_in: list[Any]) -> bool:
+        now = self._known()
+        if now is None and record is None:
+            return self._notebook.is_joined and self._notebook.runtime.archive() != looked_in
+        return now != record
 
-        await self._notebook.until(ended)
-        return self
+    def _known(self) -> Record | None:
+        record = self._notebook.runtime.execution(self.id)
+        return self._archived.execution if record is None and self._archived is not None else record
+
+    async def _look_in_archives(self) -> None:
+        async for found in archived(self._notebook):
+            if found.execution.id == self.id:
+                self._archived = found
+                return
 
     def check(self) -> Execution:
         """Return the execution if it ended well. Raises ExecutionFailed, with the exception's name and text."""
@@ -80,6 +118,10 @@ class Execution:
 
     async def outputs(self) -> list[dict[str, Any]]:
         """The outputs so far, as nbformat outputs; large contents are fetched from the hub."""
+        if self._notebook.runtime.execution(self.id) is None and self._archived is None:
+            await self._look_in_archives()
+        if self._archived is not None:
+            return await self._notebook.read_outputs(self._archived.outputs)
         return await self._notebook.outputs_of(self.id)
 
     async def text(self) -> str:

@@ -31,7 +31,8 @@ from notebook_doc.events import Event, Reset
 from notebook_doc.execution_index import ExecutionIndex
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import Heads
-from notebook_doc.runtime import KernelState, RuntimeDoc
+from notebook_doc.rotation import events_between
+from notebook_doc.runtime import KernelState, Manifest, RuntimeDoc
 from relay.connection import Connection
 from relay.errors import WireError
 from relay.messages import (
@@ -155,11 +156,10 @@ class Notebook(EditorQuestions):
 
     async def _leave(self, running: asyncio.Task[None]) -> None:
         """See to it that what was edited here is at the hub, if it can be reached."""
-        syncs = (self._session.notebook_sync, self._session.runtime_sync)
         if self.online and not running.done():
             self._link.wake()
             with suppress(PeerError, WireError):  # the link ended meanwhile: there is nobody to send to
-                await self.until(lambda: not self.online or all(sync.saved for sync in syncs), LEAVE_SECONDS)
+                await self.until(lambda: not self.online or (self.is_saved and self.runtime_is_saved), LEAVE_SECONDS)
 
     async def joined(self, seconds: float = OPEN_SECONDS) -> None:
         """Wait until everything the hub has is here. Raises Refused, or NotConnected after `seconds`."""
@@ -208,7 +208,7 @@ class Notebook(EditorQuestions):
     @property
     def is_joined(self) -> bool:
         """Whether there is a connection and, on it, everything the hub has is here."""
-        return self.online and self._session.notebook_sync.joined and self._session.runtime_sync.joined
+        return self.online and self._session.notebook_sync.joined and self._session.runtime_joined
 
     @property
     def role(self) -> Role:
@@ -444,10 +444,13 @@ class Notebook(EditorQuestions):
 
     async def outputs_of(self, owner_id: str) -> list[dict[str, Any]]:
         """The outputs of an execution or of an Output widget as nbformat outputs; large contents are fetched."""
+        return await self.read_outputs(self.runtime.outputs(owner_id))
+
+    async def read_outputs(self, manifests: Sequence[Manifest]) -> list[dict[str, Any]]:
+        """The nbformat outputs of these manifests; large contents are fetched."""
         from notebook_doc.interchange import blob_names  # brings nbformat, which takes half a second to import
 
-        manifests = self.runtime.outputs(owner_id)
-        names = list(blob_names(manifests))
+        names = list(blob_names(list(manifests)))
         blobs = dict(zip(names, await all_of(map(self.blob, names), BLOBS_AT_ONCE), strict=True))
         return [output_from_manifest(manifest, blobs.__getitem__) for manifest in manifests]
 
@@ -463,6 +466,22 @@ class Notebook(EditorQuestions):
         unserved, self._unserved = self._unserved, []
         for request in unserved:
             serve(request)
+
+    @property
+    def runtime_is_saved(self) -> bool:
+        """Whether everything that this daemon wrote into RuntimeDoc is on the hub's disk."""
+        return self._session.runtime_sync.saved
+
+    def begin_epoch(self, runtime: RuntimeDoc) -> None:
+        """This document, which says what RuntimeDoc says, takes its place: here at once, and elsewhere once the hub has
+        stored it.
+
+        Raises FrameTooLarge for one that is too large to be sent; then nothing has changed.
+        """
+        self._tell_watchers()
+        self._session.begin_epoch(runtime)
+        self._watched = (self._session.notebook, runtime)  # it says the same: there is nothing to tell
+        self.touch()
 
     def respond(self, response: Response) -> None:
         """Answer a request. Lost if the connection is; the hub asks again on the next one."""
@@ -509,10 +528,15 @@ class Notebook(EditorQuestions):
 
     def _tell_watchers(self) -> None:
         notebook, runtime = self._session.notebook, self._session.runtime
-        replaced, self._watched = self._watched != (notebook, runtime), (notebook, runtime)
-        if self._watchers:
-            events: list[Event] = [*notebook.take_events(), *runtime.take_events()]
-            self._watchers.tell([Reset()] if replaced else events)
+        (old_notebook, old_runtime), self._watched = self._watched, (notebook, runtime)
+        if not self._watchers:
+            return
+        if notebook is not old_notebook:
+            self._watchers.tell([Reset()])
+            return
+        events: list[Event] = [*notebook.take_events()]
+        events += runtime.take_events() if runtime is old_runtime else events_between(old_runtime, runtime)
+        self._watchers.tell(events)
 
     def _check_alive(self) -> None:
         if self._ended is not None:

@@ -6,6 +6,10 @@ A PeerSession outlives connections. It owns the two documents of one notebook, t
 again on the next connection under the same id, which the other side answers once. It refuses to sync with a hub that
 holds another document under the same id.
 
+When RuntimeDoc has been started afresh, the new one is fetched beside the old, which stays in place until the new one
+is complete; then document and sync state change in one step, and nobody sees an empty document. The daemon starts it
+afresh (`begin_epoch`) and offers its document to the hub, again after a reconnect if the hub does not have it.
+
 Phases: offline --connected--> greeting --Welcome--> open --disconnected--> offline.
 """
 
@@ -21,19 +25,23 @@ from clients.peer.errors import StartAgain
 from notebook_doc.migrations import SCHEMA_VERSION
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import Heads, Replica
-from notebook_doc.runtime import RuntimeDoc
+from notebook_doc.rotation import next_epoch
+from notebook_doc.runtime import RuntimeDoc, runtime_seed
 from relay.errors import ErrorCode, Refused, WireError
 from relay.frames import FrameType, check_frame, frame
 from relay.messages import (
     PROTOCOL_VERSION,
     Hello,
     Message,
+    NewRuntimeEpoch,
     PeerInfo,
     PresenceState,
     Request,
     RequestBody,
     Response,
     Role,
+    RuntimeEpoch,
+    RuntimeEpochTaken,
     SessionError,
     Welcome,
     decode,
@@ -79,7 +87,10 @@ class PeerSession:
         self.runtime = RuntimeDoc.blank()
         self.notebook_sync = DocSync(self.notebook.replica, may_write=role in EDITORS, unsaved=unsaved)
         self.runtime_sync = DocSync(self.runtime.replica, may_write=role == "daemon")
+        self._fetching: DocSync | None = None  # the RuntimeDoc that is to take the place of the one that is here
+        self._runtime_strayed = False  # it has what the hub lost: it is to be fetched anew
         self._presence: PresenceState | None = None
+        self._notices: list[bytes] = []  # frames that go before what is synced
         self._outbox: list[bytes] = []  # frames that are ready, in order
         self._pending: dict[str, Request] = {}
 
@@ -102,7 +113,8 @@ class PeerSession:
     def disconnected(self) -> None:
         """The connection is gone. Everything else stays."""
         self.phase = Phase.OFFLINE
-        self._outbox = []
+        self._outbox, self._notices = [], []
+        self._fetching = None
         self.notebook_sync.disconnected()
         self.runtime_sync.disconnected()
 
@@ -139,16 +151,21 @@ class PeerSession:
             self._replace_notebook(())
             raise
         try:
-            self.runtime_sync.receive_all(waiting.get(FrameType.RUNTIME_SYNC, ()), now)
+            self._present_runtime_sync.receive_all(waiting.get(FrameType.RUNTIME_SYNC, ()), now)
         except StartAgain:
-            self._replace_runtime()
+            self._runtime_strayed = True
             raise
+        if self._fetching is not None and self._fetching.joined:
+            self.runtime, self.runtime_sync = RuntimeDoc(self._fetching.replica), self._fetching
+            self._fetching, self._runtime_strayed = None, False
 
     def _message(self, whole_frame: bytes) -> Message | None:
         message = decode(whole_frame)
         match message:
             case Welcome():
                 self._welcomed(message)
+            case RuntimeEpoch():
+                self._epoch_has_begun(message)
             case SessionError(fatal=True):
                 raise Refused(message.code, message.message, message.hint)
             case Response():
@@ -159,12 +176,14 @@ class PeerSession:
 
     def pump(self, now: float) -> list[bytes]:
         """The frames to send now. What is returned must be sent, in order."""
-        frames, self._outbox = self._outbox, []
+        frames, self._notices = self._notices, []
         if self.phase is Phase.OPEN:
             for kind, sync in self._syncs():
                 payload = sync.pump(now)
                 if payload is not None:
-                    frames.insert(0, frame(kind, payload))  # edits before the requests that rely on them
+                    frames.append(frame(kind, payload))  # edits before the requests that rely on them
+        frames += self._outbox
+        self._outbox = []
         return frames
 
     @property
@@ -205,6 +224,53 @@ class PeerSession:
         if self.phase is Phase.OPEN:
             self._outbox.append(encode(message))
 
+    # --- fresh starts of RuntimeDoc -----------------------------------------------------------------------------------
+
+    @property
+    def runtime_joined(self) -> bool:
+        """Whether, on this connection, this peer has had everything of RuntimeDoc that the hub has."""
+        return self._fetching is None and self.runtime_sync.joined
+
+    def begin_epoch(self, runtime: RuntimeDoc) -> None:
+        """The daemon's: this document takes RuntimeDoc's place, here at once, and elsewhere once the hub has stored it.
+
+        `runtime_sync.saved` tells when it has. Raises FrameTooLarge, and then nothing has changed.
+        """
+        offer = _offer(runtime)
+        self.runtime = runtime
+        self.runtime_sync = DocSync(runtime.replica, unsaved=runtime.replica.changes_since(()))
+        self._fetching = None
+        if self.phase is Phase.OPEN:
+            self._notices.append(offer)
+
+    def _meet_runtime(self, welcome: Welcome) -> None:
+        """Sync RuntimeDoc if both sides have the same; else the daemon offers its own and others fetch the hub's."""
+        mine = self.runtime.genesis
+        if mine is None or (mine == welcome.runtime_genesis and not self._runtime_strayed):
+            self.runtime_sync.connected()
+        elif self.role == "daemon" and self.runtime.epoch > welcome.runtime_epoch:
+            self._notices.append(_offer(self.runtime))
+        elif self.role == "daemon" and self.runtime.epoch == welcome.runtime_epoch:  # the hub has lost its own
+            self.begin_epoch(next_epoch(self.runtime))
+        else:
+            self._fetch_runtime()
+
+    def _epoch_has_begun(self, begun: RuntimeEpoch) -> None:
+        if begun.genesis == self.runtime.genesis:
+            if self.runtime_sync.is_connected:
+                return
+            self.runtime_sync.connected()
+        elif self.role == "daemon" and self.runtime.epoch > begun.epoch:
+            return  # our own is on its way, and later
+        else:
+            self._fetch_runtime()
+        self._notices.append(encode(RuntimeEpochTaken(epoch=begun.epoch)))
+
+    def _fetch_runtime(self) -> None:
+        self.runtime_sync.disconnected()
+        self._fetching = DocSync(Replica.load(runtime_seed()), may_write=self.role == "daemon")
+        self._fetching.connected()
+
     # --- recovery -----------------------------------------------------------------------------------------------------
 
     def start_afresh(self) -> None:
@@ -223,6 +289,7 @@ class PeerSession:
     def _replace_runtime(self) -> None:
         self.runtime = RuntimeDoc.blank()
         self.runtime_sync = DocSync(self.runtime.replica, may_write=self.role == "daemon")
+        self._runtime_strayed = False
 
     def _welcomed(self, welcome: Welcome) -> None:
         if self.notebook.genesis not in (None, welcome.genesis):
@@ -231,20 +298,29 @@ class PeerSession:
                 f"The hub holds another document under the notebook id {self.notebook_id}.",
                 "Keep your copy under another name and open the notebook anew.",
             )
-        if self.runtime.genesis not in (None, welcome.runtime_genesis):
-            self._replace_runtime()
         self.role = welcome.role
         self.notebook_sync.may_write = welcome.role in EDITORS
         self.runtime_sync.may_write = welcome.role == "daemon"
         self.phase = Phase.OPEN
-        for _, sync in self._syncs():
-            sync.connected()
+        self.notebook_sync.connected()
+        self._meet_runtime(welcome)
         if self._presence is not None:
             self._outbox.append(encode(self._presence))
         self._outbox += [encode(request) for request in self._pending.values()]
 
     def _syncs(self) -> tuple[tuple[FrameType, DocSync], ...]:
-        return (FrameType.RUNTIME_SYNC, self.runtime_sync), (FrameType.NOTEBOOK_SYNC, self.notebook_sync)
+        return (FrameType.NOTEBOOK_SYNC, self.notebook_sync), (FrameType.RUNTIME_SYNC, self._present_runtime_sync)
+
+    @property
+    def _present_runtime_sync(self) -> DocSync:
+        """The sync of the RuntimeDoc that the hub has."""
+        return self._fetching or self.runtime_sync
+
+
+def _offer(runtime: RuntimeDoc) -> bytes:
+    identity = runtime.genesis
+    assert identity is not None, "an epoch is born"
+    return encode(NewRuntimeEpoch(epoch=runtime.epoch, genesis=identity, document=runtime.replica.save()))
 
 
 def replica_from(data: bytes) -> NotebookDoc:

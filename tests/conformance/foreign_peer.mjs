@@ -54,7 +54,11 @@ socket.on("message", (data) => {
   if (type === SESSION) {
     const message = decode(payload);
     if (message.type === "welcome") [NOTEBOOK_SYNC, RUNTIME_SYNC].forEach(pump);
-    else error = message;
+    else if (message.type === "runtime_epoch") {
+      documents[RUNTIME_SYNC] = { doc: begin(seeds?.runtime), sync: Automerge.initSyncState() };
+      frame(SESSION, encode({ type: "runtime_epoch_taken", epoch: message.epoch }));
+      pump(RUNTIME_SYNC);
+    } else error = message;
   } else if (type in documents) {
     const held = documents[type];
     [held.doc, held.sync] = Automerge.receiveSyncMessage(held.doc, held.sync, payload);

@@ -13,6 +13,7 @@ from clients.peer.notebook import Notebook
 from notebook_doc.json_values import Json
 from notebook_doc.notebook import notebook_seed
 from notebook_doc.position import between
+from notebook_doc.rotation import next_epoch
 from notebook_doc.runtime import Execution, runtime_seed
 from tests.conformance.foreign import ForeignPeer, a_foreign_peer, a_hub, agree, on_uvloop, opened
 
@@ -120,7 +121,7 @@ def test_both_type_into_one_cell_at_once(tmp_path: Path) -> None:
     on_uvloop(story())
 
 
-def test_it_follows_the_runtime_document(tmp_path: Path) -> None:
+def test_it_follows_the_runtime_document_also_into_the_next_epoch(tmp_path: Path) -> None:
     async def story() -> None:
         async with both(tmp_path) as (notebook, foreign):
             hub = notebook._hub
@@ -141,6 +142,13 @@ def test_it_follows_the_runtime_document(tmp_path: Path) -> None:
                 await foreign.has("runtime", daemon.runtime.replica.heads())
                 said = await foreign.ask("executions")
                 assert said == [{"id": "e1", "status": "running", "outputs": [f"{WAVE} out"]}]
+
+                daemon.begin_epoch(next_epoch(daemon.runtime))
+                daemon.runtime.append_output("e1", {"output_type": "stream", "name": "stdout", "text": text})
+                daemon.touch()
+                await foreign.has("runtime", daemon.runtime.replica.heads())
+                said = await foreign.ask("executions")
+                assert said == [{"id": "e1", "status": "running", "outputs": [f"{WAVE} out"] * 2}]
 
     on_uvloop(story())
 

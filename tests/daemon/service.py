@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from clients.daemon.epochs import EPOCH_BYTES
 from clients.daemon.main import run_daemon
 from clients.peer.hub_address import HubAddress, HubClient
 from clients.peer.notebook import Notebook
@@ -21,8 +22,9 @@ TOKEN = "a token for tests"
 class Service:
     """A hub on a free port, and a daemon that serves it. Each can be stopped and started while peers stay."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, epoch_bytes: int = EPOCH_BYTES) -> None:
         self.folder = folder
+        self._epoch_bytes = epoch_bytes
         self._port = 0
         self._hub_stop = asyncio.Event()
         self._daemon_stop = asyncio.Event()
@@ -54,7 +56,9 @@ class Service:
 
     def start_daemon(self) -> None:
         self._daemon_stop = asyncio.Event()
-        self._daemon = asyncio.create_task(run_daemon(self.address, stop=self._daemon_stop))
+        self._daemon = asyncio.create_task(
+            run_daemon(self.address, stop=self._daemon_stop, epoch_bytes=self._epoch_bytes)
+        )
 
     async def stop_daemon(self) -> None:
         if self._daemon is not None:
@@ -87,9 +91,11 @@ class Service:
 
 
 @asynccontextmanager
-async def running_service(folder: Path, *, daemon: bool = True) -> AsyncIterator[Service]:
+async def running_service(
+    folder: Path, *, daemon: bool = True, epoch_bytes: int = EPOCH_BYTES
+) -> AsyncIterator[Service]:
     """A service that is ended with everything in it."""
-    service = Service(folder)
+    service = Service(folder, epoch_bytes)
     await service.start_hub()
     if daemon:
         service.start_daemon()

@@ -15,7 +15,7 @@ from notebook_doc.replica import ROOT, Replica, object_key
 from notebook_doc.snapshot import snapshot_of
 from notebook_doc.sync_message import change_body, read_change
 from notebook_doc.text_diff import Splice
-from notebook_doc.touched import ROOT_KEY, touches
+from notebook_doc.touched import ROOT_KEY, ObjectKey, touches
 
 ACTOR = bytes(range(16))
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
@@ -45,7 +45,7 @@ def by_hand(written: list[tuple[str, dict[str, Any]]]) -> bytes:
     root = replica.child(ROOT, "cells")
     assert root is not None
     (seed,) = replica.changes_since(())
-    operations = sum(1 for _ in touches(seed))
+    operations = sum(touch.operations for touch in touches(seed))
     writer = ChangeWriter(ACTOR, start_op=operations + 1, deps=replica.heads())
     writer.put(ROOT_KEY, "notebook_id", "an id")
     writer.put_uint(ROOT_KEY, "nbformat_minor", 4)
@@ -101,3 +101,29 @@ def test_no_snapshot_is_written_of_a_text_that_was_inserted_into() -> None:
         transaction.splice(text, [Splice(1, 0, "b")])
     with pytest.raises(BadEdit, match="appended to"):
         snapshot_of(replica.changes_since(()))
+
+
+@settings(max_examples=30, deadline=None)
+@given(st.dictionaries(texts, values, min_size=1, max_size=5), st.integers(1, 9))
+def test_overwriting_is_the_same_too(written: dict[str, Any], minor: int) -> None:
+    base = Replica.load(notebook_seed(), bytes(15) + b"1")
+    with base.transaction() as transaction:
+        transaction.fill(ROOT, {f"_{key}": -1.2345e-67 for key in written})
+        transaction.put_uint(ROOT, "nbformat_minor", 0)
+    seed, mine = base.changes_since(())
+    start = sum(touch.operations for touch in touches(seed)) + 1
+    places = {touch.key: ObjectKey(touch.counter, base.actor) for touch in touches(mine)}
+    writer = ChangeWriter(ACTOR, start_op=start + len(places), deps=base.heads())
+    writer.put(ROOT_KEY, "between", None)
+    for key, value in written.items():
+        writer.put(ROOT_KEY, f"_{key}", value, over=places[f"_{key}"])
+    writer.put_uint(ROOT_KEY, "nbformat_minor", minor, over=places["nbformat_minor"])
+
+    theirs = Replica.load(base.save(), ACTOR)
+    with theirs.transaction() as transaction:
+        transaction.put(ROOT, "between", None)
+        for key, value in written.items():
+            transaction.put_json(ROOT, f"_{key}", value)
+        transaction.put_uint(ROOT, "nbformat_minor", minor)
+    (expected,) = theirs.changes_since(base.heads())
+    assert change_body(writer.chunk()) == change_body(expected)

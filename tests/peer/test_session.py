@@ -8,7 +8,9 @@ from clients.peer.errors import StartAgain
 from clients.peer.session import MAX_PENDING_REQUESTS, PeerSession, Phase, replica_from
 from notebook_doc.errors import CorruptDocument
 from notebook_doc.notebook import NotebookDoc
-from notebook_doc.runtime import RuntimeDoc
+from notebook_doc.replica import Replica
+from notebook_doc.rotation import next_epoch
+from notebook_doc.runtime import Execution, RuntimeDoc
 from relay.errors import ErrorCode, MalformedFrame, Refused, WireError
 from relay.frames import FrameType, frame
 from relay.messages import (
@@ -17,10 +19,14 @@ from relay.messages import (
     Execute,
     Hello,
     Message,
+    NewRuntimeEpoch,
     PeerInfo,
     PresenceState,
     Request,
     Response,
+    Role,
+    RuntimeEpoch,
+    RuntimeEpochTaken,
     SessionError,
     Welcome,
     decode,
@@ -35,7 +41,7 @@ def session(notebook: NotebookDoc | None = None) -> PeerSession:
     return PeerSession(ID, PeerInfo(peer_id="p", name="Ada"), "token", notebook=notebook)
 
 
-def welcome(genesis: bytes | None = None, runtime: bytes | None = None, role: str = "editor") -> bytes:
+def welcome(genesis: bytes | None = None, runtime: bytes | None = None, role: str = "editor", epoch: int = 0) -> bytes:
     assert HUB_DOC.genesis is not None
     assert HUB_RUNTIME.genesis is not None
     return encode(
@@ -47,6 +53,7 @@ def welcome(genesis: bytes | None = None, runtime: bytes | None = None, role: st
             role=role,  # type: ignore[arg-type]  # one of the literals
             genesis=genesis or HUB_DOC.genesis,
             runtime_genesis=runtime or HUB_RUNTIME.genesis,
+            runtime_epoch=epoch,
         )
     )
 
@@ -110,15 +117,140 @@ def test_a_hub_with_another_document_is_refused_and_nothing_is_synced() -> None:
     assert peer.pump(1.0) == []
 
 
-def test_a_runtime_of_another_life_is_dropped() -> None:
-    peer = opened()
-    peer.runtime.replica.apply(HUB_RUNTIME.replica.changes_since(()))
-    old = peer.runtime
+def ran(doc: RuntimeDoc, name: str) -> RuntimeDoc:
+    doc.record(Execution(id=name, cell_id="c", status="done"))
+    return doc
+
+
+def with_runtime(doc: RuntimeDoc, role: Role = "editor") -> PeerSession:
+    """A peer that has this RuntimeDoc from an earlier connection."""
+    peer = PeerSession(ID, PeerInfo(peer_id="p", name="Ada"), "token", role=role)
+    peer.runtime.replica.apply(doc.replica.changes_since(()))
+    peer.connected()
+    peer.pump(0.0)
+    return peer
+
+
+def begins(doc: RuntimeDoc) -> bytes:
+    assert doc.genesis is not None
+    return encode(RuntimeEpoch(epoch=doc.epoch, genesis=doc.genesis))
+
+
+def sync_with(peer: PeerSession, doc: RuntimeDoc) -> None:
+    """Let the peer talk to a hub that has this RuntimeDoc, until neither has anything to say."""
+    hub = doc.replica.sync_session()
+    for _ in range(10):
+        for data in peer.pump(1.0):
+            if data[0] == FrameType.RUNTIME_SYNC:
+                hub.receive(data[1:])
+        answer = hub.generate()
+        if answer is not None:
+            peer.receive(frame(FrameType.RUNTIME_SYNC, answer), 1.0)
+
+
+def test_a_runtime_of_another_life_stays_until_the_hub_s_is_complete() -> None:
+    hub = next_epoch(ran(RuntimeDoc.create(ID), "e1"))
+    peer = with_runtime(ran(RuntimeDoc.create(ID), "old"))
+    peer.receive(welcome(runtime=hub.genesis), 0.0)
+    assert peer.runtime.execution_ids() == ["old"]
+    assert not peer.runtime_joined
+    sync_with(peer, hub)
+    assert peer.runtime.execution_ids() == ["e1"]
+    assert peer.runtime_joined
+
+
+def test_a_new_epoch_is_fetched_beside_the_old_document_and_then_takes_its_place_at_once() -> None:
+    old = ran(RuntimeDoc.create(ID), "e1")
+    fresh = ran(next_epoch(old), "e2")
+    peer = with_runtime(old)
+    peer.receive(welcome(runtime=old.genesis), 0.0)
+    sync_with(peer, old)
+    peer.receive(begins(fresh), 1.0)
+    frames = peer.pump(1.0)
+    assert decode(frames[0]) == RuntimeEpochTaken(epoch=1)
+    assert [data[0] for data in frames].count(FrameType.RUNTIME_SYNC) == 1
+    assert peer.runtime.execution_ids() == ["e1"]
+    hub = fresh.replica.sync_session()
+    hub.receive(next(data[1:] for data in frames if data[0] == FrameType.RUNTIME_SYNC))
+    answer = hub.generate()
+    assert answer is not None
+    peer.receive(frame(FrameType.RUNTIME_SYNC, answer), 1.0)
+    assert peer.runtime.execution_ids() == ["e1", "e2"]
+    assert peer.runtime.epoch == 1
+    assert peer.runtime_joined
+
+
+def test_an_epoch_that_is_followed_by_another_before_it_arrived_is_given_up() -> None:
+    old = RuntimeDoc.create(ID)
+    first = ran(next_epoch(old), "e1")
+    second = ran(next_epoch(first), "e2")
+    peer = with_runtime(old)
+    peer.receive(welcome(runtime=old.genesis), 0.0)
+    peer.receive(begins(first), 0.0)
+    peer.receive(begins(second), 0.0)
+    taken = [message for message in sent(peer) if isinstance(message, RuntimeEpochTaken)]
+    assert [message.epoch for message in taken] == [1, 2]
     peer.disconnected()
     peer.connected()
-    peer.receive(welcome(runtime=bytes(16)), 0.0)
-    assert peer.runtime is not old
-    assert peer.runtime.genesis is None
+    peer.receive(welcome(runtime=second.genesis), 0.0)
+    sync_with(peer, second)
+    assert peer.runtime.execution_ids() == ["e1", "e2"]
+
+
+def test_the_daemon_shows_its_new_epoch_at_once_and_syncs_it_when_the_hub_has_stored_it() -> None:
+    peer = with_runtime(ran(RuntimeDoc.create(ID), "e1"), "daemon")
+    peer.receive(welcome(runtime=peer.runtime.genesis, role="daemon"), 0.0)
+    peer.pump(0.0)
+    fresh = next_epoch(peer.runtime)
+    peer.begin_epoch(fresh)
+    assert peer.runtime is fresh
+    ran(fresh, "e2")
+    (offer,) = peer.pump(1.0)
+    assert isinstance(decode(offer), NewRuntimeEpoch)
+    assert peer.pump(2.0) == []
+    assert not peer.runtime_sync.saved
+    peer.receive(begins(fresh), 2.0)
+    taken, _news = peer.pump(2.0)
+    assert decode(taken) == RuntimeEpochTaken(epoch=1)
+    peer.receive(begins(fresh), 2.0)  # told twice
+    assert not any(isinstance(message, RuntimeEpochTaken) for message in sent(peer))
+
+
+def offered(peer: PeerSession) -> NewRuntimeEpoch | None:
+    return next((message for message in sent(peer) if isinstance(message, NewRuntimeEpoch)), None)
+
+
+def test_a_daemon_offers_its_epoch_again_to_a_hub_that_never_stored_it() -> None:
+    old = ran(RuntimeDoc.create(ID), "e1")
+    peer = with_runtime(ran(next_epoch(old), "e2"), "daemon")
+    peer.receive(welcome(runtime=old.genesis, role="daemon"), 0.0)
+    offer = offered(peer)
+    assert offer is not None
+    assert (offer.epoch, offer.genesis) == (1, peer.runtime.genesis)
+    assert RuntimeDoc(Replica.load(offer.document)).execution_ids() == ["e1", "e2"]
+
+
+def test_a_daemon_gives_its_document_to_a_hub_that_has_lost_it_and_begun_another_of_the_same_number() -> None:
+    peer = with_runtime(ran(next_epoch(RuntimeDoc.create(ID)), "e1"), "daemon")
+    peer.receive(welcome(runtime=bytes(16), role="daemon", epoch=1), 0.0)
+    offer = offered(peer)
+    assert offer is not None
+    assert offer.epoch == 2
+    assert peer.runtime.execution_ids() == ["e1"]
+    assert not peer.runtime_sync.saved
+
+
+def test_a_daemon_that_is_behind_the_hub_s_epoch_takes_the_hub_s() -> None:
+    mine = ran(RuntimeDoc.create(ID), "mine")
+    hub = next_epoch(ran(RuntimeDoc.create(ID), "theirs"), number=4)
+    peer = with_runtime(mine, "daemon")
+    peer.receive(welcome(runtime=hub.genesis, role="daemon", epoch=4), 0.0)
+    assert offered(peer) is None
+    peer.disconnected()
+    peer.connected()
+    peer.receive(welcome(runtime=hub.genesis, role="daemon", epoch=4), 0.0)
+    sync_with(peer, hub)
+    assert peer.runtime.execution_ids() == ["theirs"]
 
 
 def test_a_refusal_says_what_the_hub_said() -> None:

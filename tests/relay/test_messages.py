@@ -26,6 +26,7 @@ from relay.messages import (
     Interrupt,
     KernelHistory,
     Message,
+    NewRuntimeEpoch,
     NotebookClosed,
     NotebookOpened,
     NotebookSaved,
@@ -38,6 +39,8 @@ from relay.messages import (
     RequestBody,
     Response,
     RestartKernel,
+    RuntimeEpoch,
+    RuntimeEpochTaken,
     Save,
     SessionError,
     ShutdownKernel,
@@ -108,7 +111,14 @@ EXAMPLES: list[tuple[Message, int, dict[str, Any]]] = [
     ),
     (
         Welcome(
-            protocol=1, schema=2, server_id="s", notebook_id="n", role="editor", genesis=HEAD, runtime_genesis=bytes(16)
+            protocol=1,
+            schema=2,
+            server_id="s",
+            notebook_id="n",
+            role="editor",
+            genesis=HEAD,
+            runtime_genesis=bytes(16),
+            runtime_epoch=3,
         ),
         7,
         {
@@ -120,7 +130,19 @@ EXAMPLES: list[tuple[Message, int, dict[str, Any]]] = [
             "role": "editor",
             "genesis": HEAD,
             "runtime_genesis": bytes(16),
+            "runtime_epoch": 3,
         },
+    ),
+    (
+        RuntimeEpoch(epoch=3, genesis=bytes(16)),
+        7,
+        {"type": "runtime_epoch", "epoch": 3, "genesis": bytes(16)},
+    ),
+    (RuntimeEpochTaken(epoch=3), 7, {"type": "runtime_epoch_taken", "epoch": 3}),
+    (
+        NewRuntimeEpoch(epoch=3, genesis=bytes(16), document=b"saved"),
+        8,
+        {"epoch": 3, "genesis": bytes(16), "document": b"saved"},
     ),
     (
         SessionError(code="unauthorized", message="m", hint="h", fatal=False),
@@ -202,7 +224,7 @@ def test_a_message_cut_short_or_with_something_after_it_is_refused(
             decode(wrong)
 
 
-@pytest.mark.parametrize("frame_type", [0x00, 0x05, 0x06, 0x08, 0x2A, 0xFF])
+@pytest.mark.parametrize("frame_type", [0x00, 0x05, 0x06, 0x09, 0x2A, 0xFF])
 def test_frames_that_carry_no_message_are_skipped(frame_type: int) -> None:
     assert decode(bytes([frame_type]) + b"\xc1 whatever") is None
 

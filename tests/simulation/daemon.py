@@ -1,13 +1,15 @@
 """A daemon without kernels: it answers each request once its replica holds the heads the request named.
 
-It owns what it has answered and what still waits. Running a cell is writing one execution into RuntimeDoc, so that the
-second document is synced in these worlds too; what it says of a run is the source as its own replica has it.
+It owns what it has answered, what still waits, and what it was told is safe. Running a cell is writing one execution
+into RuntimeDoc, so that the second document is synced in these worlds too; what it says of a run is the source as its
+own replica has it. It may start RuntimeDoc afresh at any moment, also twice before anybody heard of it.
 """
 
 from __future__ import annotations
 
 from typing import Any
 
+from notebook_doc.rotation import next_epoch
 from notebook_doc.runtime import Execution
 from relay.messages import Execute, Request, Response
 from tests.simulation.world import SimulatedPeer, World
@@ -20,6 +22,8 @@ class SimulatedDaemon:
         self.peer: SimulatedPeer = world.add_peer(name, "daemon")
         self.answered: dict[str, dict[str, Any]] = {}
         self._waiting: dict[str, Request] = {}
+        self._world = world
+        self.safe: set[str] = set()  # executions that the hub said are on its disk
 
     def work(self) -> None:
         for message in self.peer.received:
@@ -32,6 +36,20 @@ class SimulatedDaemon:
             if request.id in self.answered:
                 del self._waiting[request.id]
                 self.peer.session.send(Response(id=request.id, result=self.answered[request.id]))
+        if self.peer.session.runtime_sync.saved:
+            self.safe |= set(self.peer.session.runtime.execution_ids())
+
+    def rotate(self) -> None:
+        """Start RuntimeDoc afresh."""
+        if self.peer.session.runtime.genesis is not None:
+            self.peer.session.begin_epoch(next_epoch(self.peer.session.runtime))
+
+    def die(self) -> None:
+        """kill -9; what comes back knows nothing."""
+        self._world.crash_peer(self.peer)
+        self.answered.clear()
+        self._waiting.clear()
+        self.peer.received.clear()
 
     def _ready(self, request: Request) -> bool:
         return self.peer.session.runtime.genesis is not None and self.peer.doc.replica.contains(request.required_heads)

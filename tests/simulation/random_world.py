@@ -23,6 +23,7 @@ from tests.support.crafted_changes import Spoil, spoiled_message
 EDITORS: Final = ("Ada", "Bob", "Cyd")
 EDITS: Final = 0.3  # of all that happens; the rest is frames on their way, disks, links
 DEATHS: Final = 0.005
+ROTATIONS: Final = 0.02
 Asked = dict[str, tuple[SimulatedPeer, str, str]]  # request id -> who asked, for which cell, after typing which token
 
 
@@ -68,6 +69,10 @@ def _run(seed: int, steps: int, spoils: Sequence[Spoil], deaths: bool) -> Outcom
             cell_id = random.choice(editor.doc.cell_ids())
             token = ledger.type(editor.doc, editor.author, cell_id, random)
             asked[editor.session.request(Execute(cell_ids=[cell_id]))] = (editor, cell_id, token)
+        elif random.random() < ROTATIONS:
+            daemon.rotate()
+        elif deaths and random.random() < DEATHS:
+            daemon.die()
         else:
             world.step()
             daemon.work()
@@ -76,7 +81,7 @@ def _run(seed: int, steps: int, spoils: Sequence[Spoil], deaths: bool) -> Outcom
         daemon.work()
     world.settle()
     honest = [*editors, viewer, daemon.peer]
-    _check_agreement(world, honest)
+    _check_agreement(world, honest, daemon)
     ledger.check(viewer.doc.cells())
     _check_requests(ledger, asked)
     return Outcome(world, ledger, len(asked), spoiler is not None and bool(spoiler.refusals))
@@ -96,16 +101,21 @@ def _die(world: World, editor: SimulatedPeer, ledger: Ledger, asked: Asked) -> N
     world.crash_peer(editor)
 
 
-def _check_agreement(world: World, peers: Sequence[SimulatedPeer]) -> None:
+def _check_agreement(world: World, peers: Sequence[SimulatedPeer], daemon: SimulatedDaemon) -> None:
     stored = NotebookDoc(world.disk.load(FrameType.NOTEBOOK_SYNC))
-    stored_runtime = world.disk.load(FrameType.RUNTIME_SYNC)
+    stored_runtime = world.disk.runtime
+    assert daemon.safe <= set(stored_runtime.execution_ids()), "an execution that was safe is lost"
     assert in_order(stored.cells()), "the order is not total"
     for peer in peers:
         assert not peer.refusals, f"{peer.name} was refused: {peer.refusals}"
         assert peer.doc.replica.heads() == stored.replica.heads(), f"{peer.name} and the disk differ"
         assert peer.doc.cells() == stored.cells(), f"{peer.name} reads something else"
         assert NotebookDoc(peer.doc.replica).cells() == peer.doc.cells(), f"{peer.name}'s index is out of date"
-        assert peer.session.runtime.replica.heads() == stored_runtime.heads(), f"{peer.name} and the runtime differ"
+        assert peer.session.runtime.replica.heads() == stored_runtime.replica.heads(), (
+            f"{peer.name} and the runtime differ"
+        )
+        assert peer.session.runtime.epoch == stored_runtime.epoch
+        assert peer.session.runtime_joined
         assert peer.session.notebook_sync.saved, f"{peer.name} still believes that something is not saved"
 
 

@@ -27,9 +27,20 @@ from notebook_doc.seed import genesis
 from relay.errors import Refused, WireError
 from relay.frames import FrameType
 from relay.messages import Message, PeerInfo, Role, SessionError, encode
-from sync_server.channel import PeerKey
+from sync_server.channel import Channel, PeerKey
+from sync_server.epochs import checked_epoch
 from sync_server.handshake import Door, admit, identify, read_hello
-from sync_server.room import ACKNOWLEDGE_EVERY, Close, PersistDoc, ReloadDoc, Room, RoomEffect, SendFrame, ServeRequest
+from sync_server.room import (
+    ACKNOWLEDGE_EVERY,
+    BeginEpoch,
+    Close,
+    PersistDoc,
+    ReloadDoc,
+    Room,
+    RoomEffect,
+    SendFrame,
+    ServeRequest,
+)
 
 NOTEBOOK_ID = "6f1c2a4e-0000-4000-8000-000000000001"
 TOKEN = "simulated"
@@ -46,6 +57,10 @@ class Disk:
 
     def load(self, doc: FrameType) -> Replica:
         return Replica.load(b"".join(self.logs[doc]))
+
+    @property
+    def runtime(self) -> RuntimeDoc:
+        return RuntimeDoc(self.load(FrameType.RUNTIME_SYNC))
 
 
 @dataclass
@@ -104,10 +119,11 @@ class World:
         self.disk = Disk(first, RuntimeDoc.create(NOTEBOOK_ID))
         self.peers: list[SimulatedPeer] = []
         self.room: Room | None = None
-        self.committing: deque[PersistDoc] = deque()
-        self._reloading: deque[FrameType] = deque()
+        self.committing: deque[tuple[PersistDoc | BeginEpoch, Channel]] = deque()
+        self._reloading: deque[tuple[FrameType, Channel]] = deque()
         self._keys = 0
         self.frames_sent = 0
+        self.epochs = 0  # how often RuntimeDoc was started afresh on disk
         self.served: list[ServeRequest] = []
         self.start_hub()
 
@@ -116,10 +132,9 @@ class World:
     def start_hub(self) -> None:
         notebook, runtime = self.disk.load(FrameType.NOTEBOOK_SYNC), self.disk.load(FrameType.RUNTIME_SYNC)
         self.room = Room(NOTEBOOK_ID, notebook, runtime)
-        identity, runtime_identity = genesis(notebook), genesis(runtime)
+        identity = genesis(notebook)
         assert identity is not None
-        assert runtime_identity is not None
-        self._door = Door("sim", NOTEBOOK_ID, identity, runtime_identity)
+        self._genesis = identity
 
     def crash_hub(self) -> None:
         """What was not committed is gone, and so are all links."""
@@ -129,10 +144,10 @@ class World:
         self.committing.clear()
         self._reloading.clear()
 
-    def lose_disk(self, notebook: NotebookDoc) -> None:
-        """The hub crashes, its disk is lost, and it begins again with this notebook."""
+    def lose_disk(self, notebook: NotebookDoc, runtime: RuntimeDoc | None = None) -> None:
+        """The hub crashes, its disk is lost, and it begins again with this notebook, as imported from a file."""
         self.crash_hub()
-        self.disk = Disk(notebook, RuntimeDoc.create(NOTEBOOK_ID))
+        self.disk = Disk(notebook, runtime or RuntimeDoc.create(NOTEBOOK_ID))
         self.start_hub()
 
     def _carry_out(self, effects: Iterable[RoomEffect]) -> None:
@@ -144,21 +159,40 @@ class World:
                         link.down.append(data)
                         if len(link.down) >= self.BUSY_AT and self.room is not None:
                             self.room.busy(key)
-                case PersistDoc():
-                    self.committing.append(effect)
+                case PersistDoc() if self.room is not None:
+                    self.committing.append((effect, self.room.channels[effect.doc]))
+                case BeginEpoch() if self.room is not None:
+                    self.committing.append((effect, self.room.runtime))
                 case Close(key, error):
                     if (link := self._link(key)) is not None:
                         link.down.append(encode(error))
-                case ReloadDoc(doc):
-                    self._reloading.append(doc)
+                case ReloadDoc(doc) if self.room is not None:
+                    self._reloading.append((doc, self.room.channels[doc]))
                 case ServeRequest():
                     self.served.append(effect)
 
     def commit_one(self) -> None:
-        if self.room is not None and self.committing:
-            batch = self.committing.popleft()
-            self.disk.logs[batch.doc] += batch.chunks
-            self._carry_out(self.room.committed(batch.doc, self.now))
+        """The disk has written what was handed to it first."""
+        if self.room is None or not self.committing:
+            return
+        effect, channel = self.committing.popleft()
+        if isinstance(effect, BeginEpoch):
+            self._begin_epoch(effect)
+        elif channel is self.room.channels[effect.doc]:
+            self.disk.logs[effect.doc] += effect.chunks
+            self._carry_out(self.room.committed(effect.doc, self.now))
+
+    def _begin_epoch(self, begin: BeginEpoch) -> None:
+        assert self.room is not None
+        try:
+            replica = checked_epoch(NOTEBOOK_ID, begin.offer)
+        except WireError as error:
+            return self._carry_out(self.room.epoch_dropped(begin.peer, error))
+        if not self.room.wants_epoch(begin.peer, begin.offer):
+            return self._carry_out(self.room.epoch_dropped(begin.peer))
+        self.epochs += 1
+        self.disk.logs[FrameType.RUNTIME_SYNC] = [begin.offer.document]
+        self._carry_out(self.room.epoch_begun(replica, self.now))
 
     def work(self) -> None:
         """The hub's replicas take in what arrived."""
@@ -168,8 +202,9 @@ class World:
     def reload_one(self) -> None:
         """A document that the hub lost has been loaded again."""
         if self.room is not None and self._reloading:
-            doc = self._reloading.popleft()
-            self._carry_out(self.room.reloaded(doc, self.disk.load(doc)))
+            doc, channel = self._reloading.popleft()
+            if channel is self.room.channels[doc]:
+                self._carry_out(self.room.reloaded(doc, self.disk.load(doc)))
 
     # --- peers and links ----------------------------------------------------------------------------------------------
 
@@ -232,7 +267,8 @@ class World:
         hello = read_hello(data)
         if not isinstance(hello, SessionError):
             hello = identify(hello, TOKEN, authenticated=False) or hello
-        answer = hello if isinstance(hello, SessionError) else admit(hello, self._door)
+        door = Door("sim", NOTEBOOK_ID, self._genesis, room.runtime_genesis, room.runtime_epoch)
+        answer = hello if isinstance(hello, SessionError) else admit(hello, door)
         link.down.append(encode(answer))
         if not isinstance(answer, SessionError) and not isinstance(hello, SessionError):
             link.greeted = True

@@ -57,11 +57,43 @@ def test_documents_and_epochs_of_one_notebook_are_kept_apart(tmp_path: Path) -> 
         await asyncio.gather(*(store.append(key, [str(key).encode()]) for key in keys))
         for key in keys:
             assert await store.load(key) == StoredDocument(None, [str(key).encode()])
-        await store.delete_epochs_below(DocKey("n1", "runtime", 2))
-        left = [key for key in keys if await store.load(key) is not None]
-        assert left == [KEY, DocKey("n2", "notebook"), DocKey("n1", "runtime", 2)]
-        await store.append(DocKey("n1", "runtime", 0), [b"again"])
-        assert await store.load(DocKey("n1", "runtime", 0)) == StoredDocument(None, [b"again"])
+        await store.close()
+
+    run(story)
+
+
+def test_a_new_epoch_takes_the_place_of_the_others_and_the_index_names_it(tmp_path: Path) -> None:
+    async def story() -> None:
+        store = await SqliteStore.open(tmp_path)
+        await store.put_notebook(row("n1"))
+        others = [KEY, DocKey("n2", "runtime", 3)]
+        for key in (*others, DocKey("n1", "runtime", 3)):
+            await store.append(key, [b"old"])
+        fourth = DocKey("n1", "runtime", 4)
+        await asyncio.gather(store.append(DocKey("n1", "runtime", 3), [b"late"]), store.begin_epoch(fourth, b"whole"))
+        await store.append(fourth, [b"and more"])
+        await store.close()
+        store = await SqliteStore.open(tmp_path)
+        assert await store.load(DocKey("n1", "runtime", 3)) is None
+        assert await store.load(fourth) == StoredDocument(b"whole", [b"and more"])
+        for key in others:
+            assert await store.load(key) == StoredDocument(None, [b"old"])
+        index = await store.notebook("n1")
+        assert index is not None
+        assert index.runtime_epoch == 4
+        await store.close()
+
+    run(story)
+
+
+def test_a_new_epoch_of_a_notebook_that_is_not_in_the_index_changes_nothing(tmp_path: Path) -> None:
+    async def story() -> None:
+        store = await SqliteStore.open(tmp_path)
+        await store.append(DocKey("n1", "runtime", 0), [b"kept"])
+        with pytest.raises(StorageError, match="not in the index"):
+            await store.begin_epoch(DocKey("n1", "runtime", 1), b"whole")
+        assert await store.load(DocKey("n1", "runtime", 0)) == StoredDocument(None, [b"kept"])
+        assert await store.load(DocKey("n1", "runtime", 1)) is None
         await store.close()
 
     run(story)
