@@ -16,7 +16,8 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from clients.daemon.comm_table import CommRequest, CommTable, CommWrite, Effect, Told
+from clients.daemon.comm_effects import CommRequest, CommWrite, Effect, Told
+from clients.daemon.comm_table import CommTable
 from clients.daemon.errors import BadCommMessage, DaemonError, KernelGone
 from clients.daemon.events import ClearOutput, CommEvent, CommHandled, KernelCommClose, Output
 from clients.daemon.output_writer import OutputWriter
@@ -100,6 +101,8 @@ class CommWriter:
         match body:
             case CommOpen():
                 comm_id = body.comm_id or secrets.token_hex(16)
+                if self._notebook.runtime.has_outputs(comm_id):
+                    raise BadCommMessage(comm_id, "the id is taken")
                 effects = self._table.open(comm_id, body.target_name, body.data, body.metadata, tuple(body.buffers))
             case CommSend(comm_id=comm_id):
                 effects = self._table.send(comm_id, body.data, tuple(body.buffers))
@@ -147,7 +150,9 @@ class CommWriter:
         self._carry_out(self._table.verify())
         for comm_id, version in self._table.untold(at_once=cell_ended):
             outputs = await self._captured(comm_id)
-            if outputs is not None:
+            if outputs is None:
+                self._table.tell_nothing(comm_id)
+            else:
                 self._carry_out(self._table.tell_outputs(comm_id, version, outputs))
 
     @asynccontextmanager

@@ -18,7 +18,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
-from clients.daemon.comm_table import CommRequest
+from clients.daemon.comm_effects import CommRequest
 from clients.daemon.comm_writer import CommWriter
 from clients.daemon.desk import RequestDesk
 from clients.daemon.errors import DaemonError, KernelGone

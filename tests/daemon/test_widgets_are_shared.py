@@ -111,23 +111,16 @@ async def test_who_drags_a_slider_never_sees_it_jump_back(tmp_path: Path) -> Non
 
 
 @aio
-async def test_a_value_that_the_kernel_corrects_is_corrected_for_everybody(tmp_path: Path) -> None:
-    async with notebook(tmp_path, "s = w.IntSlider(3, max=50)\ns") as (_, _, ann):
-        await run(ann)
-        slider = model(ann, "IntSliderModel")
-        await slider.set(value=500)
-        await until(ann, lambda: slider["value"] == 50, "the slider's maximum")
-        await slider.set(value=600)
-        await until(ann, lambda: slider["value"] == 50, "also if nothing has changed in the kernel")
-
-
-@aio
-async def test_a_value_that_the_kernel_refuses_is_taken_back(tmp_path: Path) -> None:
+async def test_a_value_that_the_kernel_corrects_or_refuses_is_put_right_for_everybody(tmp_path: Path) -> None:
     async with notebook(tmp_path, "s = w.IntSlider(3, max=50)\ns") as (_, _, ann):
         await run(ann)
         slider = model(ann, "IntSliderModel")
         await slider.set(value="much")
         await until(ann, lambda: slider["value"] == 3, "what the kernel has")
+        await slider.set(value=500)
+        await until(ann, lambda: slider["value"] == 50, "the slider's maximum")
+        await slider.set(value=600)
+        await until(ann, lambda: slider["value"] == 50, "also if nothing has changed in the kernel")
 
 
 @aio
@@ -321,6 +314,16 @@ async def test_a_kernel_that_ends_takes_its_widgets_along(tmp_path: Path) -> Non
                 seen.append(await anext(events))
         await ann.cells["c1"].run()
         await until(ann, lambda: not ann.widgets, "its death closes them")
+
+
+@aio
+async def test_a_daemon_that_finds_widgets_without_their_kernel_removes_them(tmp_path: Path) -> None:
+    async with notebook(tmp_path, "s = w.IntSlider()\ns") as (service, _, ann):
+        await run(ann)
+        assert ann.widgets
+        await service.lose_daemon()
+        service.start_daemon()
+        await until(ann, lambda: not ann.widgets, "their kernel has ended with its daemon")
 
 
 @aio
