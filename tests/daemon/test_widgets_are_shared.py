@@ -207,6 +207,18 @@ async def test_an_output_widget_captures_in_a_cell_and_in_a_callback(tmp_path: P
 
 
 @aio
+async def test_the_next_cell_finds_in_an_output_widget_what_the_one_before_captured(tmp_path: Path) -> None:
+    sources = (
+        "out = w.Output()",
+        "with out:\n    for n in range(100): print(n)",
+        "print(out.outputs[0]['text'], end='')",
+    )
+    async with notebook(tmp_path, *sources) as (_, _, ann):
+        executions = await ann.run(["c0", "c1", "c2"])
+        assert await executions[2].check().text() == "".join(f"{n}\n" for n in range(100))
+
+
+@aio
 async def test_what_the_kernel_writes_into_an_output_widget_is_its_output(tmp_path: Path) -> None:
     sources = ("out = w.Output()\nout", "for n in range(3):\n    out.append_stdout(f'{n}\\n')", "out.outputs = ()")
     async with notebook(tmp_path, *sources) as (_, _, ann):
