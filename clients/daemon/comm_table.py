@@ -78,6 +78,13 @@ class CommTable:
     def __contains__(self, comm_id: object) -> bool:
         return comm_id in self._comms
 
+    def home(self, place: str) -> str:
+        """The execution among whose outputs this is: a message of ours, an Output widget, or an execution."""
+        if place in self._comms:
+            return self._comms[place].execution_id
+        sent = self._sent.get(place)
+        return place if sent is None else sent.execution_id
+
     def restore(self, comm_id: str, target_name: str, execution_id: str, state: Mapping[str, Any]) -> None:
         """This comm is open already, in the document and in the kernel."""
         comm = self._comms[comm_id] = _Comm(target_name, execution_id, set(state))
@@ -91,7 +98,7 @@ class CommTable:
         """The kernel did something. Raises BadCommMessage for what does not follow the protocol; it has no effect."""
         match event:
             case KernelCommOpen():
-                return self._opened(event, self._home(event.parent_id), known=set())
+                return self._opened(event, self.home(event.parent_id), known=set())
             case KernelCommMessage():
                 return self._said(event)
             case KernelCommClose(comm_id):
@@ -110,7 +117,7 @@ class CommTable:
             comm = self._comms[capturing]
             comm.version, comm.behind = comm.version + 1, True
         if isinstance(event, Output):
-            self._displayed(event.output, self._home(place))
+            self._displayed(event.output, self.home(place))
         return replace(event, execution_id=place)
 
     def _opened(self, event: KernelCommOpen, execution_id: str, known: set[str] | None) -> list[Effect]:
@@ -361,13 +368,6 @@ class CommTable:
             if comm.execution_id != execution_id:
                 comm.execution_id = execution_id
                 self._write(comm_id).execution_id = execution_id
-
-    def _home(self, place: str) -> str:
-        """The execution among whose outputs this is: a message of ours, an Output widget, or an execution."""
-        if place in self._comms:
-            return self._comms[place].execution_id
-        sent = self._sent.get(place)
-        return place if sent is None else sent.execution_id
 
     def _closed(self, comm_id: str) -> None:
         comm = self._comms.pop(comm_id, None)

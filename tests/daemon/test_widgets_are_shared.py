@@ -277,6 +277,16 @@ async def test_custom_messages_with_buffers_reach_the_kernel_and_every_peer(tmp_
 
 
 @aio
+async def test_a_message_that_is_too_large_is_said_to_be_lost(tmp_path: Path) -> None:
+    async with notebook(tmp_path, ANYWIDGET, "p.send('large', [bytes(9_000_000)])") as (_, _, ann):
+        made = await run(ann)
+        await run(ann, "c1")
+        await until(
+            ann, lambda: "was not delivered: its 9000000 bytes" in str(ann.runtime.outputs(made.id)), "the reason"
+        )
+
+
+@aio
 async def test_a_message_comes_after_the_state_that_was_sent_before_it(tmp_path: Path) -> None:
     sources = (ANYWIDGET, "for n in range(20):\n    p.layers = {'n': n}\n    p.send(n)")
     async with notebook(tmp_path, *sources) as (service, path, ann):
