@@ -1,4 +1,4 @@
-"""Blobs on their way to the hub, put before a document names them.
+"""Blobs on their way to the hub, put before a document names them, and back.
 
 A BlobKeeper remembers which blobs it put lately, so that what comes again and again (the source of a widget's view, the
 end of an animation) is put once. While the hub is away it waits for it, so a long output survives the hub's restart.
@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Mapping
-from typing import Final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Final, TypeVar
 
 from clients.peer.errors import NotConnected
 from clients.peer.notebook import Notebook
 
 REMEMBERED: Final = 4096  # names, 100 bytes each
 RETRY_SECONDS: Final = 0.2
+R = TypeVar("R")
 
 
 class BlobKeeper:
@@ -35,11 +36,17 @@ class BlobKeeper:
         while len(self._put) > REMEMBERED:
             self._put.popitem(last=False)
 
+    async def fetch(self, name: str) -> bytes:
+        """The bytes of a blob. Raises RequestFailed if there is no such blob."""
+        return await self._insist(lambda: self._notebook.blob(name))
+
     async def _keep(self, data: bytes) -> None:
+        await self._insist(lambda: self._notebook.put_blob(data))
+
+    async def _insist(self, ask: Callable[[], Awaitable[R]]) -> R:
         while True:
             try:
-                await self._notebook.put_blob(data)
-                return
+                return await ask()
             except NotConnected:
                 await self._notebook.until(lambda: self._notebook.online)  # raises what ends the session
                 await asyncio.sleep(RETRY_SECONDS)

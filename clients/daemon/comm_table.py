@@ -16,6 +16,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
+from clients.daemon.captures import Captures
+from clients.daemon.comm_effects import CommRequest, CommWrite, Effect, Told
 from clients.daemon.errors import BadCommMessage, UnknownComm
 from clients.daemon.events import (
     ClearOutput,
@@ -25,11 +27,10 @@ from clients.daemon.events import (
     KernelCommMessage,
     KernelCommOpen,
     Output,
-    OutputEvent,
 )
 from clients.daemon.held_updates import HeldUpdates
-from clients.daemon.widget_protocol import OUTPUT_MODEL, references, size_of, state_of, view_of
-from notebook_doc.comm_state import sendable, separated
+from clients.daemon.widget_protocol import OUTPUT_MODEL, check_json, references, size_of, state_of, view_of
+from notebook_doc.comm_state import sendable
 from notebook_doc.comms import WIDGET_TARGET
 
 # Messages of ours whose late outputs (a thread that a callback started) still find their place.
@@ -38,47 +39,12 @@ MOST_VERIFIED: Final = 256 * 1024  # bytes of state; a widget of more is not ask
 NOT_SENT_YET: Final = sys.maxsize  # the number of an update that waits
 
 
-@dataclass(frozen=True)
-class CommRequest:
-    """A message to send to the kernel."""
-
-    msg_type: str
-    msg_id: str
-    content: Mapping[str, Any]
-    metadata: Mapping[str, Any] = field(default_factory=dict)
-    buffers: Sequence[bytes] = ()
-
-
-@dataclass(frozen=True)
-class Told:
-    """To tell every peer: the kernel said this on a comm."""
-
-    comm_id: str
-    data: Mapping[str, Any]
-    buffers: tuple[bytes, ...]
-
-
-@dataclass
-class CommWrite:
-    """What to write of one comm, in this order: open it, set these traits, let its outputs go there; or remove it."""
-
-    comm_id: str
-    opened: str | None = None  # the target's name
-    closed: bool = False
-    values: dict[str, Any] = field(default_factory=dict)
-    execution_id: str | None = None
-
-
-Effect = CommRequest | OutputEvent | Told  # an OutputEvent's execution_id is the place where it is to be shown
-
-
 @dataclass
 class _Comm:
     target_name: str
     execution_id: str
     known: set[str] | None  # its traits; None if a peer opened it, so that only the kernel knows them
     is_output: bool = False
-    captures: str = ""  # of an Output widget: the message whose outputs it takes
     refers_to: dict[str, frozenset[str]] = field(default_factory=dict)
     sizes: dict[str, int] = field(default_factory=dict)  # of its traits, roughly, in bytes
     unverified: bool = False  # a peer set something, and the kernel may have made something else of it, or nothing
@@ -103,19 +69,28 @@ class CommTable:
         self._comms: dict[str, _Comm] = {}
         self._writes: dict[str, CommWrite] = {}
         self._told: list[Told] = []
-        self._writing: frozenset[str] = frozenset()  # comms of which something was taken and is not written yet
+        self._writing: frozenset[str] = frozenset()  # comms of which something was taken and is still under way
         self._sent: OrderedDict[str, _Sent] = OrderedDict()
         self._expected: dict[tuple[str, str], int] = {}  # a trait -> our latest message that sets it
         self._held = HeldUpdates()
-        self._captures: dict[str, list[str]] = {}  # a message's id -> Output widgets, the latest last
+        self._captures = Captures()
 
     def __contains__(self, comm_id: object) -> bool:
         return comm_id in self._comms
+
+    def home(self, place: str) -> str:
+        """The execution among whose outputs this is: a message of ours, an Output widget, or an execution."""
+        if place in self._comms:
+            return self._comms[place].execution_id
+        sent = self._sent.get(place)
+        return place if sent is None else sent.execution_id
 
     def restore(self, comm_id: str, target_name: str, execution_id: str, state: Mapping[str, Any]) -> None:
         """This comm is open already, in the document and in the kernel."""
         comm = self._comms[comm_id] = _Comm(target_name, execution_id, set(state))
         self._learn(comm_id, comm, state)
+        if comm.is_output and comm.known is not None:
+            comm.known.add("outputs")
 
     # --- from the kernel ----------------------------------------------------------------------------------------------
 
@@ -123,7 +98,7 @@ class CommTable:
         """The kernel did something. Raises BadCommMessage for what does not follow the protocol; it has no effect."""
         match event:
             case KernelCommOpen():
-                return self._opened(event, self._home(event.parent_id), known=set())
+                return self._opened(event, self.home(event.parent_id), known=set())
             case KernelCommMessage():
                 return self._said(event)
             case KernelCommClose(comm_id):
@@ -136,13 +111,13 @@ class CommTable:
         """Where an output belongs: the same event with the id of its place for that of an execution."""
         parent = event.execution_id
         sent = self._sent.get(parent)
-        capturing = self._captures.get(parent)
-        place = capturing[-1] if capturing else parent if sent is None else sent.execution_id
-        if capturing:
-            comm = self._comms[place]
+        capturing = self._captures.innermost(parent)
+        place = capturing or (parent if sent is None else sent.execution_id)
+        if capturing is not None:
+            comm = self._comms[capturing]
             comm.version, comm.behind = comm.version + 1, True
         if isinstance(event, Output):
-            self._displayed(event.output, self._home(place))
+            self._displayed(event.output, self.home(place))
         return replace(event, execution_id=place)
 
     def _opened(self, event: KernelCommOpen, execution_id: str, known: set[str] | None) -> list[Effect]:
@@ -212,6 +187,7 @@ class CommTable:
         """A peer opens a comm. Raises BadCommMessage."""
         if comm_id in self._comms:
             raise BadCommMessage(comm_id, "it is open already")
+        check_json(comm_id, [data, metadata])
         effects = self.release()
         effects += self._opened(KernelCommOpen(comm_id, target_name, data, buffers), "", known=None)
         content = {"comm_id": comm_id, "target_name": target_name, "data": data}
@@ -221,14 +197,14 @@ class CommTable:
         return effects
 
     def send(self, comm_id: str, data: Mapping[str, Any], buffers: tuple[bytes, ...] = ()) -> list[Effect]:
-        """A peer says something on a comm. Raises UnknownComm, BadCommMessage, and BadEdit for what is no JSON."""
+        """A peer says something on a comm. Raises UnknownComm, BadCommMessage."""
         comm = self._comm(comm_id)
+        check_json(comm_id, data)
         if comm.target_name != WIDGET_TARGET or data.get("method") != "update":
             return [*self.release(), self._request(comm_id, data, buffers)]
         state = state_of(data, buffers)
         if comm.known is not None and (unknown := state.keys() - comm.known):
             raise BadCommMessage(comm_id, f"the widget has no trait {', '.join(map(repr, sorted(unknown)))}")
-        separated(state)  # raises if it could not be sent on or written
         effects = self._set(comm_id, comm, state)
         if self._held.hold(comm_id, state):
             self._expected |= dict.fromkeys(((comm_id, key) for key in state), NOT_SENT_YET)
@@ -273,6 +249,7 @@ class CommTable:
     def close(self, comm_id: str, data: Mapping[str, Any]) -> list[Effect]:
         """A peer closes a comm. Raises UnknownComm."""
         self._comm(comm_id)
+        check_json(comm_id, data)
         effects = self.release()
         effects.append(self._send("comm_close", comm_id, {"comm_id": comm_id, "data": data}))
         self._closed(comm_id)
@@ -307,13 +284,18 @@ class CommTable:
         comm.behind, comm.telling = False, self._count
         return [request]
 
+    def tell_nothing(self, comm_id: str) -> None:
+        """These outputs are too much for the kernel to hear of; perhaps the next ones are not."""
+        if comm_id in self._comms:
+            self._comms[comm_id].behind = False
+
     # --- what is to be written ----------------------------------------------------------------------------------------
 
     def take(self) -> tuple[list[CommWrite], list[Told]]:
         """What to write, and what to tell everybody once it is written."""
         writes, told = self._writes, self._told
         self._writes, self._told = {}, []
-        self._writing = frozenset(writes)
+        self._writing = frozenset((*writes, *(each.comm_id for each in told)))
         return list(writes.values()), told
 
     def written(self) -> None:
@@ -369,18 +351,7 @@ class CommTable:
                 comm.refers_to.pop(key, None)
             comm.sizes[key] = size_of(value)
         if comm.is_output and "msg_id" in state:
-            self._capture(comm_id, comm, str(state["msg_id"] or ""))
-
-    def _capture(self, comm_id: str, comm: _Comm, msg_id: str) -> None:
-        if comm.captures:
-            rest = [other for other in self._captures[comm.captures] if other != comm_id]
-            if rest:
-                self._captures[comm.captures] = rest
-            else:
-                del self._captures[comm.captures]
-        comm.captures = msg_id
-        if msg_id:
-            self._captures.setdefault(msg_id, []).append(comm_id)
+            self._captures.name(comm_id, str(state["msg_id"] or ""))
 
     def _displayed(self, output: Mapping[str, Any], execution_id: str) -> None:
         """A widget is shown among the outputs of this execution; its callbacks and those inside it print there now."""
@@ -398,18 +369,11 @@ class CommTable:
                 comm.execution_id = execution_id
                 self._write(comm_id).execution_id = execution_id
 
-    def _home(self, place: str) -> str:
-        """The execution among whose outputs this is: a message of ours, an Output widget, or an execution."""
-        if place in self._comms:
-            return self._comms[place].execution_id
-        sent = self._sent.get(place)
-        return place if sent is None else sent.execution_id
-
     def _closed(self, comm_id: str) -> None:
         comm = self._comms.pop(comm_id, None)
         if comm is None:
             return
-        self._capture(comm_id, comm, "")
+        self._captures.name(comm_id, "")
         self._held.forget(comm_id)
         self._write(comm_id).closed = True
         for trait in [trait for trait in self._expected if trait[0] == comm_id]:

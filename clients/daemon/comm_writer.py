@@ -16,17 +16,19 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any, Final
 
-from clients.daemon.comm_table import CommRequest, CommTable, CommWrite, Effect, Told
+from clients.daemon.comm_effects import CommRequest, CommWrite, Effect, Told
+from clients.daemon.comm_table import CommTable
 from clients.daemon.errors import BadCommMessage, DaemonError, KernelGone
 from clients.daemon.events import ClearOutput, CommEvent, CommHandled, KernelCommClose, Output
 from clients.daemon.output_writer import OutputWriter
-from clients.peer.errors import RequestFailed
+from clients.peer.errors import PeerError, RequestFailed
 from clients.peer.notebook import Notebook
 from notebook_doc.comm_state import Part, restored, stored
 from notebook_doc.errors import BadEdit, CorruptDocument
 from notebook_doc.json_values import Json
 from notebook_doc.replica import Heads
 from relay.errors import ErrorCode, FrameTooLarge, WireError
+from relay.frames import FrameType, payload_cap
 from relay.messages import CommClose, CommMessage, CommOpen, CommSend
 
 logger = logging.getLogger("quire.daemon")
@@ -100,6 +102,8 @@ class CommWriter:
         match body:
             case CommOpen():
                 comm_id = body.comm_id or secrets.token_hex(16)
+                if self._notebook.runtime.has_outputs(comm_id):
+                    raise BadCommMessage(comm_id, "the id is taken")
                 effects = self._table.open(comm_id, body.target_name, body.data, body.metadata, tuple(body.buffers))
             case CommSend(comm_id=comm_id):
                 effects = self._table.send(comm_id, body.data, tuple(body.buffers))
@@ -134,8 +138,12 @@ class CommWriter:
         message = CommMessage(comm_id=told.comm_id, data=dict(told.data), buffers=list(told.buffers))
         try:
             self._notebook.tell(message)
-        except FrameTooLarge as error:
-            logger.warning("notebook %s: a message of the comm %s is lost: %s", self._notebook.id, told.comm_id, error)
+        except FrameTooLarge:
+            size, most = sum(map(len, told.buffers)), payload_cap(FrameType.BROADCAST)
+            text = f"A message of the widget {told.comm_id} was not delivered: its {size} bytes are more than {most}.\n"
+            logger.warning("notebook %s: %s", self._notebook.id, text)
+            lost = {"output_type": "stream", "name": "stderr", "text": text}
+            self._outputs.show(Output(self._table.home(told.comm_id), lost))
 
     # --- writing, with the outputs ------------------------------------------------------------------------------------
 
@@ -146,8 +154,14 @@ class CommWriter:
         await self._outputs.flush()
         self._carry_out(self._table.verify())
         for comm_id, version in self._table.untold(at_once=cell_ended):
-            outputs = await self._captured(comm_id)
-            if outputs is not None:
+            try:
+                outputs = await self._captured(comm_id)
+            except PeerError as error:  # the hub is away: with the next output
+                logger.info("notebook %s: what %s captured was not read: %s", self._notebook.id, comm_id, error)
+                continue
+            if outputs is None:
+                self._table.tell_nothing(comm_id)
+            else:
                 self._carry_out(self._table.tell_outputs(comm_id, version, outputs))
 
     @asynccontextmanager
@@ -227,7 +241,9 @@ class CommWriter:
         rest, parts = found
         try:
             blobs = {
-                str(part["blob"]): await self._notebook.blob(str(part["blob"])) for part in parts if "blob" in part
+                str(part["blob"]): await self._outputs.blobs.fetch(str(part["blob"]))
+                for part in parts
+                if "blob" in part
             }
             return restored(rest, parts, blobs.__getitem__)
         except (CorruptDocument, RequestFailed, DaemonError) as error:

@@ -25,7 +25,7 @@ from typing import Any, Final
 import zmq
 
 from clients.daemon.channel import Channel
-from clients.daemon.comm_table import CommRequest
+from clients.daemon.comm_effects import CommRequest
 from clients.daemon.conversation import EXECUTE, PROBE, Conversation
 from clients.daemon.errors import KernelGone, KernelStartError
 from clients.daemon.events import Died, KernelEvent

@@ -18,7 +18,7 @@ from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
-from clients.daemon.comm_table import CommRequest
+from clients.daemon.comm_effects import CommRequest
 from clients.daemon.comm_writer import CommWriter
 from clients.daemon.desk import RequestDesk
 from clients.daemon.editor_services import EditorServices

@@ -10,12 +10,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
 from clients.daemon.errors import BadCommMessage
-from notebook_doc.comm_state import put_at
-from notebook_doc.errors import CorruptDocument
+from notebook_doc.comm_state import put_at, separated
+from notebook_doc.errors import BadEdit, CorruptDocument
 
 OUTPUT_MODEL: Final = "OutputModel"
 WIDGET_VIEW: Final = "application/vnd.jupyter.widget-view+json"
 REFERENCE: Final = "IPY_MODEL_"  # how the state of a widget names another one
+
+
+def check_json(comm_id: str, data: Any) -> None:
+    """Raises BadCommMessage for what a message to the kernel cannot say outside of its buffers."""
+    try:
+        _, _, buffers = separated(data)
+    except BadEdit as error:
+        raise BadCommMessage(comm_id, error.message) from error
+    if buffers:
+        raise BadCommMessage(comm_id, "bytes belong into its buffers")
 
 
 def state_of(data: Mapping[str, Any], buffers: Sequence[bytes]) -> dict[str, Any]:

@@ -10,7 +10,19 @@ from typing import Any
 import pytest
 
 from clients.daemon.conversation import Conversation
-from clients.daemon.events import Busy, Finished, Idle, KernelFailure, Output, Started
+from clients.daemon.events import (
+    Busy,
+    ClearOutput,
+    CommHandled,
+    Finished,
+    Idle,
+    KernelCommClose,
+    KernelCommMessage,
+    KernelCommOpen,
+    KernelFailure,
+    Output,
+    Started,
+)
 from clients.daemon.jupyter_wire import JupyterWire, MalformedMessage, Message
 
 
@@ -178,3 +190,35 @@ def test_content_beyond_strict_json_is_read() -> None:
 def test_what_is_no_message_is_refused(parts: list[bytes]) -> None:
     with pytest.raises(MalformedMessage):
         JupyterWire(b"key", "session").decode(parts)
+
+
+def test_a_comm_of_the_kernel_s_is_reported_with_its_buffers_and_what_it_answers() -> None:
+    conversation = Conversation()
+    content = {"comm_id": "c", "target_name": "t", "data": {"state": {}}}
+    opened = Message("comm_open", "e1", "execute_request", content, (b"x",))
+    assert conversation.on_iopub(opened) == [KernelCommOpen("c", "t", {"state": {}}, (b"x",), "e1")]
+    said = Message("comm_msg", "m1", "comm_msg", {"comm_id": "c", "data": {"method": "custom"}}, (b"y",))
+    assert conversation.on_iopub(said) == [KernelCommMessage("c", {"method": "custom"}, (b"y",), "m1")]
+    closed = Message("comm_close", "e1", "execute_request", {"comm_id": "c", "data": {}})
+    assert conversation.on_iopub(closed) == [KernelCommClose("c", "e1")]
+
+
+def test_what_a_callback_puts_out_has_the_message_s_id_and_its_end_is_no_end_of_an_execution() -> None:
+    conversation = begun("e1")
+    assert conversation.on_iopub(status("busy", "m1", "comm_msg")) == []
+    printed = about("stream", "m1", parent_type="comm_msg", name="stdout", text="x")
+    assert conversation.on_iopub(printed) == [
+        Output("m1", {"output_type": "stream", "name": "stdout", "text": "x"}),
+    ]
+    cleared = about("clear_output", "m1", parent_type="comm_msg", wait=True)
+    assert conversation.on_iopub(cleared) == [ClearOutput("m1", wait=True)]
+    assert conversation.on_iopub(status("idle", "m1", "comm_msg")) == [CommHandled("m1")]
+    assert conversation.running == "e1"
+
+
+def test_buffers_travel_behind_the_signed_parts() -> None:
+    wire = JupyterWire(b"key", "session")
+    parts = wire.encode("comm_msg", "m1", {"comm_id": "c"}, metadata={"version": "2"}, buffers=[b"one", b""])
+    assert parts[-2:] == [b"one", b""]
+    assert json.loads(parts[4]) == {"version": "2"}
+    assert wire.decode(parts).buffers == (b"one", b"")

@@ -190,6 +190,22 @@ async def test_the_hub_may_restart_under_a_running_cell(tmp_path: Path) -> None:
 
 
 @aio
+async def test_a_long_output_waits_for_a_hub_that_restarts(tmp_path: Path) -> None:
+    path = notebook_file(
+        tmp_path, ["import time\nfor n in range(20): print(n, 'x' * 3000, flush=True); time.sleep(0.1)"]
+    )
+    async with running_service(tmp_path) as service, service.peer(path) as ann:
+        execution = (await ann.start(["c0"]))[0]
+        await until_begun(ann, execution)
+        await service.stop_hub()
+        await asyncio.sleep(0.2)  # some of it is printed meanwhile
+        await service.start_hub()
+        await execution.wait()
+        assert execution.check().ok
+        assert await execution.text() == "".join(f"{n} {'x' * 3000}\n" for n in range(20))
+
+
+@aio
 async def test_a_request_for_what_is_no_code_cell_is_answered_with_the_reason(tmp_path: Path) -> None:
     path = notebook_file(tmp_path, ["1"])
     async with running_service(tmp_path) as service, service.peer(path) as ann:

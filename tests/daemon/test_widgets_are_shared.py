@@ -111,23 +111,16 @@ async def test_who_drags_a_slider_never_sees_it_jump_back(tmp_path: Path) -> Non
 
 
 @aio
-async def test_a_value_that_the_kernel_corrects_is_corrected_for_everybody(tmp_path: Path) -> None:
-    async with notebook(tmp_path, "s = w.IntSlider(3, max=50)\ns") as (_, _, ann):
-        await run(ann)
-        slider = model(ann, "IntSliderModel")
-        await slider.set(value=500)
-        await until(ann, lambda: slider["value"] == 50, "the slider's maximum")
-        await slider.set(value=600)
-        await until(ann, lambda: slider["value"] == 50, "also if nothing has changed in the kernel")
-
-
-@aio
-async def test_a_value_that_the_kernel_refuses_is_taken_back(tmp_path: Path) -> None:
+async def test_a_value_that_the_kernel_corrects_or_refuses_is_put_right_for_everybody(tmp_path: Path) -> None:
     async with notebook(tmp_path, "s = w.IntSlider(3, max=50)\ns") as (_, _, ann):
         await run(ann)
         slider = model(ann, "IntSliderModel")
         await slider.set(value="much")
         await until(ann, lambda: slider["value"] == 3, "what the kernel has")
+        await slider.set(value=500)
+        await until(ann, lambda: slider["value"] == 50, "the slider's maximum")
+        await slider.set(value=600)
+        await until(ann, lambda: slider["value"] == 50, "also if nothing has changed in the kernel")
 
 
 @aio
@@ -214,6 +207,18 @@ async def test_an_output_widget_captures_in_a_cell_and_in_a_callback(tmp_path: P
 
 
 @aio
+async def test_the_next_cell_finds_in_an_output_widget_what_the_one_before_captured(tmp_path: Path) -> None:
+    sources = (
+        "out = w.Output()",
+        "with out:\n    for n in range(100): print(n)",
+        "print(out.outputs[0]['text'], end='')",
+    )
+    async with notebook(tmp_path, *sources) as (_, _, ann):
+        executions = await ann.run(["c0", "c1", "c2"])
+        assert await executions[2].check().text() == "".join(f"{n}\n" for n in range(100))
+
+
+@aio
 async def test_what_the_kernel_writes_into_an_output_widget_is_its_output(tmp_path: Path) -> None:
     sources = ("out = w.Output()\nout", "for n in range(3):\n    out.append_stdout(f'{n}\\n')", "out.outputs = ()")
     async with notebook(tmp_path, *sources) as (_, _, ann):
@@ -272,6 +277,16 @@ async def test_custom_messages_with_buffers_reach_the_kernel_and_every_peer(tmp_
 
 
 @aio
+async def test_a_message_that_is_too_large_is_said_to_be_lost(tmp_path: Path) -> None:
+    async with notebook(tmp_path, ANYWIDGET, "p.send('large', [bytes(9_000_000)])") as (_, _, ann):
+        made = await run(ann)
+        await run(ann, "c1")
+        await until(
+            ann, lambda: "was not delivered: its 9000000 bytes" in str(ann.runtime.outputs(made.id)), "the reason"
+        )
+
+
+@aio
 async def test_a_message_comes_after_the_state_that_was_sent_before_it(tmp_path: Path) -> None:
     sources = (ANYWIDGET, "for n in range(20):\n    p.layers = {'n': n}\n    p.send(n)")
     async with notebook(tmp_path, *sources) as (service, path, ann):
@@ -321,6 +336,16 @@ async def test_a_kernel_that_ends_takes_its_widgets_along(tmp_path: Path) -> Non
                 seen.append(await anext(events))
         await ann.cells["c1"].run()
         await until(ann, lambda: not ann.widgets, "its death closes them")
+
+
+@aio
+async def test_a_daemon_that_finds_widgets_without_their_kernel_removes_them(tmp_path: Path) -> None:
+    async with notebook(tmp_path, "s = w.IntSlider()\ns") as (service, _, ann):
+        await run(ann)
+        assert ann.widgets
+        await service.lose_daemon()
+        service.start_daemon()
+        await until(ann, lambda: not ann.widgets, "their kernel has ended with its daemon")
 
 
 @aio
