@@ -82,7 +82,7 @@ class OutputWriter:
                 return
             manifests = await all_of((self._manifests(operation) for _, operation in work), BLOBS_AT_ONCE)
             runtime = self._notebook.runtime
-            on_record = {execution_id for execution_id, _ in taken if runtime.execution(execution_id) is not None}
+            on_record = {execution_id for execution_id in {i for i, _ in work} if runtime.has_execution(execution_id)}
             with runtime.edit():
                 for (execution_id, operation), written in zip(work, manifests, strict=True):
                     if isinstance(operation, UpdateDisplay) or execution_id in on_record:
