@@ -182,7 +182,7 @@ async def _flood(
             if printed != characters:  # a kernel drops what its reader does not take in time
                 print(f"{contender.name}: {printed:,} of {characters:,} characters of {name} arrived")
     floor = quantile(took[contenders[0].name], 0.5)
-    rows = []
+    rows: list[tuple[str, ...]] = []
     for contender in contenders:
         median, then = quantile(took[contender.name], 0.5), quantile(fetched[contender.name], 0.5)
         rows.append(

@@ -33,6 +33,7 @@ from clients.daemon.events import (
     UpdateDisplay,
 )
 from clients.daemon.kernel import Kernel
+from clients.daemon.kernelspecs import installed_kernels
 from clients.daemon.output_writer import OutputWriter
 from clients.daemon.queue import (
     TERMINAL,
@@ -62,6 +63,7 @@ from relay.messages import (
     Inspect,
     Interrupt,
     KernelHistory,
+    ListKernels,
     Request,
     RestartKernel,
     ShutdownKernel,
@@ -129,6 +131,8 @@ class NotebookRunner:
                 return await self._editor.serve(body, _asker(request).peer_id)
             case Stop() as body:
                 return {"execution_ids": self._stop(request, body)}
+            case ListKernels():
+                return {"kernels": await installed_kernels()}
             case RestartKernel():
                 await self._restart()
                 return {}
