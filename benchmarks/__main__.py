@@ -1,4 +1,4 @@
-"""`python -m benchmarks [fan_out] [open] [durable] [day]`: what Quire costs, beside others, measured in one run.
+"""`python -m benchmarks [fan_out] [open] [durable] [running] [day]`: what Quire costs, beside others, measured in one run.
 
 Prints tables and asserts nothing: times depend on the machine and on who else uses it, so compare within one table.
 """
@@ -16,9 +16,10 @@ from benchmarks.durable import durable
 from benchmarks.opening import opening
 from benchmarks.others import others
 from benchmarks.report import machine, print_table
+from benchmarks.running import run_cells
 from benchmarks.servers.until_stdin_closes import run
 
-NAMES = ("fan_out", "open", "durable", "day")
+NAMES = ("fan_out", "open", "durable", "running", "day")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -28,7 +29,9 @@ def main(arguments: Sequence[str]) -> None:
     parser.add_argument("--only", choices=("ours",), help="nothing that has to be installed: the hub and the relay")
     parser.add_argument("--peers", type=int, nargs="*", default=[2, 10, 50], help="numbers of peers for fan_out")
     parser.add_argument(
-        "--quick", action="store_true", help="fan_out without the search for the highest rate, a short day"
+        "--quick",
+        action="store_true",
+        help="fan_out without the search for the highest rate, running with fewer rounds, a short day",
     )
     options = parser.parse_args(arguments)
     unknown = set(options.which) - set(NAMES)
@@ -40,6 +43,8 @@ def main(arguments: Sequence[str]) -> None:
         run(durable())
     if "open" in which:
         run(opening())
+    if "running" in which:
+        run(run_cells(20, 1) if options.quick else run_cells())
     if "day" in which:
         run(day(quick=options.quick))
     if "fan_out" in which:

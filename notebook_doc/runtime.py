@@ -193,6 +193,10 @@ class RuntimeDoc(Document):
         """The id of the execution whose outputs a cell shows; None if it never ran."""
         return self._view.string(self._latest, cell_id)
 
+    def has_execution(self, execution_id: str) -> bool:
+        """Whether there is a record of this execution."""
+        return self._view.child(self._executions, execution_id) is not None
+
     def execution(self, execution_id: str) -> Execution | None:
         """An execution's record; None if there is none."""
         obj = self._view.child(self._executions, execution_id)

@@ -222,6 +222,14 @@ class KernelHistory(msgspec.Struct, frozen=True, kw_only=True, tag_field="method
     unique: bool = False
 
 
+class ListKernels(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="list_kernels"):
+    """Which kernels are installed where the daemon runs. By the daemon.
+
+    Result: {"kernels": [{"name": str, "display_name": str, "language": str}]}. An editor chooses one by writing it to
+    the notebook's metadata under `kernelspec`; the next kernel that starts is that one.
+    """
+
+
 class RestartKernel(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="restart_kernel"):
     """Start a fresh kernel; what was running or queued ends as `cancelled`. By the daemon. Result: {}."""
 
@@ -277,6 +285,7 @@ RequestBody = (
     | Inspect
     | SignatureHelp
     | KernelHistory
+    | ListKernels
     | RestartKernel
     | ShutdownKernel
     | CommOpen

@@ -122,7 +122,9 @@ class OutputWriter:
                 with runtime.edit():
                     if write is not None:
                         write()
-                    on_record = {execution_id for execution_id, _ in taken if runtime.has_outputs(execution_id)}
+                    on_record = {
+                        execution_id for execution_id in {i for i, _ in work} if runtime.has_outputs(execution_id)
+                    }
                     for (execution_id, operation), written in zip(work, manifests, strict=True):
                         if isinstance(operation, UpdateDisplay) or execution_id in on_record:
                             self._write(execution_id, operation, written)

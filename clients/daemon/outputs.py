@@ -14,14 +14,17 @@ any screen: `LONGEST_STATUS_LINE` when it is printed slowly, `SEGMENT` in any ca
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from clients.daemon.events import ClearOutput, Output, OutputEvent, UpdateDisplay
 from clients.daemon.terminal import Line
 
-SEGMENT: Final = 64 * 1024  # code points in a full content: few contents (1,600 for 100 MB), and each is quick to fetch
+SEGMENT: Final = 64 * 1024  # code points in a full content: each is quick to fetch
+# Code points of full contents that are given out together as one: a flood makes a hundred blobs of 100 MB, not 1,600,
+# and each of them waits for the disk.
+LARGEST: Final = 1024 * 1024
 INLINE: Final = 1024  # code points: a tail beyond it is a blob, and then each rewriting leaves a blob behind
 # Code points: an open line beyond it is no status line that a `\r` will come back to, so it need not be held open.
 LONGEST_STATUS_LINE: Final = 4096
@@ -199,7 +202,7 @@ class _Stream:
         if len(self._lines) > 1:
             self._lines = ["".join(self._lines)]
         tail = "".join((*self._lines, self._line.render()))
-        sealed = tuple(self._sealed)
+        sealed = tuple(_joined(self._sealed, LARGEST))
         if self._appended and not sealed and tail == self._given_tail:
             return None
         operation: AppendStream | ExtendStream = (
@@ -269,6 +272,20 @@ class _Stream:
             self._sealed.append(text[at:cut])
             at = cut
         return text[at:]
+
+
+def _joined(pieces: list[str], largest: int) -> Iterator[str]:
+    """The same text in as few pieces as it takes if none but a piece that was longer already exceeds `largest`."""
+    together: list[str] = []
+    length = 0
+    for piece in pieces:
+        if together and length + len(piece) > largest:
+            yield "".join(together)
+            together, length = [], 0
+        together.append(piece)
+        length += len(piece)
+    if together:
+        yield "".join(together)
 
 
 def _characters(data: Mapping[str, Any]) -> int:

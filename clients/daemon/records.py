@@ -92,7 +92,7 @@ class ExecutionRecords:
             logger.error("execution %s is on no record; its %s is lost", execution_id, changes)
             return
         execution = replace(known, **changes)
-        if runtime.execution(execution_id) is None:  # the hub lost the document and this is a fresh one
+        if not runtime.has_execution(execution_id):  # the hub lost the document and this is a fresh one
             runtime.record(execution)
         runtime.update(execution)
         if execution.is_terminal:

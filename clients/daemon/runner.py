@@ -40,6 +40,7 @@ from clients.daemon.events import (
     UpdateDisplay,
 )
 from clients.daemon.kernel import Kernel
+from clients.daemon.kernelspecs import installed_kernels
 from clients.daemon.output_writer import OutputWriter
 from clients.daemon.queue import (
     TERMINAL,
@@ -72,6 +73,7 @@ from relay.messages import (
     Inspect,
     Interrupt,
     KernelHistory,
+    ListKernels,
     Request,
     RestartKernel,
     ShutdownKernel,
@@ -141,6 +143,8 @@ class NotebookRunner:
                 return await self._editor.serve(body, _asker(request).peer_id)
             case Stop() as body:
                 return {"execution_ids": self._stop(request, body)}
+            case ListKernels():
+                return {"kernels": await installed_kernels()}
             case RestartKernel():
                 await self._restart()
                 return {}

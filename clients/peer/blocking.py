@@ -47,6 +47,8 @@ class Notebook(Face[core_notebook.Notebook]):
     inspect = waits(core_notebook.Notebook.inspect)
     signature = waits(core_notebook.Notebook.signature)
     kernel_history = waits(core_notebook.Notebook.kernel_history)
+    kernels = waits(core_notebook.Notebook.kernels)
+    choose_kernel = here(core_notebook.Notebook.choose_kernel)
     blob = waits(core_notebook.Notebook.blob)
     put_blob = waits(core_notebook.Notebook.put_blob)
     set_metadata = here(core_notebook.Notebook.set_metadata)

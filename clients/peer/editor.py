@@ -61,6 +61,15 @@ class Input:
     source: str
 
 
+@dataclass(frozen=True, slots=True)
+class KernelSpec:
+    """A kernel that is installed, as a notebook's metadata names it."""
+
+    name: str
+    display_name: str
+    language: str
+
+
 class EditorQuestions:
     """See the module."""
 

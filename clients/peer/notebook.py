@@ -11,12 +11,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
 from clients.peer.at_once import all_of
 from clients.peer.cell import Cell, Cells
-from clients.peer.editor import EditorQuestions
+from clients.peer.editor import EditorQuestions, KernelSpec
 from clients.peer.errors import NotAllowed, NotConnected, PeerError, RequestFailed
 from clients.peer.execution import Execution
 from clients.peer.hub_address import HubAddress, HubClient
@@ -39,6 +40,7 @@ from relay.messages import (
     CommMessage,
     Execute,
     Interrupt,
+    ListKernels,
     Message,
     NotebookSaved,
     PeerInfo,
@@ -355,6 +357,14 @@ class Notebook(EditorQuestions):
         if self._index.runtime is not self.runtime:
             self._index = ExecutionIndex(self.runtime)
         return [Execution(self, execution_id) for execution_id in self._index.of(_id(cell))]
+
+    async def kernels(self) -> list[KernelSpec]:
+        """The kernels that are installed where the daemon runs."""
+        return [KernelSpec(**kernel) for kernel in (await self.request(ListKernels()))["kernels"]]
+
+    def choose_kernel(self, kernel: KernelSpec) -> None:
+        """Write into the notebook's metadata that it runs on this kernel: the next one that starts, or a restart."""
+        self.set_metadata({**self.metadata, "kernelspec": asdict(kernel)})
 
     async def restart_kernel(self) -> None:
         """A fresh kernel; what was running or queued is cancelled."""

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from clients.peer.editor import KernelSpec
 from clients.peer.execution import Execution
 from clients.peer.notebook import Notebook
 from tests.daemon.service import notebook_file, running_service
@@ -44,6 +45,21 @@ async def test_typescript_cells_run_with_streams_displays_results_and_errors(tmp
         assert (failed.record.error.ename, failed.record.error.evalue) == ("TypeError", "no")
         (error,) = await failed.outputs()
         assert "TypeError: no" in "\n".join(error["traceback"])
+
+
+@aio
+async def test_a_peer_chooses_among_the_kernels_that_are_installed(tmp_path: Path, deno: str) -> None:
+    path = notebook_file(tmp_path, ["1 + 1"])
+    async with running_service(tmp_path) as service, service.peer(path) as ann:
+        ann.set_metadata({"authors": ["Ada"]})
+        kernels = {kernel.name: kernel for kernel in await ann.kernels()}
+        assert kernels[deno] == KernelSpec("deno", "Deno", "typescript")
+        assert kernels["python3"].language == "python"
+        (await ann.cells["c0"].run()).check()
+        ann.choose_kernel(kernels[deno])
+        assert ann.metadata["authors"] == ["Ada"]
+        await ann.restart_kernel()
+        assert await ann.until(lambda: ann.kernel.language == "typescript", 20)
 
 
 @aio

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from clients.daemon.events import ClearOutput, Output, UpdateDisplay
-from clients.daemon.outputs import OTHER_VALUE, OutputBuffer
+from clients.daemon.outputs import LARGEST, OTHER_VALUE, AppendStream, OutputBuffer
 
 
 def shown(text: str, display_id: str | None = None, **more: Any) -> Output:
@@ -39,3 +39,15 @@ def test_updates_count_too() -> None:
     buffer = OutputBuffer()
     buffer.feed(UpdateDisplay("d", {"text/html": "x" * 10}, {}))
     assert buffer.waiting == 10
+
+
+def test_a_flood_is_cut_into_few_contents_of_a_bounded_size() -> None:
+    buffer = OutputBuffer()
+    text = "".join(f"{n:07}".ljust(99, "x") + "\n" for n in range(30_000))
+    for at in range(0, len(text), 10_000):
+        buffer.feed(printed(text[at : at + 10_000]))
+    (operation,) = buffer.take()
+    assert isinstance(operation, AppendStream)
+    assert "".join((*operation.sealed, operation.tail)) == text
+    assert len(operation.sealed) == 3
+    assert all(len(piece) <= LARGEST for piece in operation.sealed)
