@@ -2,7 +2,8 @@
 
 For one execution the order is: Started, then its outputs, then Finished; Started and Finished come exactly once unless
 the kernel dies, and then Died is the last event of all. An output may still follow Finished when a thread of that cell
-goes on printing. Busy and Idle alternate.
+goes on printing. Busy and Idle alternate,
+and so do Unresponsive and Responsive.
 """
 
 from __future__ import annotations
@@ -87,6 +88,18 @@ class Idle:
 
 
 @dataclass(frozen=True)
+class Unresponsive:
+    """The kernel's heart has stopped beating though its process is there. `reason` is for people."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Responsive:
+    """It beats again."""
+
+
+@dataclass(frozen=True)
 class Died:
     """The kernel's process ended though nobody asked it to. `reason` is for people."""
 
@@ -96,4 +109,4 @@ class Died:
 
 
 OutputEvent = Output | ClearOutput | UpdateDisplay
-KernelEvent = Started | OutputEvent | InputRequested | Finished | Busy | Idle | Died
+KernelEvent = Started | OutputEvent | InputRequested | Finished | Busy | Idle | Unresponsive | Responsive | Died
