@@ -8,7 +8,7 @@ daemon's queue does), and it stores output manifests whose bytes lie elsewhere.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Final, Literal, cast
 
@@ -25,7 +25,7 @@ from notebook_doc.touched import ObjectKey
 ExecutionStatus = Literal["queued", "running", "done", "error", "cancelled", "died", "imported"]
 TERMINAL_STATUSES: Final = frozenset(("done", "error", "cancelled", "died", "imported"))
 Lifecycle = Literal["none", "starting", "ready", "restarting", "dead", "stopped"]
-Activity = Literal["idle", "busy"]
+Activity = Literal["idle", "busy", "unresponsive"]
 Manifest = dict[str, Json]  # an output or a content, see docs/document-schema.md
 
 
@@ -47,6 +47,14 @@ class ExecutionError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A request's wish for an execution: the how-manieth it is of that request, and who asked."""
+
+    place: int
+    peer_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
     """One run of one cell, without its outputs. Times are seconds since the epoch."""
 
@@ -62,6 +70,7 @@ class Execution:
     started: float | None = None
     ended: float | None = None
     error: ExecutionError | None = None
+    wanted_by: Mapping[str, Wanted] = field(default_factory=dict)  # request id -> how it wants this execution
 
     @property
     def is_terminal(self) -> bool:
@@ -71,13 +80,25 @@ class Execution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelState:
-    """The notebook's kernel as the daemon last saw it. `error` says why it is dead or could not start."""
+    """The notebook's kernel as the daemon last saw it. `error` says why it is dead, unresponsive or did not start."""
 
     lifecycle: Lifecycle = "none"
     activity: Activity = "idle"
     name: str = ""
     language: str = ""
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolPosition:
+    """How much of what a kernel has said is in this document: everything up to message `seq` of this keeper.
+
+    `open` holds, for executions whose last output goes on in a way that it does not show, what its writer must know.
+    """
+
+    keeper: str
+    seq: int
+    open: Mapping[str, str] = field(default_factory=dict)
 
 
 @cache
@@ -142,6 +163,16 @@ class RuntimeDoc(Document):
             language=str(value.get("language", "")),
             error=error if isinstance(error, str) else None,
         )
+
+    def spool(self) -> SpoolPosition | None:
+        """How much of what the present kernel has said is in here; None before there was one."""
+        value = cast(dict[str, Json], self._view.json(self._kernel)).get("spool")
+        if not isinstance(value, dict):
+            return None
+        keeper, seq, unfinished = value.get("keeper"), value.get("seq"), value.get("open")
+        if not isinstance(keeper, str) or not isinstance(seq, int) or not isinstance(unfinished, dict):
+            return None
+        return SpoolPosition(keeper=keeper, seq=seq, open={key: str(state) for key, state in unfinished.items()})
 
     def queue(self) -> list[str]:
         """The ids of running and queued executions, in the order in which they run."""
@@ -214,7 +245,17 @@ class RuntimeDoc(Document):
     def set_kernel(self, state: KernelState) -> None:
         """Write what changed of the kernel's state."""
         with self.edit():
-            self._tx.merge_json(self._kernel, _kernel_json(state))
+            for key, value in _kernel_json(state).items():
+                self._tx.put_json(self._kernel, key, value)
+
+    def set_spool(self, position: SpoolPosition) -> None:
+        """Write, in the change that holds what came of it, how much of what the kernel has said is in here."""
+        with self.edit():
+            spool = self._tx.child(self._kernel, "spool") or self._tx.make_map(self._kernel, "spool")
+            self._tx.put(spool, "keeper", position.keeper)
+            if self._tx.scalar(spool, "seq") != position.seq:
+                self._tx.put_uint(spool, "seq", position.seq)
+            self._tx.put_json(spool, "open", dict(position.open))
 
     def set_queue(self, execution_ids: Sequence[str]) -> None:
         """Write the order of running and queued executions."""
@@ -297,6 +338,8 @@ class RuntimeDoc(Document):
                     self._pending.setdefault(execution_id, set()).add("status")
                 case ("latest", cell_id):
                     self._pending_latest.add(cell_id)
+                case ("kernel", "spool", *_):
+                    pass  # the daemon's own book-keeping
                 case ("kernel" | "queue" as name, *_):
                     self._pending_flags.add(name)
                 case _:
@@ -327,6 +370,7 @@ class RuntimeDoc(Document):
         heads = view.child(obj, "notebook_heads")
         who = view.child(obj, "requested_by")
         error = view.child(obj, "error")
+        wanted = view.child(obj, "wanted_by")
         return Execution(
             id=execution_id,
             cell_id=view.string(obj, "cell_id") or "",
@@ -342,11 +386,21 @@ class RuntimeDoc(Document):
             started=_seconds(view.scalar(obj, "started")),
             ended=_seconds(view.scalar(obj, "ended")),
             error=None if error is None else ExecutionError(**_strings(view, error, "ename", "evalue")),
+            wanted_by={} if wanted is None else _wishes(view.json(wanted)),
         )
 
 
 def _strings(view: Replica | Transaction, obj: ObjectId, *keys: str) -> dict[str, str]:
     return {key: view.string(obj, key) or "" for key in keys}
+
+
+def _wishes(value: Json) -> dict[str, Wanted]:
+    assert isinstance(value, dict), "wanted_by is a map"
+    return {
+        request_id: Wanted(place=int(cast(int, wish.get("place", 0))), peer_id=str(wish.get("peer_id", "")))
+        for request_id, wish in value.items()
+        if isinstance(wish, dict)
+    }
 
 
 def _seconds(value: object) -> float | None:
@@ -378,6 +432,11 @@ def _execution_json(execution: Execution) -> dict[str, Json]:
         "started": execution.started,
         "ended": execution.ended,
         "error": None if error is None else {"ename": error.ename, "evalue": error.evalue},
+        "wanted_by": {
+            request_id: {"place": wish.place, "peer_id": wish.peer_id}
+            for request_id, wish in execution.wanted_by.items()
+        }
+        or None,
     }
 
 

@@ -13,6 +13,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+from clients.daemon.keeper.manifest import folder_of, reap_all
 from clients.daemon.runner import NotebookRunner
 from clients.peer.errors import PeerError
 from clients.peer.hub_address import HubAddress
@@ -37,9 +38,12 @@ logger = logging.getLogger("quire.daemon")
 LOBBY_RETRY: Final = 0.5
 
 
-async def run_daemon(address: HubAddress, *, stop: asyncio.Event) -> None:
-    """Serve every notebook of this hub until `stop` is set. Raises Refused if the hub does not want this daemon."""
-    daemon = _Daemon(address)
+async def run_daemon(address: HubAddress, state: Path, *, stop: asyncio.Event) -> None:
+    """Serve every notebook of this hub until `stop` is set. Raises Refused if the hub does not want this daemon.
+
+    Kernels are found again by what lies in the state folder; none is left running when this returns.
+    """
+    daemon = _Daemon(address, folder_of(state))
     lobby = asyncio.create_task(daemon.stay_in_lobby(), name="stay in the lobby")
     stopping = asyncio.create_task(stop.wait(), name="wait for the end")
     try:
@@ -51,13 +55,15 @@ async def run_daemon(address: HubAddress, *, stop: asyncio.Event) -> None:
             task.cancel()
         await asyncio.gather(lobby, stopping, return_exceptions=True)
         await daemon.close()
+        await asyncio.to_thread(reap_all, state)
 
 
 class _Daemon:
     """Owns the runners."""
 
-    def __init__(self, address: HubAddress) -> None:
+    def __init__(self, address: HubAddress, keepers: Path) -> None:
         self._address = address
+        self._keepers = keepers
         self._peer = this_program("daemon", "daemon")
         self._runners: dict[str, asyncio.Task[None]] = {}  # the latest of each notebook, which waits for the one before
         self._ending: set[asyncio.Task[None]] = set()
@@ -110,7 +116,7 @@ class _Daemon:
         peer = PeerInfo(peer_id=f"{self._peer.peer_id}-{os.getpid()}", name="daemon", kind="daemon")
         try:
             async with Notebook.connect(notebook_id, self._address, peer=peer, role="daemon") as notebook:
-                await NotebookRunner(notebook, folder).run()
+                await NotebookRunner(notebook, folder, self._keepers).run()
         except (WireError, PeerError) as error:
             logger.error("notebook %s is no longer served: %s", notebook_id, error)
         except Exception:

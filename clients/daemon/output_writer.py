@@ -2,40 +2,77 @@
 blobs.
 
 An OutputWriter owns the output buffers of the executions that run or have just ended. It promises that outputs are
-written in the order in which the kernel sent them, that blobs are on the hub's disk before a manifest names them, and
-that after `flush` nothing waits. How often to flush is its owner's business; whatever arrives between two flushes
-shares one change of the document.
+written in the order in which the kernel sent them, that blobs are on the hub's disk before a manifest names them, that
+after `flush` nothing waits, and that each change says which messages of the kernel it goes up to, so that another
+daemon can go on after them (`restore`). How often to flush is its owner's business; whatever arrives between two
+flushes shares one change of the document.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
-from typing import Any, cast
+from collections.abc import Callable, Iterable
+from typing import Any, Final, cast
 
 from clients.daemon.events import ClearOutput, Output, UpdateDisplay
-from clients.daemon.outputs import AppendOutput, AppendStream, ClearOutputs, ExtendStream, Operation, OutputBuffer
+from clients.daemon.outputs import (
+    AppendOutput,
+    AppendStream,
+    ClearOutputs,
+    ExtendStream,
+    Operation,
+    OutputBuffer,
+    WrittenStream,
+)
+from clients.peer.errors import NotConnected
 from clients.peer.notebook import Notebook
 from notebook_doc.contents import content_of, output_manifest
 from notebook_doc.errors import BadEdit
-from notebook_doc.runtime import Manifest
+from notebook_doc.replica import Heads
+from notebook_doc.runtime import Manifest, SpoolPosition
+
+BLOB_RETRY: Final = 0.1  # seconds
 
 logger = logging.getLogger("quire.daemon")
 
 
 class OutputWriter:
-    """See the module. One per notebook."""
+    """See the module. One per notebook. `on_written` is told each change's heads and the position it goes up to."""
 
-    def __init__(self, notebook: Notebook) -> None:
+    def __init__(self, notebook: Notebook, on_written: Callable[[Heads, SpoolPosition], None]) -> None:
         self._notebook = notebook
+        self._on_written = on_written
         self._buffers: dict[str, OutputBuffer] = {}
         self._lock = asyncio.Lock()  # one flush at a time, so that what was sent first is written first
         self.dirty = asyncio.Event()
+        self._keeper: str | None = None
+        self._heard = 0
+        self._written: SpoolPosition | None = None
 
     def begin(self, execution_id: str) -> None:
-        """An execution is about to run: from here on it has outputs."""
-        self._buffers[execution_id] = OutputBuffer()
+        """An execution is about to run, or does already: from here on it has outputs."""
+        self._buffers.setdefault(execution_id, OutputBuffer())
+
+    async def restore(self, execution_id: str) -> None:
+        """Go on with the outputs of an execution where an earlier daemon left them."""
+        runtime = self._notebook.runtime
+        outputs = runtime.outputs(execution_id)
+        position = runtime.spool()
+        state = None if position is None else position.open.get(execution_id)
+        last = await self._written_stream(outputs[-1]) if outputs else None
+        self._buffers[execution_id] = OutputBuffer.restored(len(outputs), last, state)
+
+    async def _written_stream(self, output: Manifest) -> WrittenStream | None:
+        contents = output.get("text")
+        if output.get("output_type") != "stream" or not isinstance(contents, list):
+            return None
+        tail = ""
+        if contents:
+            content = cast(Any, contents[-1])
+            name = content.get("blob")
+            tail = content["inline"] if name is None else (await self._notebook.blob(name)).decode()
+        return WrittenStream(str(output.get("name")), len(contents), tail)
 
     def feed(self, event: Output | ClearOutput) -> None:
         """An output of an execution. Those of executions that nobody began (a thread that goes on printing after the
@@ -68,24 +105,51 @@ class OutputWriter:
         """The executions that have a buffer, oldest first."""
         return list(self._buffers)
 
-    async def flush(self) -> None:
-        """Write everything that has arrived."""
+    async def flush(self, and_then: Callable[[], None] | None = None, position: int | None = None) -> None:
+        """Write everything that has arrived, and in the same change what `and_then` writes.
+
+        With it goes how much of what the kernel has said is in the document by then: `position`, or what `heard` was
+        told when this flush took what had arrived.
+        """
         async with self._lock:
             self.dirty.clear()
             taken = [(execution_id, buffer.take()) for execution_id, buffer in self._buffers.items()]
+            reached = self._position_now(position)
             ready = [
                 (execution_id, operation, await self._manifests(operation))
                 for execution_id, operations in taken
                 for operation in operations
             ]
-            if not ready:
+            if not ready and and_then is None and reached == self._written:
                 return
             runtime = self._notebook.runtime
             with runtime.edit():
                 for execution_id, operation, manifests in ready:
                     if isinstance(operation, UpdateDisplay) or runtime.execution(execution_id) is not None:
                         self._write(execution_id, operation, manifests)
+                if and_then is not None:
+                    and_then()
+                if reached is not None:
+                    runtime.set_spool(reached)
+            self._written = reached
+            if reached is not None:
+                self._on_written(runtime.replica.heads(), reached)
             self._notebook.touch()
+
+    def follow(self, keeper: str | None, position: int = 0) -> None:
+        """From now on outputs are those of this keeper's kernel, from after this message on; None: of no kernel."""
+        self._keeper, self._heard = keeper, position
+
+    def heard(self, position: int) -> None:
+        """What the messages up to this one put out has been fed."""
+        self._heard = position
+
+    def _position_now(self, position: int | None) -> SpoolPosition | None:
+        if self._keeper is None:
+            return None
+        states = {execution_id: buffer.state() for execution_id, buffer in self._buffers.items()}
+        unfinished = {execution_id: state for execution_id, state in states.items() if state is not None}
+        return SpoolPosition(keeper=self._keeper, seq=self._heard if position is None else position, open=unfinished)
 
     async def _manifests(self, operation: Operation) -> list[Manifest]:
         """What an operation writes, its blobs kept at the hub."""
@@ -109,7 +173,7 @@ class OutputWriter:
                 {"output_type": "display_data", "data": {"text/plain": told}, "metadata": {}}
             )
         for data in blobs.values():
-            await self._notebook.put_blob(data)
+            await self._put_blob(data)
         if display_id is not None:
             manifest["display_id"] = display_id
         return manifest
@@ -117,8 +181,18 @@ class OutputWriter:
     async def _content(self, text: str) -> Manifest:
         content, data = content_of("text/plain", text)
         if data is not None:
-            await self._notebook.put_blob(data)
+            await self._put_blob(data)
         return cast(Manifest, content)
+
+    async def _put_blob(self, data: bytes) -> None:
+        """Keep bytes at the hub, however long it is away: until it is back, the kernel's outputs wait behind this."""
+        while True:
+            try:
+                await self._notebook.put_blob(data)
+                return
+            except NotConnected as error:
+                logger.info("notebook %s: an output waits for the hub: %s", self._notebook.id, error)
+            await asyncio.sleep(BLOB_RETRY)
 
     def _write(self, execution_id: str, operation: Operation, manifests: list[Manifest]) -> None:
         runtime = self._notebook.runtime

@@ -397,6 +397,10 @@ class Notebook:
         self._session.send(response)
         self._link.wake()
 
+    def runtime_saved(self, heads: Heads) -> bool:
+        """Whether what this peer had written into RuntimeDoc at these heads is on the hub's disk."""
+        return self._session.runtime_sync.has_saved(heads)
+
     # --- what comes in ------------------------------------------------------------------------------------------------
 
     def _message(self, message: Message) -> None:

@@ -54,7 +54,7 @@ class Service:
 
     def start_daemon(self) -> None:
         self._daemon_stop = asyncio.Event()
-        self._daemon = asyncio.create_task(run_daemon(self.address, stop=self._daemon_stop))
+        self._daemon = asyncio.create_task(run_daemon(self.address, self.folder / "state", stop=self._daemon_stop))
 
     async def stop_daemon(self) -> None:
         if self._daemon is not None:

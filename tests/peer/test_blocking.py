@@ -48,7 +48,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("blocking")
     stop = background().call(asyncio.Event)
     with hub_process(folder / "state") as hub:
-        serving = background().start(run_daemon(hub.address, stop=stop))
+        serving = background().start(run_daemon(hub.address, folder / "state", stop=stop))
         try:
             yield Service(hub, folder)
         finally:
