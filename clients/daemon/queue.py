@@ -119,6 +119,14 @@ class RecordWanted:
 
 
 @dataclass(frozen=True)
+class RecordUnwanted:
+    """A request no longer wants this queued execution, since an earlier one of it failed; others still do."""
+
+    execution_id: ExecutionId
+    request_id: RequestId
+
+
+@dataclass(frozen=True)
 class RecordSource:
     """A queued execution was asked for again after an edit: it will run this source, of these heads."""
 
@@ -158,7 +166,16 @@ class StartKernel:
     """Start a kernel; answer with `kernel_ready` or `kernel_failed`."""
 
 
-Effect = RecordQueued | RecordWanted | RecordSource | RecordStatus | StartExecution | InterruptKernel | StartKernel
+Effect = (
+    RecordQueued
+    | RecordWanted
+    | RecordUnwanted
+    | RecordSource
+    | RecordStatus
+    | StartExecution
+    | InterruptKernel
+    | StartKernel
+)
 Effects = tuple[Effect, ...]
 KernelPhase = Literal["none", "starting", "ready"]
 
@@ -360,8 +377,8 @@ class ExecutionQueue:
             return ()
         if execution_count is not None:
             running.execution_count = execution_count
-        followers = self._followers(running) if ending == "error" else []
-        effects: list[Effect] = [self._end(running, _ENDINGS[ending], now, error)]
+        followers, unwanted = self._followers(running) if ending == "error" else ([], [])
+        effects: list[Effect] = [self._end(running, _ENDINGS[ending], now, error), *unwanted]
         effects += [self._end(follower, Status.CANCELLED, now) for follower in followers]
         return (*effects, *self._go_on(now))
 
@@ -402,9 +419,10 @@ class ExecutionQueue:
         self._running.interrupt_wanted = True
         return (InterruptKernel(self._running.execution_id),) if self._running.confirmed else ()
 
-    def _followers(self, failed: _Execution) -> list[_Execution]:
-        """What the requests that wanted `failed` wanted after it, and nobody else wants now."""
-        followers = []
+    def _followers(self, failed: _Execution) -> tuple[list[_Execution], list[RecordUnwanted]]:
+        """What the requests that wanted `failed` wanted after it: what nobody else wants now, and what others do."""
+        followers: list[_Execution] = []
+        unwanted: list[RecordUnwanted] = []
         for request_id in failed.wanted_by:
             wanted = list(self._requests[request_id])
             for execution_id in wanted[wanted.index(failed.execution_id) + 1 :]:
@@ -412,7 +430,9 @@ class ExecutionQueue:
                 self._no_longer_wants(request_id, follower)
                 if not follower.wanted_by:
                     followers.append(follower)
-        return followers
+                else:
+                    unwanted.append(RecordUnwanted(follower.execution_id, request_id))
+        return followers, unwanted
 
     def _no_longer_wants(self, request_id: RequestId, execution: _Execution) -> None:
         del execution.wanted_by[request_id]

@@ -19,6 +19,7 @@ from clients.daemon.queue import (
     RecordQueued,
     RecordSource,
     RecordStatus,
+    RecordUnwanted,
     RecordWanted,
     RequestId,
     Status,
@@ -93,6 +94,9 @@ class ExecutionRecords:
                 known = self._open[execution_id]
                 wishes = {**known.wanted_by, request_id: Wanted(place=place, peer_id=peer_id)}
                 self._update(execution_id, wanted_by=wishes)
+            case RecordUnwanted(execution_id, request_id):
+                known = self._open[execution_id]
+                self._update(execution_id, wanted_by={k: v for k, v in known.wanted_by.items() if k != request_id})
             case RecordSource(execution_id, source, heads):
                 self._update(execution_id, source=source, notebook_heads=tuple(map(bytes.fromhex, heads)))
             case RecordStatus():
