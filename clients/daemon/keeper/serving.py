@@ -146,7 +146,7 @@ class Keeper:
 
     async def _watch_kernel(self, iopub: asyncio.Task[None]) -> None:
         """When the process has ended, put its end behind everything that it had published."""
-        code = await self._kernel.exited
+        code = await asyncio.shield(self._kernel.exited)
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_SECONDS):
                 while not any(True for _ in self._iopub_closed.take(1)):
