@@ -45,7 +45,7 @@ def stop(seconds: float) -> int:
 def _end_kernels(state: Path) -> None:
     """End kernels that were left running by a service that was killed as a whole."""
     if count := reap_all(state):
-        print(f"Ended {count} kernels that were left running.")
+        print(f"Ended {count} kernel{'s' * (count > 1)} that had been left running.")
 
 
 def _processes(service: Service) -> list[psutil.Process]:

@@ -212,7 +212,7 @@ class Supervisor:
     async def _end_kernels(self) -> None:
         """End what a daemon left that did not come to it: kernels outlive daemons, but not the service."""
         if count := await asyncio.to_thread(reap_all, self._state):
-            self._say("WARNING", f"ended {count} kernels that no daemon was there to end")
+            self._say("WARNING", f"ended {count} kernel{'s' * (count > 1)} that no daemon was there to end")
 
     async def _end(self, server: _Kept, seconds: float) -> None:
         server.wanted = False
