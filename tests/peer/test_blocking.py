@@ -319,7 +319,7 @@ def test_what_the_faces_share_is_documented_and_typed_once() -> None:
 
 
 def test_the_asynchronous_face_has_nothing_that_the_synchronous_lacks_without_a_reason() -> None:
-    for_the_daemon = {"serve_requests", "respond", "touch", "stir", "request"}
+    for_the_daemon = {"serve_requests", "respond", "touch", "stir", "request", "runtime_saved"}
     for_the_synchronous_face = {"fork", "merge", "on", "doc", "runtime", "hub_heads", "is_joined"}
     opened_otherwise = {"connect", "joined"}
     public = {name for name in vars(core.Notebook) if not name.startswith("_")}
