@@ -1,4 +1,4 @@
-"""`python -m benchmarks [fan_out] [open] [durable] [running] [day]`: what Quire costs beside others, measured in one run.
+"""`python -m benchmarks [fan_out] [open] [durable] [running] [day]`: what Quire costs beside others, in one run.
 
 Prints tables and asserts nothing: times depend on the machine and on who else uses it, so compare within one table.
 """

@@ -8,7 +8,7 @@ daemon's queue does), and it stores output manifests whose bytes lie elsewhere.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import Final, Literal, cast
 
@@ -34,7 +34,7 @@ from notebook_doc.touched import ObjectKey
 ExecutionStatus = Literal["queued", "running", "done", "error", "cancelled", "died", "imported"]
 TERMINAL_STATUSES: Final = frozenset(("done", "error", "cancelled", "died", "imported"))
 Lifecycle = Literal["none", "starting", "ready", "restarting", "dead", "stopped"]
-Activity = Literal["idle", "busy"]
+Activity = Literal["idle", "busy", "unresponsive"]
 Manifest = dict[str, Json]  # an output or a content, see docs/document-schema.md
 
 
@@ -65,6 +65,14 @@ class Prompt:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """A request's wish for an execution: the how-manieth it is of that request, and who asked."""
+
+    place: int
+    peer_id: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
     """One run of one cell, without its outputs. Times are seconds since the epoch."""
 
@@ -81,6 +89,7 @@ class Execution:
     ended: float | None = None
     error: ExecutionError | None = None
     prompt: Prompt | None = None
+    wanted_by: Mapping[str, Wanted] = field(default_factory=dict)  # request id -> how it wants this execution
 
     @property
     def is_terminal(self) -> bool:
@@ -90,13 +99,25 @@ class Execution:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class KernelState:
-    """The notebook's kernel as the daemon last saw it. `error` says why it is dead or could not start."""
+    """The notebook's kernel as the daemon last saw it. `error` says why it is dead, unresponsive or did not start."""
 
     lifecycle: Lifecycle = "none"
     activity: Activity = "idle"
     name: str = ""
     language: str = ""
     error: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SpoolPosition:
+    """How much of what a kernel has said is in this document: everything up to message `seq` of this keeper.
+
+    `open` holds, for executions whose last output goes on in a way that it does not show, what its writer must know.
+    """
+
+    keeper: str
+    seq: int
+    open: Mapping[str, str] = field(default_factory=dict)
 
 
 @cache
@@ -163,6 +184,16 @@ class RuntimeDoc(Document):
             language=str(value.get("language", "")),
             error=error if isinstance(error, str) else None,
         )
+
+    def spool(self) -> SpoolPosition | None:
+        """How much of what the present kernel has said is in here; None before there was one."""
+        value = cast(dict[str, Json], self._view.json(self._kernel)).get("spool")
+        if not isinstance(value, dict):
+            return None
+        keeper, seq, unfinished = value.get("keeper"), value.get("seq"), value.get("open")
+        if not isinstance(keeper, str) or not isinstance(seq, int) or not isinstance(unfinished, dict):
+            return None
+        return SpoolPosition(keeper=keeper, seq=seq, open={key: str(state) for key, state in unfinished.items()})
 
     def queue(self) -> list[str]:
         """The ids of running and queued executions, in the order in which they run."""
@@ -269,7 +300,17 @@ class RuntimeDoc(Document):
     def set_kernel(self, state: KernelState) -> None:
         """Write what changed of the kernel's state."""
         with self.edit():
-            self._tx.merge_json(self._kernel, _kernel_json(state))
+            for key, value in _kernel_json(state).items():
+                self._tx.put_json(self._kernel, key, value)
+
+    def set_spool(self, position: SpoolPosition) -> None:
+        """Write, in the change that holds what came of it, how much of what the kernel has said is in here."""
+        with self.edit():
+            spool = self._tx.child(self._kernel, "spool") or self._tx.make_map(self._kernel, "spool")
+            self._tx.put(spool, "keeper", position.keeper)
+            if self._tx.scalar(spool, "seq") != position.seq:
+                self._tx.put_uint(spool, "seq", position.seq)
+            self._tx.put_json(spool, "open", dict(position.open))
 
     def set_queue(self, execution_ids: Sequence[str]) -> None:
         """Write the order of running and queued executions."""
@@ -367,6 +408,8 @@ class RuntimeDoc(Document):
                     self._pending_latest.add(cell_id)
                 case ("comms", *rest):
                     self.comms.note(tuple(rest))
+                case ("kernel", "spool", *_):
+                    pass  # the daemon's own book-keeping
                 case ("kernel" | "queue" as name, *_):
                     self._pending_flags.add(name)
                 case _:
@@ -406,6 +449,7 @@ class RuntimeDoc(Document):
         heads = view.child(obj, "notebook_heads")
         who = view.child(obj, "requested_by")
         error, prompt = view.child(obj, "error"), view.child(obj, "prompt")
+        wanted = view.child(obj, "wanted_by")
         return Execution(
             id=execution_id,
             cell_id=view.string(obj, "cell_id") or "",
@@ -424,11 +468,21 @@ class RuntimeDoc(Document):
             prompt=None
             if prompt is None
             else Prompt(**_strings(view, prompt, "id", "text"), password=view.scalar(prompt, "password") is True),
+            wanted_by={} if wanted is None else _wishes(view.json(wanted)),
         )
 
 
 def _strings(view: Replica | Transaction, obj: ObjectId, *keys: str) -> dict[str, str]:
     return {key: view.string(obj, key) or "" for key in keys}
+
+
+def _wishes(value: Json) -> dict[str, Wanted]:
+    assert isinstance(value, dict), "wanted_by is a map"
+    return {
+        request_id: Wanted(place=int(cast(int, wish.get("place", 0))), peer_id=str(wish.get("peer_id", "")))
+        for request_id, wish in value.items()
+        if isinstance(wish, dict)
+    }
 
 
 def _seconds(value: object) -> float | None:
@@ -461,6 +515,11 @@ def _execution_json(execution: Execution) -> dict[str, Json]:
         "ended": execution.ended,
         "error": None if error is None else {"ename": error.ename, "evalue": error.evalue},
         "prompt": None if prompt is None else {"id": prompt.id, "text": prompt.text, "password": prompt.password},
+        "wanted_by": {
+            request_id: {"place": wish.place, "peer_id": wish.peer_id}
+            for request_id, wish in execution.wanted_by.items()
+        }
+        or None,
     }
 
 

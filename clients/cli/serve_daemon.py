@@ -44,7 +44,7 @@ async def _run(end: ChildEnd, order: DaemonOrder) -> int:
     registration = await asyncio.to_thread(register, entry, Path(order.state))
     end.report(Ready())
     try:
-        await run_daemon(HubAddress(order.url, order.token), stop=stop)
+        await run_daemon(HubAddress(order.url, order.token), Path(order.state), stop=stop)
     except Refused as error:
         logger.error("the hub refuses this daemon: %s", error)
         return 1

@@ -11,6 +11,7 @@ from clients.cli.log_file import log_file
 from clients.cli.log_line import parse
 from clients.cli.service import Service, find_service, state_folder
 from clients.cli.waiting import wait_for_end
+from clients.daemon.keeper.manifest import reap_all
 
 
 def stop(seconds: float) -> int:
@@ -18,6 +19,7 @@ def stop(seconds: float) -> int:
     state = state_folder()
     service = find_service(state)
     if service is None:
+        _end_kernels(state)
         print(f"No service runs under {state}.")
         return OK
     log = log_file(state)
@@ -33,10 +35,17 @@ def stop(seconds: float) -> int:
             f"The service is still stopping after {seconds:g} s (process {still[0].pid}).",
             "`quire logs` says what it waits for. Killing it loses no edit that was acknowledged.",
         )
+    _end_kernels(state)
     for line in _what_was_saved(log, logged_before):
         print(line)
     print("Stopped.")
     return OK
+
+
+def _end_kernels(state: Path) -> None:
+    """End kernels that were left running by a service that was killed as a whole."""
+    if count := reap_all(state):
+        print(f"Ended {count} kernel{'s' * (count > 1)} that had been left running.")
 
 
 def _processes(service: Service) -> list[psutil.Process]:

@@ -3,7 +3,8 @@
 It knows processes and nothing of notebooks. While it lives it holds the service's lock, writes the log, and has an
 entry in the registry. A server that dies is started again after a pause (`restarts`); the hub comes back with its port
 and its token, so that peers reconnect by themselves. Asked to stop, it ends the daemon first, so that what was running
-is brought to an end in the notebooks, then the hub, which writes the files; each has a limited time, then it is killed.
+is brought to an end in the notebooks, then what kernels a daemon that died has left, then the hub, which writes the
+files; each has a limited time, then it is killed.
 Should the supervisor itself be killed, both notice that it is gone and stop in the same order.
 """
 
@@ -24,6 +25,7 @@ from clients.cli.errors import CannotStart
 from clients.cli.log_sink import LogSink
 from clients.cli.restarts import Restarts
 from clients.cli.version import version
+from clients.daemon.keeper.manifest import reap_all
 from relay.registry import Registration, ServerEntry, register
 from sync_server.guard import new_token
 
@@ -96,6 +98,7 @@ class Supervisor:
                     await self._stopping.wait()
                     self._say("INFO", "stopping")
                     await self._end(daemon, DAEMON_STOP_SECONDS)
+                    await self._end_kernels()
                     await self._end(hub, HUB_STOP_SECONDS)
             finally:
                 for child in self._children.values():
@@ -205,6 +208,11 @@ class Supervisor:
                     how = f"the {server.name} could not be started: {error.strerror}"
             else:
                 return
+
+    async def _end_kernels(self) -> None:
+        """End what a daemon left that did not come to it: kernels outlive daemons, but not the service."""
+        if count := await asyncio.to_thread(reap_all, self._state):
+            self._say("WARNING", f"ended {count} kernel{'s' * (count > 1)} that no daemon was there to end")
 
     async def _end(self, server: _Kept, seconds: float) -> None:
         server.wanted = False

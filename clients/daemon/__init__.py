@@ -1,6 +1,8 @@
 """The daemon: the peer that runs a notebook's cells on Jupyter kernels and writes what happened into its RuntimeDoc.
 
 Pure cores: `queue` (which execution runs when, and how each one ends), `outputs` and `terminal` (from a kernel's
-outputs to the fewest changes of an output list), `conversation` (from Jupyter messages to events). Shells: `process`
-(a kernel's process: its launch, its log, its death) and `kernel` (its sockets). None of these opens a document.
+outputs to the fewest changes of an output list), `conversation` (from Jupyter messages to events), `recollection`
+(which of them a later daemon needs again). Shells: `keeper` (the process that is a kernel's parent and outlives the
+daemon), `process` (the kernel's process, as its keeper has it), `launching` (what it takes to start one) and `kernel`
+(one kernel, by way of its keeper). None of these opens a document.
 """

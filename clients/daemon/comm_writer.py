@@ -147,11 +147,20 @@ class CommWriter:
 
     # --- writing, with the outputs ------------------------------------------------------------------------------------
 
-    async def flush(self, *, cell_ended: bool = False) -> None:
-        """Write everything that has arrived, and let the kernel know what its Output widgets captured."""
+    async def flush(
+        self,
+        *,
+        cell_ended: bool = False,
+        and_then: Callable[[], None] | None = None,
+        position: int | None = None,
+    ) -> None:
+        """Write everything that has arrived, and let the kernel know what its Output widgets captured.
+
+        `and_then` and `position` are those of `OutputWriter.flush`.
+        """
         if cell_ended:
             self._carry_out(self._table.release())
-        await self._outputs.flush()
+        await self._outputs.flush(and_then, position)
         self._carry_out(self._table.verify())
         for comm_id, version in self._table.untold(at_once=cell_ended):
             try:

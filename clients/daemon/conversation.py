@@ -89,8 +89,12 @@ class Conversation:
         return next((key for key, on in self._pending.items() if on.started and not on.halves and not on.error), None)
 
     def executing(self, execution_id: str) -> None:
-        """This execution is being sent."""
-        self._pending[execution_id] = _Pending()
+        """This execution is being sent, or was by an earlier daemon."""
+        self._pending.setdefault(execution_id, _Pending())
+
+    def awaits(self, execution_id: str) -> bool:
+        """Whether this execution was sent and has not finished."""
+        return execution_id in self._pending
 
     def probing(self, probe_id: str) -> None:
         """This probe is being sent, as a kernel_info_request on the shell channel."""

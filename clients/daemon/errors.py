@@ -4,7 +4,8 @@ WireError (relay)
 └── DaemonError
     ├── KernelError             kernel              something a kernel did or could not do
     │   ├── KernelStartError                        no kernel came up; says what is installed and what to install
-    │   └── KernelGone                              the kernel has ended, so it cannot be asked anything any more
+    │   ├── KernelGone                              the kernel has ended, so it cannot be asked anything any more
+    │   └── KeeperLost                              a kernel that an earlier daemon left running cannot be reached
     ├── UnknownExecution        unknown_execution   an id that this daemon has not queued, or has forgotten
     ├── UnknownComm        unknown_comm        a comm that is not open: its kernel has ended, or its widget was closed
     ├── BadCommMessage     bad_request         a message on a comm that does not follow the widget protocol
@@ -42,6 +43,15 @@ class KernelGone(KernelError):
     def __init__(self, kernel_name: str, doing: str) -> None:
         super().__init__(
             f"The kernel '{kernel_name}' has ended; it cannot {doing}.", "Start or restart the kernel and try again."
+        )
+
+
+class KeeperLost(KernelError):
+    """The keeper of a kernel that an earlier daemon started cannot be reached."""
+
+    def __init__(self, kernel_name: str, why: str) -> None:
+        super().__init__(
+            f"The kernel '{kernel_name}' of an earlier daemon cannot be reached: {why}.", "Run a cell to start another."
         )
 
 

@@ -2,8 +2,8 @@
 
 For one execution the order is: Started, then its outputs, then Finished; Started and Finished come exactly once unless
 the kernel dies, and then Died is the last event of all. An output may still follow Finished when a thread of that cell
-goes on printing. Busy and Idle alternate. What the callback of a widget puts out has the id of the comm message that it
-answers in place of an execution's.
+goes on printing. Busy and Idle alternate, and so do Unresponsive and Responsive. What the callback of a widget puts out
+has the id of the comm message that it answers in place of an execution's.
 """
 
 from __future__ import annotations
@@ -124,6 +124,18 @@ class Idle:
 
 
 @dataclass(frozen=True)
+class Unresponsive:
+    """The kernel's heart has stopped beating though its process is there. `reason` is for people."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
+class Responsive:
+    """It beats again."""
+
+
+@dataclass(frozen=True)
 class Died:
     """The kernel's process ended though nobody asked it to. `reason` is for people."""
 
@@ -134,4 +146,6 @@ class Died:
 
 OutputEvent = Output | ClearOutput | UpdateDisplay
 CommEvent = KernelCommOpen | KernelCommMessage | KernelCommClose | CommHandled
-KernelEvent = Started | OutputEvent | CommEvent | InputRequested | Finished | Busy | Idle | Died
+KernelEvent = (
+    Started | OutputEvent | CommEvent | InputRequested | Finished | Busy | Idle | Unresponsive | Responsive | Died
+)

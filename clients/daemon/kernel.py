@@ -1,38 +1,52 @@
-"""One Jupyter kernel, from its start to its end: the asyncio shell around `process`, `jupyter_wire` and `conversation`.
+"""One Jupyter kernel, from its start to its end: the asyncio shell around `conversation`, by way of a keeper.
 
-Knows sockets and tasks; what messages mean is `conversation`'s, how processes end is `process`'s. It promises that
-every message the kernel publishes from `start` on is reported in order, that every execution finishes or the kernel
-dies, that a death is reported as soon as the process has ended and after everything it still published, and that
-nothing of the kernel is left when `shutdown` returns. It refuses to send anything to a kernel that has ended.
+Knows tasks and signals; what messages mean is `conversation`'s, how they travel and how processes end is the keeper's.
+It promises that every message the kernel publishes from `start` on is reported in order, that every execution finishes
+or the kernel dies, that a death is reported as soon as the process has ended and after everything it still published,
+and that nothing of the kernel is left when `shutdown` returns. It refuses to send anything to a kernel that has ended.
 
-A `Kernel` is one process: `restart` ends it and returns its successor. It must be shut down by whoever started it; if
-the daemon is killed outright, ipykernel notices that its parent has gone and ends by itself within a second.
+A `Kernel` is one process: `restart` ends it and returns its successor. It must be shut down by whoever started it. If
+the daemon is killed outright, the kernel lives on in the care of its keeper, and `attach` makes a Kernel of it again,
+which goes on where the earlier one was: after the message `position`, as the consumer's records say.
 """
 
 from __future__ import annotations
 
 import asyncio
 import itertools
+import json
 import logging
 import secrets
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
-import zmq
-
-from clients.daemon.channel import Channel
+from clients.daemon import launching
 from clients.daemon.comm_effects import CommRequest
 from clients.daemon.conversation import EXECUTE, PROBE, Conversation
 from clients.daemon.errors import KernelGone, KernelStartError
-from clients.daemon.events import Died, KernelEvent
+from clients.daemon.events import (
+    Busy,
+    Died,
+    Finished,
+    Idle,
+    InputRequested,
+    KernelEvent,
+    Responsive,
+    Started,
+    Unresponsive,
+)
 from clients.daemon.jupyter_wire import JupyterWire, MalformedMessage, Message
+from clients.daemon.keeper import frames
+from clients.daemon.keeper.link import FromKernel, KeeperLink, KeeperState, Keeping
+from clients.daemon.keeper.manifest import Manifest
 from clients.daemon.mailbox import Mailbox
-from clients.daemon.process import KernelProcess, launch, start_hint
+from clients.daemon.process import describe_exit
 from clients.daemon.questions import Questions
+from clients.daemon.recollection import Recollection
 
 START_SECONDS: Final = 60.0  # a first start on a cold disk, with every import, takes up to half of this
 NUDGE_SECONDS: Final = 0.05  # between probes while starting: a tenth of the fastest start
@@ -46,34 +60,48 @@ INTERRUPT_AGAIN_SECONDS: Final = 0.3
 INTERRUPT_REPLY_SECONDS: Final = 5.0  # kernels that are interrupted by message answer at once, or never
 POLITE_SECONDS: Final = 3.0  # from the request to shut down to SIGTERM
 TERMINATE_SECONDS: Final = 2.0  # from SIGTERM to SIGKILL
-DRAIN_SECONDS: Final = 0.5  # for a dead kernel's socket to close; longer only if a child of it holds the socket open
-RECONNECT_MILLISECONDS: Final = 10  # the sockets' files appear while we are already connecting
-# Messages that wait in libzmq while the loop is busy; the kernel drops what exceeds it, so it is large.
-IOPUB_MESSAGES: Final = 100_000
-BATCH: Final = 100  # messages read before other tasks have their turn: some milliseconds
+END_SECONDS: Final = 10.0  # for a keeper to end its kernel and itself, until it is killed
 
 _log = logging.getLogger(__name__)
 
 
-class Kernel:
-    """A running kernel. Owns its process, its sockets and the tasks that read them; `Kernel.start` makes one."""
+class _Channel:
+    """One of the kernel's channels, to send on."""
 
-    def __init__(self, kernel_name: str, cwd: Path, env: Mapping[str, str] | None, process: KernelProcess) -> None:
-        self.name = kernel_name
+    def __init__(self, link: KeeperLink, number: int) -> None:
+        self._link, self._number = link, number
+
+    def send(self, parts: Sequence[bytes], key: str = "") -> None:
+        """Send a message; one with a key goes to the kernel once, whichever daemon sends it how often."""
+        self._link.send(self._number, parts, key)
+
+
+class Kernel:
+    """A running kernel. Owns the link to its keeper and the task that reads it; made by `start` or `attach`."""
+
+    def __init__(
+        self, link: KeeperLink, cwd: Path, env: Mapping[str, str] | None, keeping: Keeping | None, position: int = 0
+    ) -> None:
+        self.name = link.manifest.kernel_name
         self._cwd = cwd
         self._env = env
-        self._process = process
+        self._keeping = keeping
+        self._link = link
         self._loop = asyncio.get_running_loop()
-        self._wire = JupyterWire(process.key, secrets.token_hex(16))
+        self._wire = JupyterWire(launching.signing_key(Path(link.manifest.folder)), secrets.token_hex(16))
         self._conversation = Conversation()
+        self._recollection = Recollection()
+        self._attached_at = position  # what came up to here an earlier daemon has dealt with
         self._mailbox = Mailbox()
-        self._context = zmq.Context()
-        self._channels: list[Channel] = []
-        self._identity = secrets.token_hex(16).encode()  # one for all: the kernel asks on stdin whoever sent on shell
-        self._shell = self._connect(zmq.DEALER, "shell")
-        self._control = self._connect(zmq.DEALER, "control")
-        self._stdin = self._connect(zmq.DEALER, "stdin")
-        self._iopub = self._connect(zmq.SUB, "iopub")
+        self._shell = _Channel(link, frames.SHELL)
+        self._control = _Channel(link, frames.CONTROL)
+        self._stdin = _Channel(link, frames.STDIN)
+        self._handlers: dict[int, Callable[[Message], Iterable[KernelEvent]]] = {
+            frames.SHELL: self._on_shell,
+            frames.IOPUB: self._conversation.on_iopub,
+            frames.STDIN: self._conversation.on_stdin,
+            frames.CONTROL: self._on_control,
+        }
         self._ids = itertools.count()
         self._questions = Questions(
             partial(self._ask, self._shell), partial(self._ask, self._control), lambda: self.info
@@ -86,21 +114,49 @@ class Kernel:
         self._interrupting = asyncio.Lock()  # held while an interrupt is on its way: what is sent next must not be hit
         self._interrupt_replied = asyncio.Event()
         self._closing = False
-        self._life = asyncio.create_task(self._live(), name=f"kernel-{process.pid}")
+        self._exited: asyncio.Future[str] = self._loop.create_future()  # how, for people
+        self.unresponsive: str | None = None
+        self._life: asyncio.Task[None]
 
     @classmethod
-    async def start(cls, kernel_name: str, cwd: Path, env: Mapping[str, str] | None = None) -> Kernel:
+    async def start(
+        cls,
+        kernel_name: str,
+        cwd: Path,
+        env: Mapping[str, str] | None = None,
+        keeping: Keeping | None = None,
+    ) -> Kernel:
         """Start the kernel of this kernelspec in `cwd` with this environment (None: the daemon's).
 
-        Returns when it answers and everything it publishes is heard. Raises KernelStartError. If it is cancelled or
-        fails, nothing is left running.
+        With `keeping` it outlives this daemon; without, it ends with it. Returns when it answers and everything it
+        publishes is heard. Raises KernelStartError. If it is cancelled or fails, nothing is left running.
         """
-        kernel = cls(kernel_name, cwd, env, await launch(kernel_name, cwd, env))
+        link = await KeeperLink.launch(await launching.prepare(kernel_name, cwd, env), keeping)
+        kernel = cls(link, cwd, env, keeping)
+        kernel._life = asyncio.create_task(kernel._live(), name=f"kernel-{kernel.pid}")
         try:
             await kernel._wait_until_ready()
         except BaseException:
             await kernel._end()
             raise
+        link.note(language=kernel.language, info=dict(kernel.info))
+        return kernel
+
+    @classmethod
+    async def attach(cls, manifest: Manifest, folder: Path, position: int, settled: Callable[[str], bool]) -> Kernel:
+        """The kernel of this keeper, which an earlier daemon started and whose messages up to `position` it dealt with.
+
+        Executions that were sent and are not `settled` are gone on with. Raises KeeperLost.
+        """
+        link = await KeeperLink.attach(manifest, folder)
+        keeping = Keeping(folder, manifest.notebook_id)
+        kernel = cls(link, Path(manifest.cwd), None, keeping, position)
+        kernel._conversation.kernel_info = manifest.info
+        for execution_id in link.sent:
+            if not settled(execution_id):
+                kernel._conversation.executing(execution_id)
+        kernel._ready.set()
+        kernel._life = asyncio.create_task(kernel._live(), name=f"kernel-{kernel.pid}")
         return kernel
 
     # What is known
@@ -108,7 +164,17 @@ class Kernel:
     @property
     def pid(self) -> int:
         """The id of the kernel's process, which is also that of its process group."""
-        return self._process.pid
+        return self._link.manifest.kernel_pid
+
+    @property
+    def keeper(self) -> str:
+        """The id of its keeper, which numbers what it says."""
+        return self._link.manifest.keeper
+
+    @property
+    def sent(self) -> frozenset[str]:
+        """The executions that earlier daemons have sent to it, as far back as its keeper remembers."""
+        return self._link.sent
 
     @property
     def info(self) -> Mapping[str, Any]:
@@ -123,20 +189,33 @@ class Kernel:
     @property
     def ended(self) -> bool:
         """Whether the kernel has ended or is being ended."""
-        return self._closing or self._process.exited.done()
+        return self._closing or self._exited.done()
 
     def log_tail(self) -> str:
         """The last lines that the process wrote to its stdout and stderr, past Jupyter's streams."""
-        return self._process.log.tail()
+        return self._link.log_tail()
 
     async def events(self) -> AsyncIterator[KernelEvent]:
         """What the kernel says, in order; ends after Died or when it has been shut down. For one consumer.
 
-        A slow consumer pauses the reading; see `mailbox.EVENTS` and `IOPUB_MESSAGES` for how long that loses nothing.
+        A slow consumer pauses the reading; what comes meanwhile waits in the keeper's spool.
         """
+        async for event, _ in self.numbered_events():
+            yield event
+
+    async def numbered_events(self) -> AsyncIterator[tuple[KernelEvent, int]]:
+        """As `events`, each with the number of the last message that is done with once this event is."""
         while (event := await self._mailbox.get()) is not None:
             yield event
-        await asyncio.shield(self._life)  # a defect that ended the reading is raised here, not lost
+        if self._life.done():
+            await self._life  # a defect that ended the reading is raised here, not lost
+
+    def acknowledge(self, position: int) -> None:
+        """What the messages up to here had to say is safe with the consumer: the keeper may forget them.
+
+        Except what an execution that has not finished by then will need: the halves of its end, say.
+        """
+        self._link.acknowledge(position, self._recollection.wanted(position))
 
     # What it can be asked
 
@@ -152,7 +231,8 @@ class Kernel:
     ) -> None:
         """Send an execution whose id is `msg_id`; returns when it is sent. Raises KernelGone.
 
-        It is never hit by an interrupt that was sent before it.
+        It is never hit by an interrupt that was sent before it. One that was sent already, by an earlier daemon, is not
+        sent again.
         """
         async with self._interrupting:
             self._check_alive("run anything")
@@ -165,7 +245,7 @@ class Kernel:
                 "allow_stdin": allow_stdin,
                 "stop_on_error": stop_on_error,
             }
-            self._send(self._shell, EXECUTE, content, msg_id)
+            self._shell.send(self._wire.encode(EXECUTE, msg_id, content), key=msg_id)
 
     def comm(self, message: CommRequest) -> None:
         """Send a message on a comm. Raises KernelGone."""
@@ -180,7 +260,7 @@ class Kernel:
         """
         async with self._interrupting:
             self._check_alive("be interrupted")
-            if not self._process.interrupt_by_message:
+            if not self._link.manifest.interrupt_by_message:
                 self._interrupt_by_signal()
                 return
             self._interrupt_replied.clear()
@@ -191,6 +271,7 @@ class Kernel:
     def answer_input(self, value: str) -> None:
         """Answer the latest InputRequested. Raises KernelGone."""
         self._check_alive("take input")
+        self._recollection.answered()
         self._send(self._stdin, "input_reply", {"value": value})
 
     async def ask(self, msg_type: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -204,77 +285,91 @@ class Kernel:
     async def shutdown(self) -> None:
         """End the kernel: politely, then by SIGTERM, then by SIGKILL, with everything in its process group.
 
-        Returns when nothing is left of it. No Died is reported; executions that were running get no Finished. No-op on
-        a kernel that has ended.
+        Returns when nothing is left of it. No Died is reported; executions that were running get no Finished. One that
+        has ended, or does not answer, is cleared away without ceremony.
         """
         self._closing = True
-        if not self._process.exited.done():
+        self._mailbox.widen()
+        if not self._exited.done() and self.unresponsive is None:
             # A busy kernel would look at the request only when it is done; an idle one needs no signal.
-            if self._conversation.running is not None and not self._process.interrupt_by_message:
-                self._process.signal(signal.SIGINT)
+            if self._conversation.running is not None and not self._link.manifest.interrupt_by_message:
+                self._link.signal(signal.SIGINT)
             self._send(self._control, "shutdown_request", {"restart": False})
             if not await self._exited_within(POLITE_SECONDS):
-                self._process.signal(signal.SIGTERM)
+                self._link.signal(signal.SIGTERM)
                 await self._exited_within(TERMINATE_SECONDS)
         await self._end()
 
     async def restart(self) -> Kernel:
         """End this kernel as `shutdown` does, and start another of the same kernelspec, directory and environment."""
         await self.shutdown()
-        return await Kernel.start(self.name, self._cwd, self._env)
+        return await Kernel.start(self.name, self._cwd, self._env, self._keeping)
 
     # Its life
 
     async def _live(self) -> None:
-        """Read every channel until the process ends or is ended; then report the rest and clean up."""
-        told = self._conversation
+        """Take what the keeper says until it is gone; then see to it that nothing is left."""
         try:
-            async with asyncio.TaskGroup() as tasks:
-                working = [
-                    tasks.create_task(self._read(self._iopub, told.on_iopub), name="iopub"),
-                    tasks.create_task(self._read(self._shell, self._on_shell), name="shell"),
-                    tasks.create_task(self._read(self._stdin, told.on_stdin), name="stdin"),
-                    tasks.create_task(self._read(self._control, self._on_control), name="control"),
-                ]
-                await asyncio.shield(self._process.exited)
-                await self._iopub_drained()
-                for task in working:
-                    task.cancel()
-            if not self._closing:
-                code = self._process.exited.result()
-                self._take(self._iopub, told.on_iopub)
-                self._take(self._shell, told.on_shell)
-                died = Died(self._process.describe_end(), code if code >= 0 else None, -code if code < 0 else None)
-                self._mailbox.put([died])
+            while (came := await self._link.receive()) is not None:
+                for said in came:
+                    match said:
+                        case FromKernel(seq, frames.EXIT, parts):
+                            self._take_exit(seq, json.loads(parts[0]))
+                        case FromKernel(seq, channel, parts):
+                            self._take(seq, channel, parts)
+                        case KeeperState():
+                            self._take_state(said)
+                await self._mailbox.room()
+            if not self._link.ended and not self._closing and not self._exited.done():
+                self._mailbox.put([Died(await self._link.why_it_died(), None, None)])
         finally:
             for timer in (self._probe_timer, self._again_timer):
                 if timer is not None:
                     timer.cancel()
-            await self._process.discard()
-            for channel in self._channels:
-                channel.close()
-            self._context.destroy(linger=0)
+            await self._link.close()
             self._questions.close(KernelGone(self.name, "answer"))
+            if not self._exited.done():
+                self._exited.set_result("was ended")
             self._mailbox.close()
 
-    async def _read(self, channel: Channel, handle: Callable[[Message], Iterable[KernelEvent]]) -> None:
-        while True:
-            await channel.wait()
-            self._take(channel, handle, BATCH)
-            await self._mailbox.room()
+    def _take(self, seq: int, channel: int, parts: Sequence[bytes]) -> None:
+        """Handle a message. Nothing is awaited, so cancelling the reader never loses one."""
+        try:
+            message = self._wire.decode(parts)
+        except MalformedMessage as error:
+            _log.warning("kernel %s (%d): %s", self.name, self.pid, error)
+            return
+        pending = self._conversation.awaits(message.parent_id)
+        events = list(self._handlers[channel](message))
+        if pending:
+            self._recollection.note(seq, message)
+        for event in events:
+            if isinstance(event, Finished):
+                self._recollection.finished(event.execution_id, seq)
+        if seq <= self._attached_at:  # only what the daemon must know again, having forgotten it
+            events = [event for event in events if isinstance(event, Started | Busy | Idle | InputRequested)]
+        self._mailbox.put(events, max(seq, self._attached_at))
+        if self._conversation.ready:
+            self._ready.set()
+        self._watch_executions()
 
-    def _take(
-        self, channel: Channel, handle: Callable[[Message], Iterable[KernelEvent]], most: int = IOPUB_MESSAGES
-    ) -> None:
-        """Handle what has arrived. Nothing is awaited, so cancelling the reader never loses a message."""
-        for parts in channel.take(most):
-            try:
-                self._mailbox.put(handle(self._wire.decode(parts)))
-            except MalformedMessage as error:
-                _log.warning("kernel %s (%d): %s", self.name, self.pid, error)
-            if self._conversation.ready:
-                self._ready.set()
-            self._watch_executions()
+    def _take_exit(self, seq: int, told: Mapping[str, Any]) -> None:
+        code = int(told["code"])
+        reason = describe_exit(code, bool(told["out_of_memory"]))
+        self._exited.set_result(reason)
+        if not self._closing:
+            self._mailbox.put([Died(reason, code if code >= 0 else None, -code if code < 0 else None)], seq)
+        if self._keeping is None or not self._ready.is_set():
+            self._link.end()
+        else:  # the consumer has it on record first, then it calls `shutdown`
+            self._mailbox.close()
+
+    def _take_state(self, state: KeeperState) -> None:
+        if state.stalled:
+            _log.error("kernel %s (%d): its keeper's spool is full; the kernel is not listened to", self.name, self.pid)
+        if state.unresponsive != self.unresponsive:
+            self.unresponsive = state.unresponsive
+            self._mailbox.put([Responsive() if state.unresponsive is None else Unresponsive(state.unresponsive)])
 
     def _on_shell(self, message: Message) -> Iterable[KernelEvent]:
         return () if self._questions.take(message) else self._conversation.on_shell(message)
@@ -307,14 +402,14 @@ class Kernel:
         self._probe_timer = self._loop.call_later(delay, probe)
 
     def _interrupt_by_signal(self) -> None:
-        self._process.signal(signal.SIGINT)
+        self._link.signal(signal.SIGINT)
         if self._running is None or self._loop.time() - self._running[1] > EARLY_SECONDS:
             return
         execution_id = self._running[0]
 
         def again() -> None:
             if self._conversation.running == execution_id:
-                self._process.signal(signal.SIGINT)
+                self._link.signal(signal.SIGINT)
 
         if self._again_timer is not None:
             self._again_timer.cancel()
@@ -325,18 +420,18 @@ class Kernel:
         try:
             async with asyncio.timeout(START_SECONDS):
                 while not ready.done():
-                    if self._life.done() or self._process.exited.done():
+                    if self._life.done() or self._exited.done():
                         raise await self._start_failure()
                     self._probe()
                     await asyncio.wait(
-                        (ready, self._process.exited, self._life),
+                        (ready, self._exited, self._life),
                         timeout=NUDGE_SECONDS,
                         return_when=asyncio.FIRST_COMPLETED,
                     )
         except TimeoutError as error:
             raise KernelStartError(
                 f"The kernel '{self.name}' did not answer within {START_SECONDS:.0f} s.",
-                start_hint(self.name, ""),
+                launching.start_hint(self.name, ""),
                 self.log_tail(),
             ) from error
         finally:
@@ -346,49 +441,28 @@ class Kernel:
         self._closing = True
         await self._life
         tail = self.log_tail()
-        message = f"The kernel '{self.name}' ended while it was starting: {self._process.describe_end()}."
-        return KernelStartError(message, start_hint(self.name, tail), tail)
-
-    async def _iopub_drained(self) -> None:
-        """Wait until everything that the ended process had published is in our socket's queue."""
-        with suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_SECONDS):
-                while not any(True for _ in self._iopub_closed.take(1)):
-                    await self._iopub_closed.wait()
+        message = f"The kernel '{self.name}' ended while it was starting: {self._exited.result()}."
+        return KernelStartError(message, launching.start_hint(self.name, tail), tail)
 
     async def _exited_within(self, seconds: float) -> bool:
-        await asyncio.wait((self._process.exited,), timeout=seconds)
-        return self._process.exited.done()
+        await asyncio.wait((self._exited,), timeout=seconds)
+        return self._exited.done()
 
     async def _end(self) -> None:
         self._closing = True
-        await self._process.discard()
-        await self._life
+        self._mailbox.widen()
+        self._link.end()
+        await asyncio.wait((self._life,), timeout=END_SECONDS)
+        if not self._life.done():
+            self._link.kill()
+        await asyncio.shield(self._life)
 
-    # Its sockets
+    # Its channels
 
-    def _connect(self, kind: int, name: str) -> Channel:
-        socket = self._context.socket(kind)
-        socket.setsockopt(zmq.RECONNECT_IVL, RECONNECT_MILLISECONDS)
-        if kind == zmq.SUB:
-            socket.setsockopt(zmq.RCVHWM, IOPUB_MESSAGES)
-            socket.setsockopt(zmq.SUBSCRIBE, b"")
-            self._iopub_closed = self._own(socket.get_monitor_socket(zmq.EVENT_DISCONNECTED))
-        else:
-            socket.setsockopt(zmq.SNDHWM, 0)  # requests are few; sending one never blocks the loop
-            socket.setsockopt(zmq.IDENTITY, self._identity)
-        socket.connect(self._process.endpoint(name))
-        return self._own(socket)
-
-    def _own(self, socket: zmq.Socket[bytes]) -> Channel:
-        channel = Channel(socket)
-        self._channels.append(channel)
-        return channel
-
-    def _send(self, channel: Channel, msg_type: str, content: Mapping[str, Any], msg_id: str | None = None) -> None:
+    def _send(self, channel: _Channel, msg_type: str, content: Mapping[str, Any], msg_id: str | None = None) -> None:
         channel.send(self._wire.encode(msg_type, msg_id or f"quire-{next(self._ids)}", content))
 
-    def _ask(self, channel: Channel, msg_type: str, content: Mapping[str, Any], subshell_id: str | None = None) -> str:
+    def _ask(self, channel: _Channel, msg_type: str, content: Mapping[str, Any], subshell_id: str | None = None) -> str:
         msg_id = f"quire-{next(self._ids)}"
         channel.send(self._wire.encode(msg_type, msg_id, content, subshell_id=subshell_id))
         return msg_id

@@ -14,6 +14,7 @@ from pathlib import Path
 from typing import Final
 
 from clients.daemon.epochs import EPOCH_BYTES
+from clients.daemon.keeper.manifest import folder_of, reap_all
 from clients.daemon.runner import NotebookRunner
 from clients.peer.errors import PeerError
 from clients.peer.hub_address import HubAddress
@@ -38,12 +39,13 @@ logger = logging.getLogger("quire.daemon")
 LOBBY_RETRY: Final = 0.5
 
 
-async def run_daemon(address: HubAddress, *, stop: asyncio.Event, epoch_bytes: int = EPOCH_BYTES) -> None:
+async def run_daemon(address: HubAddress, state: Path, *, stop: asyncio.Event, epoch_bytes: int = EPOCH_BYTES) -> None:
     """Serve every notebook of this hub until `stop` is set. Raises Refused if the hub does not want this daemon.
 
-    `epoch_bytes` is what may be written into a RuntimeDoc before it is started afresh.
+    Kernels are found again by what lies in the state folder; none is left running when this returns. `epoch_bytes` is
+    what may be written into a RuntimeDoc before it is started afresh.
     """
-    daemon = _Daemon(address, epoch_bytes)
+    daemon = _Daemon(address, folder_of(state), epoch_bytes)
     lobby = asyncio.create_task(daemon.stay_in_lobby(), name="stay in the lobby")
     stopping = asyncio.create_task(stop.wait(), name="wait for the end")
     try:
@@ -55,13 +57,15 @@ async def run_daemon(address: HubAddress, *, stop: asyncio.Event, epoch_bytes: i
             task.cancel()
         await asyncio.gather(lobby, stopping, return_exceptions=True)
         await daemon.close()
+        await asyncio.to_thread(reap_all, state)
 
 
 class _Daemon:
     """Owns the runners."""
 
-    def __init__(self, address: HubAddress, epoch_bytes: int) -> None:
+    def __init__(self, address: HubAddress, keepers: Path, epoch_bytes: int) -> None:
         self._address = address
+        self._keepers = keepers
         self._epoch_bytes = epoch_bytes
         self._peer = this_program("daemon", "daemon")
         self._runners: dict[str, asyncio.Task[None]] = {}  # the latest of each notebook, which waits for the one before
@@ -115,7 +119,7 @@ class _Daemon:
         peer = PeerInfo(peer_id=f"{self._peer.peer_id}-{os.getpid()}", name="daemon", kind="daemon")
         try:
             async with Notebook.connect(notebook_id, self._address, peer=peer, role="daemon") as notebook:
-                await NotebookRunner(notebook, folder, epoch_bytes=self._epoch_bytes).run()
+                await NotebookRunner(notebook, folder, self._keepers, epoch_bytes=self._epoch_bytes).run()
         except (WireError, PeerError) as error:
             logger.error("notebook %s is no longer served: %s", notebook_id, error)
         except Exception:

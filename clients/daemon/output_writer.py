@@ -2,10 +2,10 @@
 blobs.
 
 An OutputWriter owns the output buffers of the executions that run or have just ended, and of Output widgets, which have
-outputs as executions do. It promises that outputs are
-written in the order in which the kernel sent them, that blobs are on the hub's disk before a manifest names them, and
-that after `flush` nothing waits. How often to flush is its owner's business; whatever arrives between two flushes
-shares one change of the document.
+outputs as executions do. It promises that outputs are written in the order in which the kernel sent them, that blobs
+are on the hub's disk before a manifest names them, that after `flush` nothing waits, and that each change says which
+messages of the kernel it goes up to, so that another daemon can go on after them (`restore`). How often to flush is its
+owner's business; whatever arrives between two flushes shares one change of the document.
 """
 
 from __future__ import annotations
@@ -19,12 +19,21 @@ from typing import Any, Final, Protocol, cast
 
 from clients.daemon.blob_keeper import BlobKeeper
 from clients.daemon.events import ClearOutput, Output, UpdateDisplay
-from clients.daemon.outputs import AppendOutput, AppendStream, ClearOutputs, ExtendStream, Operation, OutputBuffer
+from clients.daemon.outputs import (
+    AppendOutput,
+    AppendStream,
+    ClearOutputs,
+    ExtendStream,
+    Operation,
+    OutputBuffer,
+    WrittenStream,
+)
 from clients.peer.at_once import all_of
 from clients.peer.notebook import Notebook
 from notebook_doc.contents import content_of, output_manifest
 from notebook_doc.errors import BadEdit
-from notebook_doc.runtime import Manifest
+from notebook_doc.replica import Heads
+from notebook_doc.runtime import Manifest, SpoolPosition
 
 # Blobs on their way to the hub at the same time: enough to overlap its work with ours; more gains nothing.
 BLOBS_AT_ONCE: Final = 4
@@ -43,19 +52,43 @@ class Beside(Protocol):
 
 
 class OutputWriter:
-    """See the module. One per notebook."""
+    """See the module. One per notebook. `on_written` is told each change's heads and the position it goes up to."""
 
-    def __init__(self, notebook: Notebook) -> None:
+    def __init__(self, notebook: Notebook, on_written: Callable[[Heads, SpoolPosition], None]) -> None:
         self._notebook = notebook
+        self._on_written = on_written
         self.blobs = BlobKeeper(notebook)
         self.beside: Beside | None = None
         self._buffers: dict[str, OutputBuffer] = {}
         self._lock = asyncio.Lock()  # one flush at a time, so that what was sent first is written first
         self.dirty = asyncio.Event()
+        self._keeper: str | None = None
+        self._heard = 0
+        self._written: SpoolPosition | None = None
 
     def begin(self, execution_id: str) -> None:
-        """An execution is about to run: from here on it has outputs."""
-        self._buffers[execution_id] = OutputBuffer()
+        """An execution is about to run, or does already: from here on it has outputs."""
+        self._buffers.setdefault(execution_id, OutputBuffer())
+
+    async def restore(self, execution_id: str) -> None:
+        """Go on with the outputs of an execution where an earlier daemon left them."""
+        runtime = self._notebook.runtime
+        outputs = runtime.outputs(execution_id)
+        position = runtime.spool()
+        state = None if position is None else position.open.get(execution_id)
+        last = await self._written_stream(outputs[-1]) if outputs else None
+        self._buffers[execution_id] = OutputBuffer.restored(len(outputs), last, state)
+
+    async def _written_stream(self, output: Manifest) -> WrittenStream | None:
+        contents = output.get("text")
+        if output.get("output_type") != "stream" or not isinstance(contents, list):
+            return None
+        tail = ""
+        if contents:
+            content = cast(Any, contents[-1])
+            name = content.get("blob")
+            tail = content["inline"] if name is None else (await self._notebook.blob(name)).decode()
+        return WrittenStream(str(output.get("name")), len(contents), tail)
 
     def feed(self, event: Output | ClearOutput) -> None:
         """An output of an execution. Those of executions that nobody began (a thread that goes on printing after the
@@ -108,27 +141,52 @@ class OutputWriter:
         async with self._lock:
             yield
 
-    async def flush(self) -> None:
-        """Write everything that has arrived."""
+    async def flush(self, and_then: Callable[[], None] | None = None, position: int | None = None) -> None:
+        """Write everything that has arrived, and in the same change what `and_then` writes.
+
+        With it goes how much of what the kernel has said is in the document by then: `position`, or what `heard` was
+        told when this flush took what had arrived.
+        """
         async with self._lock:
             self.dirty.clear()
             taken = [(execution_id, buffer.take()) for execution_id, buffer in self._buffers.items()]
             work = [(execution_id, operation) for execution_id, operations in taken for operation in operations]
+            reached = self._position_now(position)
             async with self.beside.batch() if self.beside is not None else nullcontext() as write:
-                if not work and write is None:
+                if not work and write is None and and_then is None and reached == self._written:
                     return
                 manifests = await all_of((self._manifests(operation) for _, operation in work), BLOBS_AT_ONCE)
                 runtime = self._notebook.runtime
                 with runtime.edit():
                     if write is not None:
                         write()
-                    on_record = {
-                        execution_id for execution_id in {i for i, _ in work} if runtime.has_outputs(execution_id)
-                    }
+                    on_record = {owner for owner in {owner for owner, _ in work} if runtime.has_outputs(owner)}
                     for (execution_id, operation), written in zip(work, manifests, strict=True):
                         if isinstance(operation, UpdateDisplay) or execution_id in on_record:
                             self._write(execution_id, operation, written)
+                    if and_then is not None:
+                        and_then()
+                    if reached is not None:
+                        runtime.set_spool(reached)
+                self._written = reached
+                if reached is not None:
+                    self._on_written(runtime.replica.heads(), reached)
                 self._notebook.touch()
+
+    def follow(self, keeper: str | None, position: int = 0) -> None:
+        """From now on outputs are those of this keeper's kernel, from after this message on; None: of no kernel."""
+        self._keeper, self._heard = keeper, position
+
+    def heard(self, position: int) -> None:
+        """What the messages up to this one put out has been fed."""
+        self._heard = position
+
+    def _position_now(self, position: int | None) -> SpoolPosition | None:
+        if self._keeper is None:
+            return None
+        states = {execution_id: buffer.state() for execution_id, buffer in self._buffers.items()}
+        unfinished = {execution_id: state for execution_id, state in states.items() if state is not None}
+        return SpoolPosition(keeper=self._keeper, seq=self._heard if position is None else position, open=unfinished)
 
     async def _manifests(self, operation: Operation) -> list[Manifest]:
         """What an operation writes, its blobs kept at the hub."""

@@ -14,6 +14,7 @@ any screen: `LONGEST_STATUS_LINE` when it is printed slowly, `SEGMENT` in any ca
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -68,6 +69,15 @@ class ClearOutputs:
     """Remove every output of this execution."""
 
 
+@dataclass(frozen=True)
+class WrittenStream:
+    """A stream as it is on record: how many contents it has, and the text of the last."""
+
+    name: str
+    contents: int
+    tail: str
+
+
 Operation = AppendOutput | AppendStream | ExtendStream | ClearOutputs | UpdateDisplay
 
 
@@ -75,13 +85,32 @@ class OutputBuffer:
     """The outputs of one execution on their way into its list. `written` is how many the list holds already."""
 
     def __init__(self, written: int = 0) -> None:
-        self._written = written  # outputs in the list, once what is pending has been carried out up to its last clear
+        # Outputs in the list, once what is pending has been carried out up to its last clear.
+        self._written = written
         self._count = written
         self._stream: _Stream | None = None  # the last output, if it is a stream
         self._clear_at_next = False
         self._waiting = 0
         # What `take` will give, in order. The key is what an entry is about: a later one about the same replaces it.
         self._pending: dict[tuple[str, int | str], Operation | _Stream] = {}
+
+    @classmethod
+    def restored(cls, written: int, last: WrittenStream | None, state: str | None) -> OutputBuffer:
+        """The buffer that goes on where another one was after its latest `take`: then the list held `written` outputs,
+        the last of which is this, if it is a stream, and its `state` was this."""
+        told = {} if state is None else json.loads(state)
+        buffer = cls(written)
+        buffer._clear_at_next = bool(told.get("clear"))
+        if last is not None:
+            buffer._stream = _Stream.restored(written - 1, last, told)
+        return buffer
+
+    def state(self) -> str | None:
+        """After a `take`: what a buffer must know to go on and the list does not show, if there is such a thing."""
+        told: dict[str, Any] = {"clear": True} if self._clear_at_next else {}
+        if self._stream is not None:
+            told |= self._stream.state()
+        return json.dumps(told) if told else None
 
     @property
     def waiting(self) -> int:
@@ -177,6 +206,33 @@ class _Stream:
         self._line = Line()
         self._given_tail = ""
         self._rewrites = 0
+
+    @classmethod
+    def restored(cls, index: int, last: WrittenStream, told: Mapping[str, Any]) -> _Stream:
+        stream = cls(index, last.name)
+        stream._appended = True
+        tail = "" if told.get("sealed") else last.tail
+        stream._kept = last.contents if told.get("sealed") else max(0, last.contents - 1)
+        stream._given_tail = tail
+        if line := told.get("line"):
+            stream._line = Line.restored(line)
+            finished = tail[: len(tail) - len(stream._line.render())]
+        else:
+            lines, newline, rest = tail.rpartition("\n")
+            finished = lines + newline
+            stream._line.write(rest)
+        if finished:
+            stream._lines, stream._lines_length = [finished], len(finished)
+        return stream
+
+    def state(self) -> dict[str, Any]:
+        """What its contents do not show."""
+        told: dict[str, Any] = {}
+        if self._kept and not self._given_tail:
+            told["sealed"] = True  # the last content too
+        if (line := self._line.state()) is not None:
+            told["line"] = line
+        return told
 
     @property
     def waiting(self) -> int:

@@ -1,66 +1,98 @@
-"""A kernel's process: how it is launched, what it says on stdout and stderr, and how it ends.
+"""A kernel's process, as its parent has it: how it is started, what it says on stdout and stderr, how it ends.
 
-Knows kernelspecs and processes, no Jupyter messages. The launch is jupyter_client's (kernelspecs, provisioners, the
-connection file); what it does by polling is done here at once: a thread waits for the process itself. It promises that
-`exited` is set as soon as the process has ended, that its log is bounded, and that after `discard` neither the process
-nor anything else of its process group or its files is left. It refuses to launch with KernelStartError. It needs a
-POSIX system: sockets with paths, process groups.
+Its parent is the kernel's keeper. Knows processes, no Jupyter. It promises that `exited` is set as soon as the process
+has ended (a thread waits for the process itself), that the log is bounded, that the kernel does not outlive its
+parent, and that `kill` leaves nothing of its process group. Needs a POSIX system: process groups. `spawn` needs little
+imported, for the kernel's start waits for it.
 
-State owners: `KernelProcess` owns the process, its private directory (mode 0700: sockets, connection file) and its log.
+State owners: `KernelProcess` owns the process, `ProcessLog` the reading end of its pipe.
 """
 
 from __future__ import annotations
 
-import asyncio
 import contextlib
 import os
-import shutil
 import signal
+import subprocess
 import sys
-import tempfile
-import threading
-from collections.abc import Mapping
-from pathlib import Path
-from subprocess import Popen
-from typing import Any, Final
+from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING, Final
 
-from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
-from jupyter_client.manager import AsyncKernelManager
-from traitlets import TraitError
-
-from clients.daemon.errors import KernelStartError
+if TYPE_CHECKING:
+    import asyncio
+    from pathlib import Path
 
 LOG_BYTES: Final = 64 * 1024  # the end of what the process wrote: enough for a traceback or a crash report
-LOG_TAIL_LINES: Final = 20  # of it, in an error message
 _READ_BYTES: Final = 64 * 1024  # a pipe's capacity on Linux
-_IPYKERNELS: Final = frozenset(("ipykernel_launcher", "ipykernel"))  # as a kernelspec's command names them
-# The longest socket path on any Unix (macOS; Linux has 108), less the "/s-1" that is appended here.
-_LONGEST_DIRECTORY: Final = 104 - len("/s-1") - 1
+_PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
+
+
+def spawn(argv: Sequence[str], cwd: str, env: Mapping[str, str]) -> tuple[subprocess.Popen[bytes], int]:
+    """Start a kernel; its process and the descriptor that its stdout and stderr can be read from. Raises OSError.
+
+    It leads a session of its own, so that signals can be sent to its whole group. It is told who its parent is, as
+    Jupyter does, and ends when that does: ipykernel looks for it, and on Linux the system sees to it for every kernel.
+    """
+    readable, writable = os.pipe()
+    try:
+        process = subprocess.Popen(
+            [os.path.expanduser(word) for word in argv],
+            stdin=subprocess.DEVNULL,
+            stdout=writable,
+            stderr=writable,
+            cwd=cwd,
+            env={**env, "JPY_PARENT_PID": str(os.getpid())},
+            start_new_session=True,
+            preexec_fn=_dies_with_its_parent(),  # safe: there is one thread
+        )
+    except BaseException:
+        os.close(readable)
+        raise
+    finally:
+        os.close(writable)
+    return process, readable
+
+
+def _dies_with_its_parent() -> Callable[[], object] | None:
+    if sys.platform != "linux":
+        return None
+    import ctypes
+
+    prctl = ctypes.CDLL(None).prctl
+    return lambda: prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
 
 
 class ProcessLog:
     """The end of what a process wrote to stdout and stderr. Owns the reading end of the pipe."""
 
-    def __init__(self, descriptor: int) -> None:
+    def __init__(self, descriptor: int, on_more: Callable[[], None]) -> None:
+        import asyncio
+
         os.set_blocking(descriptor, False)
+        self._loop = asyncio.get_running_loop()
         self._descriptor: int | None = descriptor
         self._kept = bytearray()
-        asyncio.get_running_loop().add_reader(descriptor, self._read)
+        self._on_more = on_more
+        self.written = 0  # bytes in all
+        self._loop.add_reader(descriptor, self._read)
 
-    def tail(self) -> str:
-        """The last lines, with everything that is in the pipe by now."""
-        while self._descriptor is not None and self._read():
-            pass
-        lines = self._kept.decode("utf-8", "replace").splitlines()
-        return "\n".join(lines[-LOG_TAIL_LINES:])
+    def since(self, written: int) -> bytes:
+        """What came after that many bytes, as far as it was kept."""
+        more = min(self.written - written, len(self._kept))
+        return bytes(self._kept[-more:]) if more else b""
 
     def close(self) -> None:
         """Take what is in the pipe and close it."""
-        self.tail()
+        self.take()
         if self._descriptor is not None:
-            asyncio.get_running_loop().remove_reader(self._descriptor)
+            self._loop.remove_reader(self._descriptor)
             os.close(self._descriptor)
             self._descriptor = None
+
+    def take(self) -> None:
+        """Take what is in the pipe by now."""
+        while self._descriptor is not None and self._read():
+            pass
 
     def _read(self) -> bool:
         assert self._descriptor is not None
@@ -69,58 +101,49 @@ class ProcessLog:
         except BlockingIOError:
             return False
         if not data:  # every writer has closed its end; a descriptor at its end is readable for ever
-            asyncio.get_running_loop().remove_reader(self._descriptor)
+            self._loop.remove_reader(self._descriptor)
             return False
         self._kept += data
+        self.written += len(data)
         del self._kept[:-LOG_BYTES]
+        self._on_more()
         return True
 
 
 class KernelProcess:
-    """A running kernel process. Made by `launch`; ended by `discard`."""
+    """A process that `spawn` has started. Ended by `kill`."""
 
-    def __init__(self, manager: Any, directory: Path, log: ProcessLog) -> None:
-        self._manager = manager
-        self._directory = directory
-        self._discarded = False
-        self.log = log
+    def __init__(self, process: subprocess.Popen[bytes]) -> None:
+        import asyncio
+
+        self.pid = process.pid
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self.pid: int = manager.provisioner.pid
-        self.key: bytes = manager.session.key
-        self.interrupt_by_message = _interrupted_by_message(manager.kernel_spec)
         self._oom_file = _oom_file(self.pid)
         self._oom_kills = _oom_kills(self._oom_file)
-        self._watch(manager.provisioner.process)
+        self._watch(process)
 
-    def endpoint(self, channel: str) -> str:
-        """The address of a channel: shell, iopub, stdin or control."""
-        info = self._manager.get_connection_info()
-        separator = "-" if info["transport"] == "ipc" else ":"
-        return f"{info['transport']}://{info['ip']}{separator}{info[f'{channel}_port']}"
-
-    def signal(self, number: signal.Signals) -> None:
+    def signal(self, number: int) -> None:
         """Send a signal to the kernel's process group; no-op if nothing is left of it."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)  # it leads its own session, so its group has its id
 
-    def describe_end(self) -> str:
-        """How the process ended, for people. Only once `exited` is set."""
-        return describe_exit(self.exited.result(), _oom_kills(self._oom_file) > self._oom_kills)
+    @property
+    def out_of_memory(self) -> bool:
+        """Whether the system has killed something of the kernel's control group for want of memory."""
+        return _oom_kills(self._oom_file) > self._oom_kills
 
-    async def discard(self) -> None:
-        """Kill what is left of the process group, wait for the process, remove its files. May be called again."""
-        if self._discarded:
-            return
-        self._discarded = True
+    async def kill(self) -> None:
+        """Kill what is left of the process group, and wait for the process."""
+        import asyncio
+
         self.signal(signal.SIGKILL)
         await asyncio.shield(self.exited)
-        self.log.close()
-        await self._manager.cleanup_resources()
-        shutil.rmtree(self._directory, ignore_errors=True)
 
-    def _watch(self, process: Popen[bytes]) -> None:
+    def _watch(self, process: subprocess.Popen[bytes]) -> None:
         """Set `exited` when the process ends. A thread, since waiting for a process is the one portable way at once."""
-        loop = asyncio.get_running_loop()
+        import threading
+
+        loop = self.exited.get_loop()
 
         def tell(code: int) -> None:
             if not self.exited.done():
@@ -132,50 +155,6 @@ class KernelProcess:
                 loop.call_soon_threadsafe(tell, code)
 
         threading.Thread(target=wait, name=f"wait-for-kernel-{self.pid}", daemon=True).start()
-
-
-async def launch(kernel_name: str, cwd: Path, env: Mapping[str, str] | None) -> KernelProcess:
-    """Launch the kernel of this kernelspec in `cwd` with this environment (None: the daemon's).
-
-    That the process runs is all this promises; whether it is a kernel shows when it answers. Raises KernelStartError.
-    """
-    specs = KernelSpecManager()
-    try:
-        spec = await asyncio.to_thread(specs.get_kernel_spec, kernel_name)
-    except NoSuchKernel as error:
-        installed = await asyncio.to_thread(specs.find_kernel_specs)
-        raise _no_such_kernel(kernel_name, sorted(installed)) from error
-    except (OSError, ValueError, TraitError) as error:
-        raise KernelStartError(
-            f"The kernelspec '{kernel_name}' cannot be read: {error}.", "Install it again."
-        ) from error
-    if not await asyncio.to_thread(cwd.is_dir):
-        raise KernelStartError(
-            f"The kernel '{kernel_name}' cannot start in {cwd}: there is no such directory.",
-            "Save the notebook in a directory that exists.",
-        )
-    directory = _private_directory()
-    manager = AsyncKernelManager(
-        kernel_name=kernel_name,
-        kernel_spec_manager=specs,
-        **_where_to_listen(spec.argv, directory),
-        connection_file=str(directory / "connection.json"),
-    )
-    readable, writable = os.pipe()
-    try:
-        await manager.start_kernel(
-            cwd=str(cwd), env=dict(os.environ if env is None else env), stdout=writable, stderr=writable
-        )
-    except (OSError, ValueError, RuntimeError) as error:
-        os.close(readable)
-        shutil.rmtree(directory, ignore_errors=True)
-        raise KernelStartError(
-            f"The kernel '{kernel_name}' ({spec.resource_dir}) cannot be run: {spec.argv[0]}: {error}.",
-            f"Install it again ({_how_to_install(kernel_name)}).",
-        ) from error
-    finally:
-        os.close(writable)
-    return KernelProcess(manager, directory, ProcessLog(readable))
 
 
 def describe_exit(code: int, out_of_memory: bool = False) -> str:
@@ -198,53 +177,12 @@ def describe_exit(code: int, out_of_memory: bool = False) -> str:
     return f"{said}; {guesses[name]}" if name in guesses else said
 
 
-def start_hint(kernel_name: str, log_tail: str) -> str:
-    """What to do about a kernel that ended while it was starting."""
-    if "No module named" in log_tail and "ipykernel" in log_tail:
-        return f"Install ipykernel into the environment that '{kernel_name}' names: python -m pip install ipykernel."
-    return f"Run the kernelspec's command by hand to see what is wrong: jupyter console --kernel {kernel_name}."
-
-
-def _no_such_kernel(kernel_name: str, installed: list[str]) -> KernelStartError:
-    have = f"Installed are: {', '.join(installed)}." if installed else "No kernel is installed."
-    return KernelStartError(
-        f"There is no kernel '{kernel_name}'. {have}",
-        f"Install it ({_how_to_install(kernel_name)}) or choose an installed one.",
-    )
-
-
-def _where_to_listen(argv: list[str], directory: Path) -> dict[str, str]:
-    """Sockets that only this user can reach where the kernel is known to have them, else the loopback interface, which
-    every kernel has: Deno's, for one, knows no other. Messages are signed in either case."""
-    if _IPYKERNELS.isdisjoint(argv):
-        return {"transport": "tcp", "ip": "127.0.0.1"}
-    return {"transport": "ipc", "ip": str(directory / "s")}
-
-
-def _interrupted_by_message(spec: KernelSpec) -> bool:
-    """What the kernelspec says; save that Deno's says nothing, which means a signal, and a signal kills it."""
-    return spec.interrupt_mode == "message" or Path(spec.argv[0]).stem == "deno"
-
-
-def _how_to_install(kernel_name: str) -> str:
-    if "deno" in kernel_name:
-        return "python -m pip install deno && deno jupyter --install"
-    return f"for Python: python -m pip install ipykernel && python -m ipykernel install --user --name {kernel_name}"
-
-
-def _private_directory() -> Path:
-    """A new directory that only this user can enter, with a path short enough for sockets."""
-    directory = Path(tempfile.mkdtemp(prefix="quire-"))
-    if len(os.fsencode(directory)) > _LONGEST_DIRECTORY:
-        directory.rmdir()
-        directory = Path(tempfile.mkdtemp(prefix="quire-", dir="/tmp"))
-    return directory
-
-
 def _oom_file(pid: int) -> Path | None:
     """Where Linux counts the processes of this one's control group that were killed for want of memory."""
     if sys.platform != "linux":
         return None
+    from pathlib import Path
+
     with contextlib.suppress(OSError):
         for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
             if line.startswith("0::/"):

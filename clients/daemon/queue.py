@@ -82,8 +82,20 @@ class CellRun:
 
 
 @dataclass(frozen=True)
+class Found:
+    """An execution that an earlier daemon left unfinished, as it is on record. `wanted_by`: request id -> place."""
+
+    execution_id: ExecutionId
+    cell_id: CellId
+    source: str
+    heads: tuple[str, ...]
+    status: Status
+    wanted_by: Mapping[RequestId, int]
+
+
+@dataclass(frozen=True)
 class RecordQueued:
-    """Write a new execution's record, status "queued"."""
+    """Write a new execution's record, status "queued"; it is the `place`-th that this request wants."""
 
     execution_id: ExecutionId
     cell_id: CellId
@@ -92,6 +104,26 @@ class RecordQueued:
     seq: int
     requested_by: Mapping[str, Any]
     submitted: float
+    request_id: RequestId
+    place: int
+
+
+@dataclass(frozen=True)
+class RecordWanted:
+    """Another request wants a queued execution too, as the how-manieth of those it named, for whom."""
+
+    execution_id: ExecutionId
+    request_id: RequestId
+    place: int
+    peer_id: str
+
+
+@dataclass(frozen=True)
+class RecordUnwanted:
+    """A request no longer wants this queued execution, since an earlier one of it failed; others still do."""
+
+    execution_id: ExecutionId
+    request_id: RequestId
 
 
 @dataclass(frozen=True)
@@ -134,7 +166,16 @@ class StartKernel:
     """Start a kernel; answer with `kernel_ready` or `kernel_failed`."""
 
 
-Effect = RecordQueued | RecordSource | RecordStatus | StartExecution | InterruptKernel | StartKernel
+Effect = (
+    RecordQueued
+    | RecordWanted
+    | RecordUnwanted
+    | RecordSource
+    | RecordStatus
+    | StartExecution
+    | InterruptKernel
+    | StartKernel
+)
 Effects = tuple[Effect, ...]
 KernelPhase = Literal["none", "starting", "ready"]
 
@@ -177,6 +218,32 @@ class ExecutionQueue:
     def __post_init__(self) -> None:
         self._next_seq = self.first_seq
 
+    @classmethod
+    def restored(cls, first_seq: int, found: Sequence[Found], kernel: KernelPhase = "ready") -> ExecutionQueue:
+        """The queue that an earlier daemon left on record, in its order; `kernel` is whether its kernel still runs.
+
+        Whether the kernel has begun with what runs, the kernel reports again. Call `go_on` when everything is in place.
+        """
+        queue = cls(first_seq, _kernel=kernel)
+        wishes: list[tuple[int, RequestId, ExecutionId]] = []
+        for one in found:
+            execution = _Execution(one.execution_id, one.cell_id, one.source, one.heads, one.status, {})
+            queue._live[one.execution_id] = execution
+            if one.status is Status.RUNNING:
+                queue._running = execution
+            else:
+                queue._queued_cells[one.cell_id] = one.execution_id
+            for request_id, place in one.wanted_by.items():
+                execution.wanted_by[request_id] = None
+                wishes.append((place, request_id, one.execution_id))
+        for _, request_id, execution_id in sorted(wishes):
+            queue._requests.setdefault(request_id, {})[execution_id] = None
+        return queue
+
+    def go_on(self, now: float) -> Effects:
+        """Start what stands first, if nothing runs."""
+        return self._go_on(now)
+
     # What can be asked
 
     @property
@@ -215,14 +282,17 @@ class ExecutionQueue:
         """
         effects: list[Effect] = []
         answer: list[ExecutionId] = []
-        for run in runs:
+        peer_id = str(requested_by.get("peer_id", ""))
+        for place, run in enumerate(runs):
             if run.cell_id not in self._queued_cells:
-                effects.append(self._enqueue(run, requested_by, now))
+                effects.append(self._enqueue(run, requested_by, now, request_id, place))
             execution = self._live[self._queued_cells[run.cell_id]]
             if (execution.source, execution.heads) != (run.source, run.heads):
                 execution.source, execution.heads = run.source, run.heads
                 effects.append(RecordSource(execution.execution_id, run.source, run.heads))
-            execution.wanted_by[request_id] = None
+            if request_id not in execution.wanted_by:
+                execution.wanted_by[request_id] = None
+                effects.append(RecordWanted(execution.execution_id, request_id, place, peer_id))
             self._requests.setdefault(request_id, {})[execution.execution_id] = None
             self._askers[request_id] = str(requested_by.get("peer_id", ""))
             answer.append(execution.execution_id)
@@ -279,16 +349,19 @@ class ExecutionQueue:
             effects += self._interrupt_running()
         return tuple(effects)
 
-    def restart(self, now: float) -> Effects:
-        """Everything that has not ended is cancelled and a fresh kernel is wanted; the caller ends the old one."""
-        effects = self._end_all(Status.CANCELLED, now)
+    def restart(self, now: float, failure: KernelFailure | None = None) -> Effects:
+        """Everything that has not ended is cancelled and a fresh kernel is wanted; the caller ends the old one.
+
+        With a `failure` the kernel had not answered any more: then what it ran has died of that.
+        """
+        effects = self._end_all(Status.DIED if failure else Status.CANCELLED, now, failure)
         self._kernel = "starting"
         return (*effects, StartKernel())
 
-    def shutdown(self, now: float) -> Effects:
-        """Everything that has not ended is cancelled; the next submit starts a kernel again."""
+    def shutdown(self, now: float, failure: KernelFailure | None = None) -> Effects:
+        """Everything that has not ended is cancelled, or has died as in `restart`; the next submit starts a kernel."""
         self._kernel = "none"
-        return self._end_all(Status.CANCELLED, now)
+        return self._end_all(Status.DIED if failure else Status.CANCELLED, now, failure)
 
     # What the kernel reports
 
@@ -306,12 +379,12 @@ class ExecutionQueue:
         self._kernel = "none"
         return self._end_all(Status.CANCELLED, now)
 
-    def kernel_died(self, now: float) -> Effects:
+    def kernel_died(self, now: float, failure: KernelFailure | None = None) -> Effects:
         """The kernel ended by itself: what ran has died, what waited is cancelled. Stale while another one starts."""
         if self._kernel != "ready":
             return ()
         self._kernel = "none"
-        return self._end_all(Status.DIED, now)
+        return self._end_all(Status.DIED, now, failure)
 
     def started(self, execution_id: ExecutionId, execution_count: int | None) -> Effects:
         """The kernel has begun with this execution."""
@@ -336,21 +409,25 @@ class ExecutionQueue:
             return ()
         if execution_count is not None:
             running.execution_count = execution_count
-        followers = self._followers(running) if ending == "error" else []
-        effects: list[Effect] = [self._end(running, _ENDINGS[ending], now, error)]
+        followers, unwanted = self._followers(running) if ending == "error" else ([], [])
+        effects: list[Effect] = [self._end(running, _ENDINGS[ending], now, error), *unwanted]
         effects += [self._end(follower, Status.CANCELLED, now) for follower in followers]
         return (*effects, *self._go_on(now))
 
     # How it is done
 
-    def _enqueue(self, run: CellRun, requested_by: Mapping[str, Any], now: float) -> RecordQueued:
+    def _enqueue(
+        self, run: CellRun, requested_by: Mapping[str, Any], now: float, request_id: RequestId, place: int
+    ) -> RecordQueued:
         if run.execution_id in self._live or run.execution_id in self._ended:
             raise IllegalTransition(run.execution_id, self.status(run.execution_id), Status.QUEUED)
-        execution = _Execution(run.execution_id, run.cell_id, run.source, run.heads, Status.QUEUED, {})
+        wanted_by: dict[RequestId, None] = {request_id: None}
+        execution = _Execution(run.execution_id, run.cell_id, run.source, run.heads, Status.QUEUED, wanted_by)
         self._live[run.execution_id] = execution
         self._queued_cells[run.cell_id] = run.execution_id
         seq, self._next_seq = self._next_seq, self._next_seq + 1
-        return RecordQueued(run.execution_id, run.cell_id, run.source, run.heads, seq, requested_by, now)
+        who = (requested_by, now, request_id, place)
+        return RecordQueued(run.execution_id, run.cell_id, run.source, run.heads, seq, *who)
 
     def _go_on(self, now: float) -> Effects:
         """Start what stands first, or the kernel it needs."""
@@ -377,9 +454,10 @@ class ExecutionQueue:
         self._running.interrupt_wanted = True
         return (InterruptKernel(self._running.execution_id),) if self._running.confirmed else ()
 
-    def _followers(self, failed: _Execution) -> list[_Execution]:
-        """What the requests that wanted `failed` wanted after it, and nobody else wants now."""
-        followers = []
+    def _followers(self, failed: _Execution) -> tuple[list[_Execution], list[RecordUnwanted]]:
+        """What the requests that wanted `failed` wanted after it: what nobody else wants now, and what others do."""
+        followers: list[_Execution] = []
+        unwanted: list[RecordUnwanted] = []
         for request_id in failed.wanted_by:
             wanted = list(self._requests[request_id])
             for execution_id in wanted[wanted.index(failed.execution_id) + 1 :]:
@@ -387,7 +465,9 @@ class ExecutionQueue:
                 self._no_longer_wants(request_id, follower)
                 if not follower.wanted_by:
                     followers.append(follower)
-        return followers
+                else:
+                    unwanted.append(RecordUnwanted(follower.execution_id, request_id))
+        return followers, unwanted
 
     def _no_longer_wants(self, request_id: RequestId, execution: _Execution) -> None:
         del execution.wanted_by[request_id]
@@ -413,22 +493,27 @@ class ExecutionQueue:
             del self._ended[next(iter(self._ended))]
         return RecordStatus(execution.execution_id, status, now, execution.execution_count, error)
 
-    def _end_all(self, running_becomes: Status, now: float) -> Effects:
-        """End everything: the running one with this status, the queued ones as cancelled."""
-        return tuple(
-            self._end(execution, running_becomes if execution is self._running else Status.CANCELLED, now)
-            for execution in tuple(self._live.values())
-        )
+    def _end_all(self, running_becomes: Status, now: float, failure: KernelFailure | None = None) -> Effects:
+        """End everything: the running one with this status and failure, the queued ones as cancelled."""
+        effects = []
+        for execution in tuple(self._live.values()):
+            if execution is self._running:
+                effects.append(self._end(execution, running_becomes, now, failure))
+            else:
+                effects.append(self._end(execution, Status.CANCELLED, now))
+        return tuple(effects)
 
 
-def settle_orphans(statuses: Mapping[ExecutionId, str], now: float) -> tuple[RecordStatus, ...]:
-    """How a new daemon ends what an earlier one left unfinished: running has died, queued is cancelled.
+def settle_orphans(
+    statuses: Mapping[ExecutionId, str], now: float, failure: KernelFailure | None = None
+) -> tuple[RecordStatus, ...]:
+    """How a new daemon ends what an earlier one and its kernel left: running has died (of this), queued is cancelled.
 
     `statuses` is what RuntimeDoc says; executions that have ended, or were imported, are left as they are.
     """
     endings = {"running": Status.DIED, "queued": Status.CANCELLED}
     return tuple(
-        RecordStatus(execution_id, endings[status], now)
+        RecordStatus(execution_id, endings[status], now, None, failure if status == "running" else None)
         for execution_id, status in statuses.items()
         if status in endings
     )

@@ -11,9 +11,22 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from clients.daemon.queue import TERMINAL, Effect, ExecutionId, RecordQueued, RecordSource, RecordStatus
+from clients.daemon.queue import (
+    TERMINAL,
+    CellId,
+    Effect,
+    ExecutionId,
+    Found,
+    RecordQueued,
+    RecordSource,
+    RecordStatus,
+    RecordUnwanted,
+    RecordWanted,
+    RequestId,
+    Status,
+)
 from clients.peer.notebook import Notebook
-from notebook_doc.runtime import Execution, ExecutionError, Prompt, Requester
+from notebook_doc.runtime import Execution, ExecutionError, Prompt, Requester, Wanted
 
 logger = logging.getLogger("quire.daemon")
 
@@ -36,13 +49,30 @@ class ExecutionRecords:
         found = [(execution_id, runtime.execution(execution_id)) for execution_id in runtime.queue()]
         return {ExecutionId(execution_id): record.status for execution_id, record in found if record is not None}
 
+    def take_over(self) -> list[Found]:
+        """The executions that have not ended, in the queue's order; from here on they are ours."""
+        runtime = self._notebook.runtime
+        records = [record for execution_id in runtime.queue() if (record := runtime.execution(execution_id))]
+        unfinished = [record for record in records if not record.is_terminal]
+        self._open = {record.id: record for record in unfinished}
+        return [
+            Found(
+                ExecutionId(record.id),
+                CellId(record.cell_id),
+                record.source,
+                tuple(head.hex() for head in record.notebook_heads),
+                Status(record.status),
+                {RequestId(request_id): wish.place for request_id, wish in record.wanted_by.items()},
+            )
+            for record in unfinished
+        ]
+
     def write(self, effects: Iterable[Effect], queue: Sequence[str]) -> None:
-        """Record what these effects say, and the queue as it is after them, in one change."""
+        """Record what these effects say, and the queue as it is after them, in one change. The caller calls `touch`."""
         with self._notebook.runtime.edit():
             for effect in effects:
                 self._write(effect)
             self._notebook.runtime.set_queue(queue)
-        self._notebook.touch()
 
     def is_open(self, execution_id: str) -> bool:
         """Whether this execution is on record and has not ended."""
@@ -62,18 +92,27 @@ class ExecutionRecords:
     def _write(self, effect: Effect) -> None:
         match effect:
             case RecordQueued():
+                requester = _requester(effect.requested_by)
                 execution = Execution(
                     id=effect.execution_id,
                     cell_id=effect.cell_id,
                     status="queued",
                     source=effect.source,
                     notebook_heads=tuple(map(bytes.fromhex, effect.heads)),
-                    requested_by=_requester(effect.requested_by),
+                    requested_by=requester,
                     seq=effect.seq,
                     submitted=effect.submitted,
+                    wanted_by={effect.request_id: Wanted(place=effect.place, peer_id=requester.peer_id)},
                 )
                 self._open[execution.id] = execution
                 self._notebook.runtime.record(execution)
+            case RecordWanted(execution_id, request_id, place, peer_id):
+                known = self._open[execution_id]
+                wishes = {**known.wanted_by, request_id: Wanted(place=place, peer_id=peer_id)}
+                self._update(execution_id, wanted_by=wishes)
+            case RecordUnwanted(execution_id, request_id):
+                known = self._open[execution_id]
+                self._update(execution_id, wanted_by={k: v for k, v in known.wanted_by.items() if k != request_id})
             case RecordSource(execution_id, source, heads):
                 self._update(execution_id, source=source, notebook_heads=tuple(map(bytes.fromhex, heads)))
             case RecordStatus():

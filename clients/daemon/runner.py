@@ -3,8 +3,8 @@
 A NotebookRunner is the shell around three cores: the queue decides which execution runs and how each ends, the output
 writer batches outputs, the notebook is an ordinary peer with the role `daemon`. The runner alone writes RuntimeDoc. It
 promises that a request is served once however often it arrives, only after its replica contains the heads the request
-names; that outputs are written before the status that ends their execution; and that every execution on record ends,
-also those that an earlier daemon left behind.
+names; that outputs are written with the status that ends their execution or before; that what a kernel says while no
+daemon is there is taken in by the next one, once; and that every execution on record ends.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from clients.daemon.comm_writer import CommWriter
 from clients.daemon.desk import RequestDesk
 from clients.daemon.editor_services import EditorServices
 from clients.daemon.epochs import EPOCH_BYTES, Epochs
-from clients.daemon.errors import DaemonError, KernelGone
+from clients.daemon.errors import DaemonError, KeeperLost, KernelGone
 from clients.daemon.events import (
     Busy,
     ClearOutput,
@@ -35,10 +35,15 @@ from clients.daemon.events import (
     KernelCommClose,
     KernelCommMessage,
     KernelCommOpen,
+    KernelFailure,
     Output,
+    Responsive,
     Started,
+    Unresponsive,
     UpdateDisplay,
 )
+from clients.daemon.keeper.link import Keeping
+from clients.daemon.keeper.manifest import Manifest, find, reap
 from clients.daemon.kernel import Kernel
 from clients.daemon.kernelspecs import installed_kernels
 from clients.daemon.output_writer import OutputWriter
@@ -48,20 +53,23 @@ from clients.daemon.queue import (
     Effect,
     ExecutionId,
     ExecutionQueue,
+    Found,
     InterruptKernel,
     RecordStatus,
     RequestId,
     StartExecution,
     StartKernel,
+    Status,
     settle_orphans,
 )
+from clients.daemon.receipts import Receipts
 from clients.daemon.records import ExecutionRecords
 from clients.daemon.requests import cells_to_run, execution_ids, runs
 from clients.daemon.stdin import StdinDesk
 from clients.peer.errors import PeerError
 from clients.peer.notebook import Notebook
 from notebook_doc.events import CellRemoved
-from notebook_doc.runtime import KernelState, Requester
+from notebook_doc.runtime import Activity, KernelState, Requester, SpoolPosition
 from relay.errors import ErrorCode, WireError
 from relay.messages import (
     AnswerInput,
@@ -91,33 +99,44 @@ MAX_WAITING: Final = 1024 * 1024
 # Executions whose late output still finds its place.
 MAX_BUFFERS: Final = 32
 DEFAULT_KERNEL: Final = "python3"
+# Seconds that a kernel's account of an execution waits for the request for it to be made again, where an earlier daemon
+# had served that before it was on record.
+CLAIM_SECONDS: Final = 5.0
 
 
 class NotebookRunner:
-    """See the module. `run` it until it is cancelled. RuntimeDoc starts afresh after about `epoch_bytes`."""
+    """See the module. `run` it until it is cancelled. `keepers` is the folder of the manifests of kernels' keepers;
+    RuntimeDoc starts afresh after about `epoch_bytes`."""
 
-    def __init__(self, notebook: Notebook, folder: Path, *, epoch_bytes: int = EPOCH_BYTES) -> None:
+    def __init__(self, notebook: Notebook, folder: Path, keepers: Path, *, epoch_bytes: int = EPOCH_BYTES) -> None:
         self._notebook = notebook
         self._folder = folder
+        self._keepers = keepers
         self._records = ExecutionRecords(notebook)
         self._queue = ExecutionQueue(first_seq=self._records.next_seq)
-        self._outputs = OutputWriter(notebook)
+        self._receipts = Receipts(notebook, self._acknowledge)
+        self._outputs = OutputWriter(notebook, self._receipts.written)
         self._comms = CommWriter(notebook, self._outputs, self._send_comm)
         self._stdin = StdinDesk(self._records, self._send_input, self._outputs.feed)
         self._editor = EditorServices(notebook.id, lambda: self._kernel)
         self._epochs = Epochs(notebook, self._outputs, epoch_bytes)
         self._kernel: Kernel | None = None
+        self._dead: set[Kernel] = set()  # their keepers wait until their end is on the hub's disk
+        self._unclaimed: set[str] = set()  # executions that the kernel was sent and that are on no record
+        self._claim_by = 0.0
+        self._lost: set[str] = set()  # of those, the ones that nobody claimed in time
         self._listening: asyncio.Task[None] | None = None  # to the kernel's events
         self._starting: asyncio.Task[None] | None = None
         self._state = KernelState()
         self._tasks: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
-        """Serve the notebook until cancelled; the kernel ends with it."""
-        self._settle()
+        """Serve the notebook until cancelled; the kernel ends with it. It goes on only where the daemon was killed."""
         try:
             async with asyncio.TaskGroup() as tasks:
                 self._tasks = tasks
+                await self._take_over()
+                tasks.create_task(self._receipts.run(), name="tell the keeper what is saved")
                 self._notebook.serve_requests(RequestDesk(self._notebook, tasks, self._serve).take)
                 tasks.create_task(self._flush_now_and_then(), name="write outputs")
                 tasks.create_task(self._watch_cells(), name="watch for deleted cells")
@@ -127,6 +146,8 @@ class NotebookRunner:
             await self._end_kernel()
             self._carry_out(self._queue.shutdown(time.time()))
             self._publish(replace(self._state, lifecycle="stopped", activity="idle"))
+            for kernel in tuple(self._dead):
+                await kernel.shutdown()
 
     # --- requests -----------------------------------------------------------------------------------------------------
 
@@ -193,6 +214,11 @@ class NotebookRunner:
         effects = list(effects)
         if effects:
             self._records.write(effects, self._queue.order)
+            self._notebook.touch()
+        self._act_on(effects)
+
+    def _act_on(self, effects: Iterable[Effect]) -> None:
+        """Do what these effects, which are on record, want done."""
         for effect in effects:
             match effect:
                 case StartExecution(execution_id, source):
@@ -206,17 +232,90 @@ class NotebookRunner:
                 case StartKernel():
                     self._starting = self._start(self._start_kernel(), "start a kernel")
                 case _:
-                    pass  # records are written above
+                    pass  # records are written
 
     def _start(self, work: Any, name: str) -> asyncio.Task[None]:
         assert self._tasks is not None, "effects come while it runs"
         return self._tasks.create_task(work, name=name)
 
-    def _settle(self) -> None:
-        """End what an earlier daemon left unfinished."""
-        self._records.write(settle_orphans(self._records.unfinished(), time.time()), [])
+    # --- what an earlier daemon left ----------------------------------------------------------------------------------
+
+    async def _take_over(self) -> None:
+        """Go on where an earlier daemon was: with its kernel, if that runs; if not, with what it had not begun yet."""
+        left, position = self._notebook.kernel, self._notebook.runtime.spool()
+        for manifest in await asyncio.to_thread(find, self._keepers):
+            if manifest.notebook_id != self._notebook.id:
+                continue
+            if self._kernel is None and position is not None and manifest.keeper == position.keeper:
+                try:
+                    await self._adopt(manifest, position)
+                    continue
+                except KeeperLost as error:
+                    logger.error("notebook %s: %s", self._notebook.id, error)
+            logger.warning("notebook %s: ending a kernel that is on no record", self._notebook.id)
+            await asyncio.to_thread(reap, self._keepers, manifest)
+        if self._kernel is None:
+            self._settle(left)
+
+    def _settle(self, left: KernelState) -> None:
+        """There is no kernel any more: end what it ran, and what waited for it."""
+        found = self._records.take_over()
         self._comms.close_all()
-        self._publish(self._state)
+        lost = None
+        if left.lifecycle == "ready":
+            lost = "The kernel is gone: the machine, or what kept the kernel, has ended. Run a cell to start another."
+        if any(one.status is Status.RUNNING for one in found):
+            failure = KernelFailure("KernelDied", lost or "The kernel is gone.")
+            self._records.write(settle_orphans(self._records.unfinished(), time.time(), failure), [])
+            found = []
+        self._publish(KernelState(lifecycle="dead", name=left.name, error=lost) if lost else KernelState())
+        self._queue = ExecutionQueue.restored(self._records.next_seq, found, kernel="none")
+        self._go_on_with(found)
+
+    async def _adopt(self, manifest: Manifest, position: SpoolPosition) -> None:
+        runtime = self._notebook.runtime
+
+        def settled(execution_id: str) -> bool:
+            record = runtime.execution(execution_id)
+            return record is not None and record.is_terminal
+
+        kernel = await Kernel.attach(manifest, self._keepers, position.seq, settled)
+        self._kernel = kernel
+        found = self._records.take_over()
+        self._queue = ExecutionQueue.restored(self._records.next_seq, found)
+        known = [record for one in kernel.sent if (record := runtime.execution(one)) is not None]
+        for record in sorted(known, key=lambda record: record.seq)[-MAX_BUFFERS:]:
+            await self._outputs.restore(record.id)
+        await self._comms.restore()
+        self._outputs.follow(kernel.keeper, position.seq)
+        self._unclaimed = {one for one in kernel.sent if runtime.execution(one) is None}
+        self._claim_by = asyncio.get_running_loop().time() + CLAIM_SECONDS
+        self._publish(KernelState(lifecycle="ready", name=manifest.kernel_name, language=kernel.language))
+        logger.info("notebook %s: kernel %s goes on, process %d", self._notebook.id, kernel.name, kernel.pid)
+        self._listening = self._start(self._listen(kernel), "listen to the kernel")
+        for one in found:
+            if one.status is Status.RUNNING:  # perhaps it was not sent any more; what was is not sent twice
+                self._outputs.begin(one.execution_id)
+                self._start(self._execute(one.execution_id, one.source), "execute")
+        self._go_on_with(found)
+
+    def _go_on_with(self, found: Iterable[Found]) -> None:
+        here = set(self._notebook.doc.cell_ids())
+        for one in found:
+            if one.cell_id not in here:
+                self._carry_out(self._queue.cell_deleted(one.cell_id, time.time()))
+        self._carry_out(self._queue.go_on(time.time()))
+
+    async def _claimed(self, execution_id: str) -> None:
+        """Wait until an execution that is on no record has been asked for again, and stands first."""
+        seconds = self._claim_by - asyncio.get_running_loop().time()
+        if not await self._notebook.until(lambda: self._queue.running == execution_id, max(0.0, seconds)):
+            self._lost.add(execution_id)
+        self._unclaimed.discard(execution_id)
+
+    def _acknowledge(self, position: SpoolPosition) -> None:
+        if self._kernel is not None and self._kernel.keeper == position.keeper:
+            self._kernel.acknowledge(position.seq)
 
     # --- the kernel ---------------------------------------------------------------------------------------------------
 
@@ -224,20 +323,26 @@ class NotebookRunner:
         name = self._kernel_name()
         self._publish(KernelState(lifecycle="starting", name=name))
         try:
-            kernel = await Kernel.start(name, self._folder)
+            kernel = await Kernel.start(name, self._folder, keeping=Keeping(self._keepers, self._notebook.id))
         except DaemonError as error:
             logger.error("notebook %s: %s", self._notebook.id, error)
             self._publish(KernelState(lifecycle="dead", name=name, error=str(error)))
             self._carry_out(self._queue.kernel_failed(time.time()))
             return
         self._kernel = kernel
-        self._publish(KernelState(lifecycle="ready", name=name, language=kernel.language))
+        self._outputs.follow(kernel.keeper)
+        self._state = KernelState(lifecycle="ready", name=name, language=kernel.language)
+        await self._outputs.flush(self._write_state)
         logger.info("notebook %s: kernel %s runs, process %d", self._notebook.id, name, kernel.pid)
         self._listening = self._start(self._listen(kernel), "listen to the kernel")
         self._carry_out(self._queue.kernel_ready(time.time()))
 
     async def _listen(self, kernel: Kernel) -> None:
-        async for event in kernel.events():
+        async for event, position in kernel.numbered_events():
+            if isinstance(event, Started | Output | ClearOutput | Finished) and event.execution_id in self._unclaimed:
+                await self._claimed(event.execution_id)
+            if not isinstance(event, Finished | Died):  # those are on record only when all of their change is
+                self._outputs.heard(position)
             match event:
                 case Started(execution_id, count):
                     self._carry_out(self._queue.started(ExecutionId(execution_id), count))
@@ -250,34 +355,73 @@ class NotebookRunner:
                 case KernelCommOpen() | KernelCommMessage() | KernelCommClose() | CommHandled():
                     if self._kernel is kernel:
                         self._comms.hear(event)
-                case Finished(execution_id, status, count, error):
-                    await self._comms.flush(cell_ended=True)
-                    effects = self._queue.finished(ExecutionId(execution_id), status, time.time(), count, error)
-                    self._carry_out(effects)
+                case Finished():
+                    await self._finished(event, position)
                 case Busy():
                     self._state = replace(self._state, activity="busy")
                     self._outputs.dirty.set()
                 case Idle():
                     self._state = replace(self._state, activity="idle")
                     self._outputs.dirty.set()
+                case Unresponsive(reason):
+                    logger.warning("notebook %s: its kernel is unresponsive: %s", self._notebook.id, reason)
+                    self._publish(replace(self._state, activity="unresponsive", error=_unresponsive(reason)))
+                case Responsive():
+                    activity: Activity = "idle" if self._queue.running is None else "busy"
+                    self._publish(replace(self._state, activity=activity, error=None))
                 case Died(reason):
-                    await self._died(kernel, reason)
+                    await self._died(kernel, reason, position)
                 case InputRequested():
                     with suppress(DaemonError):  # it is ending: Died or a restart settles the execution
                         self._stdin.asked(event)
 
-    async def _died(self, kernel: Kernel, reason: str) -> None:
+    async def _finished(self, event: Finished, position: int) -> None:
+        """One change: its last outputs, its status, and what stands after it."""
+        effects: list[Effect] = []
+
+        def end() -> None:
+            how = (event.status, time.time(), event.execution_count, event.error)
+            effects.extend(self._queue.finished(ExecutionId(event.execution_id), *how))
+            if effects:
+                self._records.write(effects, self._queue.order)
+            self._write_state()
+
+        await self._comms.flush(cell_ended=True, and_then=end, position=position)
+        self._act_on(effects)
+
+    async def _died(self, kernel: Kernel, reason: str, position: int) -> None:
+        logger.error("notebook %s: its kernel died: %s", self._notebook.id, reason)
+        self._dead.add(kernel)
+        effects: list[Effect] = []
         if self._kernel is kernel:
             self._comms.close_all()
-        await self._outputs.flush()
-        logger.error("notebook %s: its kernel died: %s", self._notebook.id, reason)
-        if self._kernel is kernel:
-            self._kernel = None
-        self._carry_out(self._queue.kernel_died(time.time()))
-        self._publish(replace(self._state, lifecycle="dead", activity="idle", error=reason))
+
+        def end() -> None:
+            if self._kernel is kernel:
+                self._kernel = None
+            failure = KernelFailure("KernelDied", f"The kernel died: {reason}.")
+            effects.extend(self._queue.kernel_died(time.time(), failure))
+            self._records.write(effects, self._queue.order)
+            told = f"The kernel died: {reason}. Run a cell, or restart it, for a fresh one."
+            self._state = replace(self._state, lifecycle="dead", activity="idle", error=told)
+            self._write_state()
+
+        await self._outputs.flush(end, position)
+        self._act_on(effects)
+        self._start(self._bury(kernel), "clear away a kernel that died")
+
+    async def _bury(self, kernel: Kernel) -> None:
+        """Once its end is on the hub's disk, nobody needs what its keeper has kept of it."""
+        heads = self._notebook.runtime.replica.heads()
+        await self._notebook.until(lambda: self._notebook.runtime_saved(heads))
+        await kernel.shutdown()
+        self._dead.discard(kernel)
 
     async def _execute(self, execution_id: str, source: str) -> None:
-        if self._kernel is not None:
+        if execution_id in self._lost:
+            told = KernelFailure("OutputsLost", "It ran while neither hub nor daemon could keep what it put out.")
+            self._carry_out(self._queue.finished(ExecutionId(execution_id), "error", time.time(), None, told))
+        elif self._kernel is not None:
             try:
                 await self._kernel.execute(source, execution_id, allow_stdin=True)
             except DaemonError as error:  # it is ending; Died or a restart settles the execution
@@ -303,14 +447,14 @@ class NotebookRunner:
                 logger.info("execution %s was not interrupted: %s", execution_id, error)
 
     async def _restart(self) -> None:
+        effects = self._queue.restart(time.time(), self._why_unresponsive())
         self._publish(replace(self._state, lifecycle="restarting", activity="idle", error=None))
-        effects = self._queue.restart(time.time())
         self._carry_out([effect for effect in effects if not isinstance(effect, StartKernel)])
         await self._end_kernel()
         await self._start_kernel()
 
     async def _shut_down(self) -> None:
-        self._carry_out(self._queue.shutdown(time.time()))
+        self._carry_out(self._queue.shutdown(time.time(), self._why_unresponsive()))
         await self._end_kernel()
         self._publish(replace(self._state, lifecycle="stopped", activity="idle", error=None))
 
@@ -324,6 +468,11 @@ class NotebookRunner:
             self._comms.close_all()
             await self._outputs.flush()
 
+    def _why_unresponsive(self) -> KernelFailure | None:
+        """What the running execution dies of, if its kernel is ended now for want of an answer."""
+        why = self._kernel.unresponsive if self._kernel is not None else None
+        return None if why is None else KernelFailure("KernelUnresponsive", f"The kernel was ended: {why}.")
+
     def _kernel_name(self) -> str:
         spec = self._notebook.metadata.get("kernelspec")
         name = spec.get("name") if isinstance(spec, dict) else None
@@ -334,14 +483,16 @@ class NotebookRunner:
         self._notebook.runtime.set_kernel(state)
         self._notebook.touch()
 
+    def _write_state(self) -> None:
+        self._notebook.runtime.set_kernel(self._state)
+
     # --- what goes on beside it ---------------------------------------------------------------------------------------
 
     async def _flush_now_and_then(self) -> None:
         while True:
             await self._outputs.dirty.wait()
             await asyncio.sleep(FLUSH_EVERY)
-            await self._comms.flush()
-            self._publish(self._state)
+            await self._comms.flush(and_then=self._write_state)
             await self._epochs.turn_if_due()
 
     async def _watch_cells(self) -> None:
@@ -358,3 +509,7 @@ def _asker(request: Request) -> Requester:
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     first = errors.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
+
+
+def _unresponsive(reason: str) -> str:
+    return f"The kernel is unresponsive: {reason}. Wait, or restart it; what it runs is lost then."

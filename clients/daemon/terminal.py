@@ -10,7 +10,7 @@ by the line's visible length, however often it is rewritten; the work is linear 
 from __future__ import annotations
 
 import re
-from typing import Final
+from typing import Any, Final
 
 # ECMA-48: control sequences (ESC [ parameters intermediates final) and system commands (ESC ] ... BEL or ESC \).
 _ESCAPE: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\][^\x07\x1b]*(?:\x07|\x1b\\)")
@@ -46,6 +46,19 @@ class Line:
     def plain(self) -> bool:
         """Whether nothing has moved yet, so that the line is simply what was written."""
         return self._cells is None
+
+    def state(self) -> list[Any] | None:
+        """What the rendered line does not show, as JSON; None if it is simply what was written."""
+        if self._cells is None:
+            return None
+        return [self._cells, self._column, self._pending, self._end, self._torn, self._last_escape]
+
+    @classmethod
+    def restored(cls, state: list[Any]) -> Line:
+        """The line of which this is the `state`."""
+        line = cls()
+        line._cells, line._column, line._pending, line._end, line._torn, line._last_escape = state
+        return line
 
     def write(self, text: str) -> None:
         """Write text that holds no newline."""

@@ -124,6 +124,11 @@ class DocSync:
         self._notice_local_changes()
         return not self._unsaved
 
+    def has_saved(self, heads: Heads) -> bool:
+        """Whether the changes of this peer that these heads name, and so all before them, are on the hub's disk."""
+        self._notice_local_changes()
+        return self._unsaved.keys().isdisjoint(heads)
+
     def unsaved_changes(self) -> list[bytes]:
         """The chunks of this peer's changes, up to the last pump, that the hub has not acknowledged; oldest first."""
         return list(self._unsaved.values())

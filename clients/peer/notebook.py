@@ -503,6 +503,12 @@ class Notebook(EditorQuestions):
         self._session.send(message)
         self._link.wake()
 
+    def runtime_saved(self, heads: Heads) -> bool:
+        """Whether what this daemon had written into RuntimeDoc at these heads is on the hub's disk."""
+        sync = self._session.runtime_sync
+        # Heads of an earlier epoch: what they say is in the present one, which is saved as a whole.
+        return sync.has_saved(heads) if sync.replica.contains(heads) else sync.saved
+
     # --- what comes in ------------------------------------------------------------------------------------------------
 
     def _message(self, message: Message) -> None:

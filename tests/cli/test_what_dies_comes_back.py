@@ -8,9 +8,12 @@ import signal
 from pathlib import Path
 
 import nbformat
+import psutil
 
+from clients.daemon.keeper.manifest import find, folder_of
 from clients.peer.notebook import Notebook
 from tests.cli.services import PATIENCE, Home, until
+from tests.daemon.processes import runs
 
 
 def test_a_killed_hub_comes_back_where_it_was_and_its_peers_resume(home: Home, notebook: Path) -> None:
@@ -48,6 +51,58 @@ def test_a_killed_daemon_is_replaced_and_cells_run_again(home: Home, notebook: P
     until(lambda: (entry := home.server("daemon")) is not None and entry.pid != daemon)
     ran = home.quire("run", notebook)
     assert ran.returncode == 0, ran.stderr
+
+
+def keepers(home: Home) -> list[psutil.Process]:
+    """The keepers of the home's kernels, and the kernels."""
+    found = find(folder_of(home.folder))
+    return [psutil.Process(pid) for manifest in found for pid in (manifest.pid, manifest.kernel_pid)]
+
+
+def run_a_cell(home: Home, notebook: Path) -> None:
+    async def story() -> None:
+        notebook_id = await home.open(notebook)
+        async with Notebook.connect(notebook_id, home.address) as peer:
+            assert (await peer.cells[0].run()).ok
+
+    asyncio.run(story())
+
+
+def test_a_kernel_outlives_its_daemon_and_not_the_service(home: Home, notebook: Path) -> None:
+    up = home.up(notebook)
+    run_a_cell(home, notebook)
+    kept = keepers(home)
+    assert len(kept) == 2
+    daemon = home.pid("daemon")
+    os.kill(daemon, signal.SIGKILL)
+    until(lambda: (entry := home.server("daemon")) is not None and entry.pid != daemon)
+    run_a_cell(home, notebook)
+    assert keepers(home) == kept
+    up.interrupt()
+    assert up.end() == 0
+    assert [process for process in kept if runs(process.pid)] == []
+    assert list((home.folder / "kernels").iterdir()) == []
+
+
+def test_stop_ends_kernels_though_no_daemon_is_there_to_end_them(home: Home, notebook: Path) -> None:
+    home.up(notebook)
+    run_a_cell(home, notebook)
+    kept = keepers(home)
+    os.kill(home.pid("daemon"), signal.SIGKILL)
+    assert home.quire("stop").returncode == 0
+    assert [process for process in kept if runs(process.pid)] == []
+
+
+def test_stop_ends_kernels_of_a_service_that_was_killed_as_a_whole(home: Home, notebook: Path) -> None:
+    home.up(notebook)
+    run_a_cell(home, notebook)
+    kept = keepers(home)
+    for kind in ("supervisor", "daemon", "hub"):
+        os.kill(home.pid(kind), signal.SIGKILL)
+    stopped = home.quire("stop")
+    assert stopped.returncode == 0
+    assert "Ended 1 kernel" in stopped.stdout
+    assert [process for process in kept if runs(process.pid)] == []
 
 
 def test_a_killed_supervisor_leaves_nothing_running_and_everything_saved(home: Home, notebook: Path) -> None:

@@ -57,7 +57,7 @@ class Service:
     def start_daemon(self) -> None:
         self._daemon_stop = asyncio.Event()
         self._daemon = asyncio.create_task(
-            run_daemon(self.address, stop=self._daemon_stop, epoch_bytes=self._epoch_bytes)
+            run_daemon(self.address, self.folder / "state", stop=self._daemon_stop, epoch_bytes=self._epoch_bytes)
         )
 
     async def stop_daemon(self) -> None:

@@ -72,7 +72,8 @@ def test_everything_it_published_is_reported_before_its_death_though_the_consume
     code = "import os, time\nfor n in range(3000): print(n, flush=True)\ntime.sleep(0.5)\nos._exit(1)"
 
     async def until_it_is_dead() -> None:
-        await asyncio.shield(doomed.kernel._process.exited)  # without taking an event
+        while runs(doomed.kernel.pid):  # without taking an event
+            await asyncio.sleep(0.01)
 
     events = doomed.run(code, during=until_it_is_dead)
     assert printed(events) == "".join(f"{n}\n" for n in range(3000))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from clients.daemon.events import Busy
+from clients.daemon.events import Busy, Idle, Responsive
 from clients.daemon.mailbox import EVENTS, Mailbox
 
 
@@ -35,4 +35,15 @@ def test_what_was_put_before_the_end_is_still_given() -> None:
         mailbox.close()
         return [await mailbox.get(), await mailbox.get()]
 
-    assert asyncio.run(story()) == [Busy(), None]
+    assert asyncio.run(story()) == [(Busy(), 0), None]
+
+
+def test_a_message_is_consumed_with_the_last_event_that_it_made() -> None:
+    async def story() -> list[object]:
+        mailbox = Mailbox()
+        mailbox.put([Busy(), Idle()], 4)
+        mailbox.put([], 5)
+        mailbox.put([Responsive()])
+        return [await mailbox.get() for _ in range(3)]
+
+    assert asyncio.run(story()) == [(Busy(), 0), (Idle(), 4), (Responsive(), 5)]

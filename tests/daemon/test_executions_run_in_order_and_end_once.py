@@ -24,6 +24,7 @@ from clients.daemon.queue import (
     RecordQueued,
     RecordSource,
     RecordStatus,
+    RecordWanted,
     RequestId,
     StartExecution,
     StartKernel,
@@ -55,8 +56,8 @@ def test_the_first_submit_records_its_executions_and_starts_the_kernel() -> None
     ids, effects = queue.submit(RequestId("r1"), [run("a", "1"), run("b", "2")], {"name": "Ada"}, 5.0)
     assert ids == ("1", "2")
     assert effects == (
-        RecordQueued(ExecutionId("1"), CellId("a"), "a = 1", (), 7, {"name": "Ada"}, 5.0),
-        RecordQueued(ExecutionId("2"), CellId("b"), "b = 1", (), 8, {"name": "Ada"}, 5.0),
+        RecordQueued(ExecutionId("1"), CellId("a"), "a = 1", (), 7, {"name": "Ada"}, 5.0, RequestId("r1"), 0),
+        RecordQueued(ExecutionId("2"), CellId("b"), "b = 1", (), 8, {"name": "Ada"}, 5.0, RequestId("r1"), 1),
         StartKernel(),
     )
 
@@ -84,14 +85,17 @@ def test_a_queued_cell_keeps_its_execution_and_its_place() -> None:
     queue = queue_running(run("a", "1"), run("b", "2"), run("c", "3"))
     ids, effects = queue.submit(RequestId("r2"), [run("c", "9"), run("b", "8"), run("c", "7")], {}, 3.0)
     assert ids == ("3", "2", "3")
-    assert effects == ()
+    assert effects == (
+        RecordWanted(ExecutionId("3"), RequestId("r2"), 0, ""),
+        RecordWanted(ExecutionId("2"), RequestId("r2"), 1, ""),
+    )
     assert queue.order == ("1", "2", "3")
 
 
 def test_a_queued_cell_that_is_asked_for_after_an_edit_runs_the_edit() -> None:
     queue = queue_running(run("a", "1"), run("b", "2", "old"))
     _, effects = queue.submit(RequestId("r2"), [run("b", "9", "new", ("h2",))], {}, 3.0)
-    assert effects == (RecordSource(ExecutionId("2"), "new", ("h2",)),)
+    assert RecordSource(ExecutionId("2"), "new", ("h2",)) in effects
     assert StartExecution(ExecutionId("2"), "new") in queue.finished(ExecutionId("1"), "ok", 4.0)
 
 

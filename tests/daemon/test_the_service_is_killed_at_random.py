@@ -1,7 +1,7 @@
-"""The whole service as processes: hub and daemon are killed while people type and cells run.
+"""The whole service as processes: hub, daemon and kernels are killed while people type and cells run.
 
-Whatever was acknowledged is there afterwards, once; every execution on record has ended; the file was never half a
-file.
+Whatever was acknowledged is there afterwards, once; every execution on record has ended, and what it printed is there
+whole and once where its kernel was not killed; the file was never half a file.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from pathlib import Path
 import pytest
 
 from clients.cli.service import Service, find_service, state_folder
+from clients.daemon.keeper.manifest import find, folder_of
 from clients.peer.errors import PeerError
+from clients.peer.execution import Execution
 from clients.peer.hub_address import HubClient
 from clients.peer.notebook import Notebook
 from relay.connection import Connection
@@ -196,5 +198,69 @@ def test_nothing_acknowledged_is_lost_and_every_execution_ends(service: Service,
                 assert source.count(token) == 1, token
             saved = json.loads(path.read_text())["cells"]
             assert "".join(saved[1]["source"]) == source
+
+    asyncio.run(story())
+
+
+COUNTING = "import time\nfor n in range(25):\n    print(n, flush=True)\n    time.sleep(0.02)"
+COUNTED = "".join(f"{n}\n" for n in range(25))
+
+
+@pytest.mark.parametrize("victims", [("hub", "daemon"), ("hub", "daemon", "kernel")], ids="-".join)
+@pytest.mark.parametrize("rounds", [4, pytest.param(40, marks=pytest.mark.slow)])
+def test_what_runs_runs_once_and_whole_where_its_kernel_lives_on(
+    service: Service, tmp_path: Path, rounds: int, victims: tuple[str, ...]
+) -> None:
+    seed = random.randrange(2**32)
+    print(f"seed {seed}")  # noqa: T201 - shown when it fails
+    chance = random.Random(seed)
+    path = notebook_file(tmp_path, [COUNTING] * 3)
+    keepers = folder_of(state_folder())
+
+    def kill_one() -> None:
+        now = find_service(state_folder())
+        kernels = [manifest.kernel_pid for manifest in find(keepers)]
+        for victim in chance.sample(victims, chance.choice([1, 1, 2])):
+            entry = None if now is None else {"hub": now.hub, "daemon": now.daemon}.get(victim)
+            for pid in kernels if victim == "kernel" else [entry.pid] if entry is not None else []:
+                with contextlib.suppress(ProcessLookupError):
+                    os.kill(pid, signal.SIGKILL)
+
+    async def run_on(notebook: Notebook) -> None:
+        while True:
+            try:
+                for execution in await notebook.start():
+                    await execution.wait()
+            except (PeerError, WireError):
+                await asyncio.sleep(0.05)
+
+    async def story() -> None:
+        notebook_id = await opened(service, path)
+        async with peer(service, notebook_id, "ann") as ann:
+            running = asyncio.create_task(run_on(ann))
+
+            def something_prints() -> bool:
+                queue = ann.runtime.queue()
+                return bool(queue) and bool(ann.runtime.outputs(queue[0]))
+
+            for _ in range(rounds):
+                assert await ann.until(something_prints, SETTLE_SECONDS)
+                await asyncio.sleep(chance.uniform(0.0, 1.5))
+                await asyncio.to_thread(kill_one)
+            assert await ann.until(something_prints, SETTLE_SECONDS)
+            running.cancel()
+            (outcome,) = await asyncio.gather(running, return_exceptions=True)
+            assert isinstance(outcome, asyncio.CancelledError), outcome
+            await ann.run(timeout=SETTLE_SECONDS)
+            assert await ann.until(lambda: not ann.runtime.queue(), SETTLE_SECONDS)
+            records = [ann.runtime.execution(execution_id) for execution_id in ann.runtime.execution_ids()]
+            assert len(records) >= 3
+            for record in sorted(filter(None, records), key=lambda record: record.seq):
+                assert record.status == "done" or ("kernel" in victims and record.status in ("died", "cancelled"))
+                shown = await Execution(ann, record.id).outputs()
+                if record.status == "done":
+                    assert [output["text"] for output in shown] == [COUNTED], record
+                elif shown:
+                    assert COUNTED.startswith(shown[0]["text"]), record
 
     asyncio.run(story())

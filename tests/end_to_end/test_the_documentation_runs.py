@@ -16,10 +16,11 @@ DAEMON = """
 import asyncio, sys
 from clients.daemon.main import run_daemon
 from clients.peer.hub_address import find_hub
+from relay.registry import state_dir
 async def main():
     stop = asyncio.Event()
     asyncio.get_running_loop().add_reader(0, stop.set)
-    await run_daemon(find_hub(), stop=stop)
+    await run_daemon(find_hub(), state_dir(), stop=stop)
 asyncio.run(main())
 """
 

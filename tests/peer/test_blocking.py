@@ -48,7 +48,7 @@ def service(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Service]:
     folder = tmp_path_factory.mktemp("blocking")
     stop = background().call(asyncio.Event)
     with hub_process(folder / "state") as hub:
-        serving = background().start(run_daemon(hub.address, stop=stop))
+        serving = background().start(run_daemon(hub.address, folder / "state", stop=stop))
         try:
             yield Service(hub, folder)
         finally:
@@ -359,6 +359,7 @@ def test_the_asynchronous_face_has_nothing_that_the_synchronous_lacks_without_a_
         "request",
         "begin_epoch",
         "runtime_is_saved",
+        "runtime_saved",
     }
     for_the_synchronous_face = {
         "fork",

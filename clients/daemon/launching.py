@@ -1,0 +1,172 @@
+"""From a kernelspec's name to what its keeper launches: the command, the environment, the addresses of its channels.
+
+Knows kernelspecs, by way of jupyter_client, which finds them and writes the connection file; starts nothing. Refuses a
+kernel that is not installed or cannot run with KernelStartError, which says what to install. A launch that was prepared
+owns a private folder (mode 0700) with the connection file in it; the keeper takes it over, or `discard` removes it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import secrets
+import shutil
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from string import Template
+from typing import Final
+
+from jupyter_client.connect import write_connection_file
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
+from jupyter_client.manager import KernelManager
+from traitlets import TraitError
+
+from clients.daemon.errors import KernelStartError
+
+CHANNELS: Final = ("shell", "iopub", "stdin", "control", "hb")
+# The longest socket path on any Unix (macOS; Linux has 108), less the name that is appended here.
+_LONGEST_FOLDER: Final = 104 - len("/keeper") - 1
+_IPYKERNELS: Final = frozenset(("ipykernel_launcher", "ipykernel"))  # as a kernelspec's command names them
+_CONNECTION_FILE: Final = "connection.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Launch:
+    """Everything that it takes to start one kernel."""
+
+    kernel_name: str
+    argv: tuple[str, ...]
+    cwd: Path
+    env: Mapping[str, str] = field(repr=False)
+    folder: Path
+    endpoints: Mapping[str, str]
+    interrupt_by_message: bool
+    resource_dir: str
+
+    def discard(self) -> None:
+        """Remove its folder; nothing was started."""
+        shutil.rmtree(self.folder, ignore_errors=True)
+
+    def cannot_run(self, why: str) -> KernelStartError:
+        """That the command of the kernelspec cannot be run."""
+        name = self.kernel_name
+        return KernelStartError(
+            f"The kernel '{name}' ({self.resource_dir}) cannot be run: {self.argv[0]}: {why}.",
+            f"Install it again ({_how_to_install(name)}).",
+        )
+
+
+async def prepare(kernel_name: str, cwd: Path, env: Mapping[str, str] | None) -> Launch:
+    """Find the kernelspec and prepare to launch it in `cwd` with this environment (None: the daemon's).
+
+    Raises KernelStartError.
+    """
+    specs = KernelSpecManager()
+    try:
+        spec = await asyncio.to_thread(specs.get_kernel_spec, kernel_name)
+    except NoSuchKernel as error:
+        installed = await asyncio.to_thread(specs.find_kernel_specs)
+        raise _no_such_kernel(kernel_name, sorted(installed)) from error
+    except (OSError, ValueError, TraitError) as error:
+        raise KernelStartError(
+            f"The kernelspec '{kernel_name}' cannot be read: {error}.", "Install it again."
+        ) from error
+    if not await asyncio.to_thread(cwd.is_dir):
+        raise KernelStartError(
+            f"The kernel '{kernel_name}' cannot start in {cwd}: there is no such directory.",
+            "Save the notebook in a directory that exists.",
+        )
+    folder = _private_folder()
+    try:
+        where = _where_to_listen(spec.argv, folder)
+        # The manager removes connection files that it wrote as soon as it is collected, so it is not to write this one.
+        connection_file, info = write_connection_file(
+            str(folder / _CONNECTION_FILE),
+            transport=where[0],
+            ip=where[1],
+            key=secrets.token_hex(32).encode(),
+            kernel_name=kernel_name,
+        )
+        manager = KernelManager(kernel_name=kernel_name, kernel_spec_manager=specs, connection_file=connection_file)
+        argv = manager.format_kernel_cmd()
+    except (OSError, ValueError, RuntimeError) as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise KernelStartError(f"The kernel '{kernel_name}' cannot be prepared: {error}.", "Try again.") from error
+    return Launch(
+        kernel_name=kernel_name,
+        argv=tuple(argv),
+        cwd=cwd,
+        env=_environment(spec, dict(os.environ if env is None else env)),
+        folder=folder,
+        endpoints={name: _endpoint(where, dict(info)[f"{name}_port"]) for name in CHANNELS},
+        interrupt_by_message=_interrupted_by_message(spec),
+        resource_dir=spec.resource_dir,
+    )
+
+
+def _environment(spec: KernelSpec, env: dict[str, str]) -> dict[str, str]:
+    """This environment with what the kernelspec adds; its values may name variables that are there."""
+    added = {name: Template(value).safe_substitute(env) for name, value in spec.env.items()}
+    if spec.language.lower().startswith("python"):
+        env.pop("PYTHONEXECUTABLE", None)  # it would make the kernel's Python take itself for another one
+    return env | added
+
+
+def signing_key(folder: Path) -> bytes:
+    """The key that a launched kernel signs its messages with."""
+    told = json.loads((folder / _CONNECTION_FILE).read_bytes())
+    return str(told["key"]).encode()
+
+
+def start_hint(kernel_name: str, log_tail: str) -> str:
+    """What to do about a kernel that ended while it was starting."""
+    if "No module named" in log_tail and "ipykernel" in log_tail:
+        return f"Install ipykernel into the environment that '{kernel_name}' names: python -m pip install ipykernel."
+    return f"Run the kernelspec's command by hand to see what is wrong: jupyter console --kernel {kernel_name}."
+
+
+def _no_such_kernel(kernel_name: str, installed: list[str]) -> KernelStartError:
+    have = f"Installed are: {', '.join(installed)}." if installed else "No kernel is installed."
+    return KernelStartError(
+        f"There is no kernel '{kernel_name}'. {have}",
+        f"Install it ({_how_to_install(kernel_name)}) or choose an installed one.",
+    )
+
+
+def _where_to_listen(argv: list[str], folder: Path) -> tuple[str, str]:
+    """Jupyter's transport and address.
+
+    Sockets that only this user can reach where the kernel is known to have them, else the loopback interface, which
+    every kernel has: Deno's, for one, knows no other. Messages are signed in either case.
+    """
+    if _IPYKERNELS.isdisjoint(argv):
+        return "tcp", "127.0.0.1"
+    return "ipc", str(folder / "s")
+
+
+def _endpoint(where: tuple[str, str], port: object) -> str:
+    transport, address = where
+    return f"{transport}://{address}{'-' if transport == 'ipc' else ':'}{port}"
+
+
+def _interrupted_by_message(spec: KernelSpec) -> bool:
+    """What the kernelspec says; save that Deno's says nothing, which means a signal, and a signal kills it."""
+    return spec.interrupt_mode == "message" or Path(spec.argv[0]).stem == "deno"
+
+
+def _how_to_install(kernel_name: str) -> str:
+    if "deno" in kernel_name:
+        return "python -m pip install deno && deno jupyter --install"
+    return f"for Python: python -m pip install ipykernel && python -m ipykernel install --user --name {kernel_name}"
+
+
+def _private_folder() -> Path:
+    """A new folder that only this user can enter, with a path short enough for sockets."""
+    folder = Path(tempfile.mkdtemp(prefix="quire-"))
+    if len(os.fsencode(folder)) > _LONGEST_FOLDER:
+        folder.rmdir()
+        folder = Path(tempfile.mkdtemp(prefix="quire-", dir="/tmp"))
+    return folder

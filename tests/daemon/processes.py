@@ -1,0 +1,107 @@
+"""A hub in this process and a daemon as a process of its own, for tests that kill daemons, keepers and kernels."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import psutil
+
+from clients.daemon.keeper.manifest import FOLDER, Manifest, find, folder_of
+from clients.peer.hub_address import HubAddress
+from clients.peer.notebook import Notebook
+from tests.daemon.service import Service
+from tests.support.hub import REPOSITORY
+
+_DAEMON = """
+import asyncio, signal, sys
+from pathlib import Path
+from clients.daemon.main import run_daemon
+from clients.peer.hub_address import HubAddress
+async def main():
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
+    await run_daemon(HubAddress(sys.argv[1], sys.argv[2]), Path(sys.argv[3]), stop=stop)
+asyncio.run(main())
+"""
+
+
+class DaemonProcess:
+    """A daemon that can be killed and started again."""
+
+    def __init__(self, address: HubAddress, state: Path) -> None:
+        self.state = state
+        self._address = address
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start one."""
+        arguments = [self._address.url, self._address.token, str(self.state)]
+        environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
+        self._process = subprocess.Popen([sys.executable, "-c", _DAEMON, *arguments], env=environment)
+
+    def kill(self) -> None:
+        """As `kill -9`."""
+        self._end(signal.SIGKILL)
+
+    def stop(self) -> None:
+        """As the supervisor does it."""
+        self._end(signal.SIGTERM)
+
+    def _end(self, number: signal.Signals) -> None:
+        if self._process is not None:
+            self._process.send_signal(number)
+            self._process.wait(30)
+            self._process = None
+
+    def keepers(self) -> list[Manifest]:
+        """The keepers that run here."""
+        return find(folder_of(self.state)) if (self.state / FOLDER).exists() else []
+
+    async def keeper(self) -> Manifest:
+        """The one keeper that runs here, as soon as it does and its kernel has answered."""
+        while not [one for one in self.keepers() if one.info]:
+            await asyncio.sleep(0.02)
+        (one,) = self.keepers()
+        return one
+
+
+@contextlib.asynccontextmanager
+async def hub_and_daemon(folder: Path) -> AsyncIterator[tuple[Service, DaemonProcess]]:
+    """Both, ended with everything in them."""
+    service = Service(folder)
+    await service.start_hub()
+    daemon = DaemonProcess(service.address, folder / "state")
+    daemon.start()
+    try:
+        yield service, daemon
+    finally:
+        await asyncio.to_thread(daemon.stop)
+        await service.stop_hub()
+
+
+async def until_it_printed(notebook: Notebook, execution_id: str, text: str) -> None:
+    """Wait until an execution's outputs, as they are in the document, hold this."""
+    seen = await notebook.until(lambda: text in str(notebook.runtime.outputs(execution_id)), 30)
+    assert seen, f"{text!r} was not printed"
+
+
+def runs(pid: int) -> bool:
+    """Whether this process is there and is more than a zombie that its parent has not collected."""
+    try:
+        return bool(psutil.Process(pid).status() != psutil.STATUS_ZOMBIE)
+    except psutil.NoSuchProcess:
+        return False
+
+
+async def until_gone(*pids: int) -> None:
+    """Wait until these processes have ended."""
+    async with asyncio.timeout(10):
+        while any(map(runs, pids)):
+            await asyncio.sleep(0.01)
