@@ -145,7 +145,8 @@ class NotebookRunner:
         finally:
             await self._end_kernel()
             self._carry_out(self._queue.shutdown(time.time()))
-            self._publish(replace(self._state, lifecycle="stopped", activity="idle"))
+            error = None if self._state.activity == "unresponsive" else self._state.error
+            self._publish(replace(self._state, lifecycle="stopped", activity="idle", error=error))
             for kernel in tuple(self._dead):
                 await kernel.shutdown()
 
@@ -399,7 +400,8 @@ class NotebookRunner:
         def end() -> None:
             if self._kernel is kernel:
                 self._kernel = None
-            failure = KernelFailure("KernelDied", f"The kernel died: {reason}.")
+            last_words = f" Its last words:\n{tail}" if (tail := kernel.log_tail()) else ""
+            failure = KernelFailure("KernelDied", f"The kernel died: {reason}.{last_words}")
             effects.extend(self._queue.kernel_died(time.time(), failure))
             self._records.write(effects, self._queue.order)
             told = f"The kernel died: {reason}. Run a cell, or restart it, for a fresh one."

@@ -152,6 +152,29 @@ async def test_a_lonely_keeper_ends_unless_its_kernel_works(tmp_path: Path, monk
 
 
 @aio
+async def test_a_lonely_keeper_whose_manifest_is_gone_ends_at_once(tmp_path: Path) -> None:
+    kernel = await kept(tmp_path / "state")
+    manifest = await told(tmp_path / "state")
+    await crash(kernel)
+    os.unlink(path_of(tmp_path / "state" / "kernels", manifest.keeper))
+    await until_gone(manifest.pid, manifest.kernel_pid)
+
+
+@aio
+async def test_a_kernel_has_the_users_umask_and_can_be_interrupted(tmp_path: Path) -> None:
+    before = os.umask(0o022)
+    try:
+        kernel = await Kernel.start("python3", tmp_path)
+    finally:
+        os.umask(before)
+    try:
+        await kernel.execute("import os, signal\nprint(os.umask(0), signal.getsignal(signal.SIGHUP))", "e")
+        assert texts(await until_finished(kernel, "e")) == f"{0o022} 0\n"
+    finally:
+        await kernel.shutdown()
+
+
+@aio
 async def test_a_keeper_that_nobody_could_find_again_ends_with_its_daemon(tmp_path: Path) -> None:
     kernel = await Kernel.start("python3", tmp_path)
     pids = kernel.pid, kernel._link.manifest.pid

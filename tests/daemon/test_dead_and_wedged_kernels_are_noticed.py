@@ -15,6 +15,8 @@ from tests.daemon.service import notebook_file, running_service
 from tests.support.aio import aio
 
 SLEEP = "print('begun', flush=True)\nimport time; time.sleep(60)"
+# As native code writes: ipykernel passes it on to the process's own stderr, which takes it a moment.
+_LAST_WORDS = "import os, time\nos.write(2, b'out of paper')\ntime.sleep(1)\nos._exit(3)"
 SOON = 2.0  # seconds, as promised
 SLACK = 1.0  # for a machine that runs other tests
 
@@ -84,11 +86,22 @@ async def test_a_kernel_that_only_computes_is_not_unresponsive(tmp_path: Path) -
     path = notebook_file(tmp_path, ["print('begun', flush=True)\nsum(range(60_000_000))"])
     async with running_service(tmp_path) as service, service.peer(path) as ann:
         seen = set()
-        (execution,) = await ann.start(["c0"])
-        while not execution.record or not execution.record.is_terminal:
+        running = asyncio.create_task(ann.cells["c0"].run())
+        while not running.done():
             seen.add(ann.kernel.activity)
             await asyncio.sleep(0.05)
+        assert (await running).ok
         assert "unresponsive" not in seen
+
+
+@aio
+async def test_what_a_dying_kernel_wrote_past_jupyter_is_told(tmp_path: Path) -> None:
+    path = notebook_file(tmp_path, [_LAST_WORDS])
+    async with running_service(tmp_path) as service, service.peer(path) as ann:
+        execution = await ann.cells["c0"].run()
+        assert execution.status == "died"
+        assert execution.record.error is not None
+        assert execution.record.error.evalue == "The kernel died: exited with code 3. Its last words:\nout of paper"
 
 
 @aio

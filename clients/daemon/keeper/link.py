@@ -261,7 +261,7 @@ class KeeperLink:
         if not manifest.wait_until_gone(about.pid, about.began, END_SECONDS):
             self.kill()
             manifest.wait_until_gone(about.pid, about.began, END_SECONDS)
-        manifest.clear(self._folder, about)
+        manifest.clear(self._folder, about, just_now=True)
 
 
 async def _spawn(folder: Path) -> asyncio.subprocess.Process:

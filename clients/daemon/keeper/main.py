@@ -22,11 +22,12 @@ def main() -> None:
     """Run a keeper."""
     for number in (signal.SIGHUP, signal.SIGINT):
         signal.signal(number, lambda *_: None)  # not SIG_IGN, which the kernel would inherit: SIGINT interrupts it
-    os.umask(0o077)
     order = json.loads(sys.stdin.buffer.readline())
     folder = Path(order["folder"])
     listening = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+    umask = os.umask(0o077)
     listening.bind(str(folder / "keeper"))
+    os.umask(umask)  # the kernel gets the user's
     listening.listen(4)
     listening.setblocking(False)
     try:

@@ -116,21 +116,16 @@ def reap_all(state: Path) -> int:
     return len(manifests)
 
 
-def clear(folder: Path | None, manifest: Manifest) -> None:
-    """Remove what a keeper that is gone has left: its kernel with that one's process group, folder, spool, manifest."""
-    end_kernel(manifest.kernel_pid, manifest.kernel_began)
+def clear(folder: Path | None, manifest: Manifest, *, just_now: bool = False) -> None:
+    """Remove what a keeper that is gone has left: its kernel with that one's process group, folder, spool, manifest.
+
+    If it went `just_now`, the group's number cannot stand for another one yet, though its kernel died with it.
+    """
+    _end_kernel(manifest.kernel_pid, manifest.kernel_began, just_now)
     shutil.rmtree(manifest.folder, ignore_errors=True)
     if folder is not None:
         for file in folder.glob(f"{manifest.keeper}.*"):
             file.unlink(missing_ok=True)
-
-
-def end_kernel(pid: int, began: str) -> None:
-    """Kill a kernel and its process group, if it is this one."""
-    if process_began(pid) == began:
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(pid, signal.SIGKILL)
-        wait_until_gone(pid, began, END_SECONDS)
 
 
 def process_began(pid: int) -> str | None:
@@ -174,6 +169,14 @@ def wait_until_gone(pid: int, began: str, seconds: float) -> bool:
             return False
         time.sleep(LOOK_EVERY)
     return True
+
+
+def _end_kernel(pid: int, began: str, just_now: bool) -> None:
+    runs = process_began(pid)
+    if runs == began or (runs is None and just_now):
+        with contextlib.suppress(ProcessLookupError, PermissionError):
+            os.killpg(pid, signal.SIGKILL)
+        wait_until_gone(pid, began, END_SECONDS)
 
 
 def _signal(pid: int, began: str, number: signal.Signals) -> None:

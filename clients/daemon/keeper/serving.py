@@ -200,6 +200,8 @@ class Keeper:
         if self._lonely_since is None:
             return
         lonely = self._loop.time() - self._lonely_since
+        if self._manifests is not None:  # without its manifest, as when the state folder is gone, nobody would come
+            self._end_if(not manifest.path_of(self._manifests, self._order["keeper"]).exists())
         if self._manifests is None and not self._ever_attached:
             self._end_if(lonely > FIRST_DAEMON_SECONDS)
         else:
