@@ -13,10 +13,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clients.peer.archives import archived
 from clients.peer.errors import ExecutionFailed, NotConnected, RequestFailed
-from notebook_doc.contents import output_from_manifest
 from notebook_doc.errors import CorruptDocument
 from notebook_doc.rotation import ArchivedExecution
 from notebook_doc.runtime import Execution as Record
+from notebook_doc.runtime import Prompt
+from relay.messages import AnswerInput
 
 if TYPE_CHECKING:
     from clients.peer.notebook import Notebook
@@ -30,10 +31,10 @@ LOOK_AGAIN: Final = 1.0
 class Execution:
     """One run of one cell."""
 
-    def __init__(self, notebook: Notebook, execution_id: str) -> None:
+    def __init__(self, notebook: Notebook, execution_id: str, archived: ArchivedExecution | None = None) -> None:
         self._notebook = notebook
         self.id = execution_id
-        self._archived: ArchivedExecution | None = None
+        self._archived = archived
 
     def __repr__(self) -> str:
         record = self._known()
@@ -100,16 +101,26 @@ class Execution:
             raise ExecutionFailed(self.id, record.status, f"Cell {record.cell_id} failed: {what}")
         return self
 
+    @property
+    def prompt(self) -> Prompt | None:
+        """What the running code asks for with `input()` or `getpass()`; None if it asks for nothing."""
+        record = self._notebook.runtime.execution(self.id)
+        return None if record is None else record.prompt
+
+    async def answer(self, text: str | None) -> None:
+        """Answer its prompt; None ends the input, which raises EOFError there.
+
+        Raises RequestFailed if it asks for nothing (any more); the message names who answered first.
+        """
+        prompt = self.prompt
+        prompt_id = "" if prompt is None else prompt.id
+        await self._notebook.request(AnswerInput(execution_id=self.id, prompt_id=prompt_id, value=text))
+
     async def outputs(self) -> list[dict[str, Any]]:
         """The outputs so far, as nbformat outputs; large contents are fetched from the hub."""
-        from notebook_doc.interchange import blob_names  # brings nbformat, which takes half a second to import
-
-        runtime = self._notebook.runtime
-        if runtime.execution(self.id) is None and self._archived is None:
+        if self._notebook.runtime.execution(self.id) is None and self._archived is None:
             await self._look_in_archives()
-        manifests = runtime.outputs(self.id) if self._archived is None else self._archived.outputs
-        blobs = {name: await self._notebook.blob(name) for name in blob_names(manifests)}
-        return [output_from_manifest(manifest, blobs.__getitem__) for manifest in manifests]
+        return await self._notebook.outputs_of(self.id, None if self._archived is None else self._archived.outputs)
 
     async def text(self) -> str:
         """What it printed and showed as plain text: streams, text/plain of displays and results, tracebacks."""

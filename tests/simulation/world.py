@@ -30,7 +30,17 @@ from relay.messages import Message, PeerInfo, Role, SessionError, encode
 from sync_server.channel import Channel, PeerKey
 from sync_server.epochs import checked_epoch
 from sync_server.handshake import Door, admit, identify, read_hello
-from sync_server.room import BeginEpoch, Close, PersistDoc, ReloadDoc, Room, RoomEffect, SendFrame, ServeRequest
+from sync_server.room import (
+    ACKNOWLEDGE_EVERY,
+    BeginEpoch,
+    Close,
+    PersistDoc,
+    ReloadDoc,
+    Room,
+    RoomEffect,
+    SendFrame,
+    ServeRequest,
+)
 
 NOTEBOOK_ID = "6f1c2a4e-0000-4000-8000-000000000001"
 TOKEN = "simulated"
@@ -361,7 +371,7 @@ class World:
                 self.commit_one()
             for peer in self.peers:
                 self.deliver_down(peer, 100)
-            self.pass_time(0.06)
+            self.pass_time(2 * ACKNOWLEDGE_EVERY)
             silent = silent + 1 if self.quiet and self.frames_sent == before else 0
             if silent > 3:
                 return number
