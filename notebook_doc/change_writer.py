@@ -161,7 +161,8 @@ class ChangeWriter:
 
     def _predecessors(self) -> list[tuple[int, bytes]]:
         """What each operation overwrites, as columns: how many, whose, and with which counters."""
-        counts, actors, counters = RunColumn(uleb), RunColumn(self._actor_index), DeltaColumn()
+        counts, counters = RunColumn(uleb), DeltaColumn()
+        actors: RunColumn[bytes] = RunColumn(self._actor_index)
         written = self._start
         for counter, over in self._overwritten.items():  # in the order of the operations
             counts.add(0, counter - written)

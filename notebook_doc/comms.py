@@ -62,6 +62,13 @@ class Comms:
         obj = self.obj(comm_id)
         return None if obj is None else self._runtime._view.string(obj, "target_name")
 
+    def execution_ids(self) -> set[str]:
+        """The executions among whose outputs appears what callbacks put out."""
+        found = (
+            self._runtime._view.string(obj, "execution_id") for comm_id in self.ids() if (obj := self.obj(comm_id))
+        )
+        return {execution_id for execution_id in found if execution_id}
+
     def comm(self, comm_id: str) -> Comm | None:
         """The comm with its whole state; None if it is not open."""
         obj = self.obj(comm_id)

@@ -13,13 +13,24 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from typing import Any, Final, cast
 
 from notebook_doc.change_writer import ChangeWriter
 from notebook_doc.errors import CorruptDocument, NotebookDocError
-from notebook_doc.events import ExecutionChanged, KernelChanged, LatestChanged, QueueChanged, Reset, RuntimeEvent
+from notebook_doc.events import (
+    CommChanged,
+    CommClosed,
+    CommOpened,
+    ExecutionChanged,
+    KernelChanged,
+    LatestChanged,
+    PromptChanged,
+    QueueChanged,
+    Reset,
+    RuntimeEvent,
+)
 from notebook_doc.json_values import Json, same_scalar
 from notebook_doc.replica import ROOT, Replica
 from notebook_doc.runtime import Execution, ExecutionError, Manifest, Requester, RuntimeDoc, runtime_seed
@@ -294,7 +305,32 @@ def _differences(old: RuntimeDoc, new: RuntimeDoc) -> Iterable[RuntimeEvent]:
     before, after = _map(_at_root(old.replica, "latest")), _map(_at_root(new.replica, "latest"))
     yield from (LatestChanged(cell) for cell in sorted({*before, *after}) if before.get(cell) != after.get(cell))
     for name in new.execution_ids():
+        was, now = old.execution(name), new.execution(name)
+        prompts = None if was is None else was.prompt, None if now is None else now.prompt
         outputs = not same_scalar(old.outputs(name), new.outputs(name))
-        status = old.execution(name) != new.execution(name)
+        status = was is None or now is None or replace(was, prompt=None) != replace(now, prompt=None)
         if outputs or status:
             yield ExecutionChanged(name, outputs, status)
+        if prompts[0] != prompts[1]:
+            yield PromptChanged(name)
+    yield from _comm_differences(_map(_at_root(old.replica, "comms")), _map(_at_root(new.replica, "comms")))
+
+
+def _comm_differences(old: dict[str, Json], new: dict[str, Json]) -> Iterable[RuntimeEvent]:
+    for comm_id in sorted({*old, *new}):
+        if comm_id not in old:
+            yield CommOpened(comm_id)
+        elif comm_id not in new:
+            yield CommClosed(comm_id)
+        elif not same_scalar(old[comm_id], new[comm_id]):
+            was, now = _traits(_map(old[comm_id])), _traits(_map(new[comm_id]))
+            keys = {key for key in {*was, *now} if not same_scalar(was.get(key, ()), now.get(key, ()))}
+            if keys:
+                yield CommChanged(comm_id, frozenset(keys))
+
+
+def _traits(comm: dict[str, Json]) -> dict[str, object]:
+    """What an event on a comm can name, with what each is compared by."""
+    state, parts = _map(comm.get("state", {})), _map(comm.get("parts", {}))
+    traits: dict[str, object] = {key: [state.get(key), parts.get(key)] for key in {*state, *parts}}
+    return traits | {"outputs": comm.get("outputs", [])}

@@ -79,7 +79,8 @@ class Epochs:
     async def _turn(self, runtime: RuntimeDoc) -> None:
         """Make the next epoch on a copy, in threads: while it is large the loop has other things to do."""
         copy = RuntimeDoc(runtime.replica.fork())
-        live, cells = self._outputs.live, frozenset(self._notebook.doc.cell_ids())
+        live = {*self._outputs.buffered, *copy.comms.execution_ids()}
+        cells = frozenset(self._notebook.doc.cell_ids())
         gone = await asyncio.to_thread(superseded, copy, live=live, cells=cells)
         archive = await self._archived(copy, gone) if gone else copy.archive()
         fresh = await asyncio.to_thread(next_epoch, copy, leave_out=gone, archive=archive)

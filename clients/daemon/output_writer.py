@@ -129,17 +129,16 @@ class OutputWriter:
         comms = self._notebook.runtime.comms
         return [place for place, buffer in self._buffers.items() if buffer.idle and place not in comms]
 
-    @property
-    def live(self) -> list[str]:
-        """The executions that may still get outputs: all that have a buffer."""
-        comms = self._notebook.runtime.comms
-        return [place for place in self._buffers if place not in comms]
-
     @asynccontextmanager
     async def quiet(self) -> AsyncIterator[None]:
         """Nothing is flushed until the context is left; what arrives meanwhile waits."""
         async with self._lock:
             yield
+
+    @property
+    def buffered(self) -> list[str]:
+        """All executions and Output widgets that outputs may still be written to."""
+        return list(self._buffers)
 
     async def flush(self, and_then: Callable[[], None] | None = None, position: int | None = None) -> None:
         """Write everything that has arrived, and in the same change what `and_then` writes.

@@ -31,10 +31,10 @@ LOOK_AGAIN: Final = 1.0
 class Execution:
     """One run of one cell."""
 
-    def __init__(self, notebook: Notebook, execution_id: str) -> None:
+    def __init__(self, notebook: Notebook, execution_id: str, archived: ArchivedExecution | None = None) -> None:
         self._notebook = notebook
         self.id = execution_id
-        self._archived: ArchivedExecution | None = None
+        self._archived = archived
 
     def __repr__(self) -> str:
         record = self._known()

@@ -15,6 +15,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any, Final
 
+from clients.peer.archives import archived
 from clients.peer.at_once import all_of
 from clients.peer.cell import Cell, Cells
 from clients.peer.editor import EditorQuestions, KernelSpec
@@ -353,10 +354,18 @@ class Notebook(EditorQuestions):
         return [Execution(self, execution_id) for execution_id in result["execution_ids"]]
 
     async def history(self, cell: str | Cell) -> list[Execution]:
-        """The executions of a cell that are on record, newest first; the cell may be deleted."""
+        """All executions of a cell, newest first, those in archives too; the cell may be deleted.
+
+        Raises RequestFailed if an archive is lost, NotConnected if one is needed and the hub is away.
+        """
         if self._index.runtime is not self.runtime:
             self._index = ExecutionIndex(self.runtime)
-        return [Execution(self, execution_id) for execution_id in self._index.of(_id(cell))]
+        here = self._index.of(_id(cell))
+        old = [run async for run in archived(self, cell_id=_id(cell)) if run.execution.id not in here]
+        return [
+            *(Execution(self, execution_id) for execution_id in here),
+            *(Execution(self, run.execution.id, run) for run in old),
+        ]
 
     async def kernels(self) -> list[KernelSpec]:
         """The kernels that are installed where the daemon runs."""
