@@ -35,7 +35,8 @@ ENVELOPE: Final = 64 * 1024
 
 @dataclass(frozen=True, slots=True)
 class WidgetMessage:
-    """What a widget said that is no state: `content` is what Python code gave to `send`."""
+    """What a widget said that is no state: `content` is what Python code gave to `send`. Of a comm that is no widget:
+    its data."""
 
     content: Any
     buffers: tuple[bytes, ...] = ()
@@ -259,7 +260,9 @@ class _Listener(AsyncIterator[WidgetMessage]):
 
     def hear(self, message: CommMessage) -> None:
         if message.comm_id == self._comm_id:
-            self._unheard.append(WidgetMessage(message.data.get("content"), tuple(message.buffers)))
+            custom = message.data.get("method") == "custom"
+            content = message.data.get("content") if custom else message.data
+            self._unheard.append(WidgetMessage(content, tuple(message.buffers)))
             self._arrived.set()
 
     def close(self) -> None:

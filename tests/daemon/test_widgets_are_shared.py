@@ -13,8 +13,9 @@ import pytest
 from clients.peer.errors import NotAllowed, PeerError, RequestFailed
 from clients.peer.execution import Execution
 from clients.peer.notebook import Notebook
-from clients.peer.widget import Widget
+from clients.peer.widget import Widget, WidgetMessage
 from notebook_doc.events import CommClosed, CommOpened
+from relay.messages import CommSend
 from tests.daemon.service import Service, notebook_file, running_service
 from tests.support.aio import aio
 
@@ -274,6 +275,25 @@ async def test_custom_messages_with_buffers_reach_the_kernel_and_every_peer(tmp_
                     message = await anext(listener)
                 assert message.content == {"got": {"n": 1}, "sizes": [3, 100_000]}
                 assert message.buffers == (b"cba", b"x" * 100_000)
+
+
+@aio
+async def test_a_comm_that_is_no_widget_carries_anything(tmp_path: Path) -> None:
+    source = (
+        "from comm import create_comm\nc = create_comm(target_name='mine', data={'greeting': 'hello'})\n"
+        "c.on_msg(lambda msg: c.send({'back': msg['content']['data']}, buffers=msg['buffers']))"
+    )
+    async with notebook(tmp_path, source) as (_, _, ann):
+        await run(ann)
+        (comm_id,) = ann.runtime.comms.ids()
+        assert not ann.widgets
+        comm = ann.runtime.comms.comm(comm_id)
+        assert comm is not None
+        assert (comm.target_name, comm.state) == ("mine", {"greeting": "hello"})
+        heard = ann.widgets.listen(comm_id)
+        await ann.request(CommSend(comm_id=comm_id, data={"any": ["thing"]}, buffers=[b"x"]))
+        async with asyncio.timeout(10):
+            assert await anext(heard) == WidgetMessage({"back": {"any": ["thing"]}}, (b"x",))
 
 
 @aio
