@@ -80,6 +80,7 @@ class Execution:
     ended: float | None = None
     error: ExecutionError | None = None
     prompt: Prompt | None = None
+    input_ended: bool = False  # asking for input raises EOFError instead of asking anybody
 
     @property
     def is_terminal(self) -> bool:
@@ -379,6 +380,7 @@ class RuntimeDoc(Document):
             prompt=None
             if prompt is None
             else Prompt(**_strings(view, prompt, "id", "text"), password=view.scalar(prompt, "password") is True),
+            input_ended=view.scalar(obj, "input_ended") is True,
         )
 
 
@@ -416,6 +418,7 @@ def _execution_json(execution: Execution) -> dict[str, Json]:
         "ended": execution.ended,
         "error": None if error is None else {"ename": error.ename, "evalue": error.evalue},
         "prompt": None if prompt is None else {"id": prompt.id, "text": prompt.text, "password": prompt.password},
+        "input_ended": execution.input_ended or None,
     }
 
 
