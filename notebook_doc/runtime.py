@@ -90,6 +90,7 @@ class Execution:
     error: ExecutionError | None = None
     prompt: Prompt | None = None
     wanted_by: Mapping[str, Wanted] = field(default_factory=dict)  # request id -> how it wants this execution
+    input_ended: bool = False  # asking for input raises EOFError instead of asking anybody
 
     @property
     def is_terminal(self) -> bool:
@@ -469,6 +470,7 @@ class RuntimeDoc(Document):
             if prompt is None
             else Prompt(**_strings(view, prompt, "id", "text"), password=view.scalar(prompt, "password") is True),
             wanted_by={} if wanted is None else _wishes(view.json(wanted)),
+            input_ended=view.scalar(obj, "input_ended") is True,
         )
 
 
@@ -520,6 +522,7 @@ def _execution_json(execution: Execution) -> dict[str, Json]:
             for request_id, wish in execution.wanted_by.items()
         }
         or None,
+        "input_ended": execution.input_ended or None,
     }
 
 

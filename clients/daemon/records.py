@@ -74,9 +74,16 @@ class ExecutionRecords:
                 self._write(effect)
             self._notebook.runtime.set_queue(queue)
 
-    def is_open(self, execution_id: str) -> bool:
-        """Whether this execution is on record and has not ended."""
-        return execution_id in self._open
+    def may_ask(self, execution_id: str) -> bool:
+        """Whether this execution is on record, has not ended, and may ask the notebook's peers for input."""
+        known = self._open.get(execution_id)
+        return known is not None and not known.input_ended
+
+    def set_input_ended(self, execution_id: str, ended: bool) -> None:
+        """Record whether an execution gets the end of input instead of asking."""
+        with self._notebook.runtime.edit():
+            self._update(execution_id, input_ended=ended)
+        self._notebook.touch()
 
     def prompt(self, execution_id: str) -> Prompt | None:
         """What an execution asks at the moment; None if it asks nothing or has ended."""

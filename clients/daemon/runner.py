@@ -48,14 +48,12 @@ from clients.daemon.kernel import Kernel
 from clients.daemon.kernelspecs import installed_kernels
 from clients.daemon.output_writer import OutputWriter
 from clients.daemon.queue import (
-    TERMINAL,
     CellId,
     Effect,
     ExecutionId,
     ExecutionQueue,
     Found,
     InterruptKernel,
-    RecordStatus,
     RequestId,
     StartExecution,
     StartKernel,
@@ -187,9 +185,11 @@ class NotebookRunner:
         asker = _asker(request)
         wanted = runs(self._notebook.doc, cell_ids, ids)
         queued, effects = self._queue.submit(RequestId(request.id), wanted, asdict(asker), time.time())
-        for execution_id in queued:
-            self._stdin.expect(execution_id, body.stdin, asker.kind)
         self._carry_out(effects)
+        own = set(ids)
+        with self._notebook.runtime.edit():
+            for execution_id in queued:
+                self._stdin.expect(execution_id, body.stdin, asker.kind, new=execution_id in own)
         return list(queued)
 
     def _interrupt(self, execution_id: str) -> str:
@@ -228,8 +228,6 @@ class NotebookRunner:
                     self._start(self._execute(execution_id, source), "execute")
                 case InterruptKernel(execution_id):
                     self._start(self._interrupt_kernel(execution_id), "interrupt")
-                case RecordStatus(execution_id, status) if status in TERMINAL:
-                    self._stdin.ended(execution_id)
                 case StartKernel():
                     self._starting = self._start(self._start_kernel(), "start a kernel")
                 case _:

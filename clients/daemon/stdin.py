@@ -27,29 +27,27 @@ MAX_ANSWERED: Final = 1024
 
 
 class StdinDesk:
-    """See the module. Owns which live executions may not ask, and who answered the latest prompts."""
+    """See the module. Owns who answered the latest prompts; the rest stands on the executions' records."""
 
     def __init__(self, records: ExecutionRecords, send: Callable[[str], None], show: Callable[[Output], None]) -> None:
         """`send` answers the kernel and raises DaemonError if it cannot; `show` takes an output of an execution."""
         self._records = records
         self._send = send
         self._show = show
-        self._modes: dict[str, Stdin] = {}
         self._answered: OrderedDict[str, str] = OrderedDict()  # prompt id -> the name of who answered it
 
-    def expect(self, execution_id: str, asked: Stdin | None, requester_kind: str) -> None:
-        """This execution was asked for. Agents get no prompts unless they ask; one person who wants them is enough."""
-        mode = asked or ("eof" if requester_kind == "agent" else "prompt")
-        if self._modes.get(execution_id) != "prompt":
-            self._modes[execution_id] = mode
+    def expect(self, execution_id: str, asked: Stdin | None, requester_kind: str, *, new: bool) -> None:
+        """This execution was asked for, and is on record; `new` if it was made for this.
 
-    def ended(self, execution_id: str) -> None:
-        """This execution has ended; the prompt went from its record with that."""
-        self._modes.pop(execution_id, None)
+        Agents get no prompts unless they want them. Of several who ask for one execution, one who wants them is enough.
+        """
+        may_ask = (asked or ("eof" if requester_kind == "agent" else "prompt")) == "prompt"
+        if new != may_ask:
+            self._records.set_input_ended(execution_id, not may_ask)
 
     def asked(self, event: InputRequested) -> None:
         """The kernel asks. Raises DaemonError if it has ended since."""
-        if not self._records.is_open(event.execution_id) or self._modes.get(event.execution_id) == "eof":
+        if not self._records.may_ask(event.execution_id):
             self._send(END_OF_INPUT)
             return
         prompt = Prompt(id=uuid.uuid4().hex, text=event.prompt, password=event.password)

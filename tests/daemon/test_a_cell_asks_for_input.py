@@ -131,6 +131,15 @@ async def test_agents_are_not_asked_unless_they_want_to_be(tmp_path: Path) -> No
 
 
 @aio
+async def test_whether_an_execution_may_ask_stands_on_its_record(tmp_path: Path) -> None:
+    path = notebook_file(tmp_path, ["1", "2"])
+    async with running_service(tmp_path) as service, service.peer(path) as ann:
+        headless, more = await ann.run(stdin="eof")
+        asking = await ann.cells["c0"].run()
+        assert [one.record.input_ended for one in (headless, more, asking)] == [True, True, False]
+
+
+@aio
 async def test_a_person_who_asks_for_an_agents_queued_cell_is_prompted(tmp_path: Path) -> None:
     path = notebook_file(tmp_path, ["import time; time.sleep(0.5)", ASK])
     async with (
