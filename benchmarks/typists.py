@@ -17,14 +17,13 @@ from typing import Final
 from benchmarks.change_press import Press
 from benchmarks.process import Server
 from benchmarks.wire_client import WireClient
+from clients.peer.doc_sync import ACK_DELAY
 from notebook_doc.sync_message import Have, changes_in, decode, encode
 from relay.frames import FrameType, frame
 from relay.messages import PROTOCOL_VERSION, Hello, PeerInfo, SessionError, Welcome
 from relay.messages import decode as decode_message
 from relay.messages import encode as encode_message
 
-# Seconds after which a Quire peer acknowledges what it was sent, as the real client does.
-ACK_DELAY: Final = 0.05
 # Bytes of a frame of the opaque relay: what a typed character is on the wire between Quire peers, with one head.
 OPAQUE_SIZE: Final = 250
 
@@ -169,6 +168,7 @@ class QuireTypist(Typist):
         shared.by_hash[change_hash] = deps
         payload = encode((change_hash,), (), (Have(self._hub_heads, b""),), (chunk,))
         self.score.sent(change_hash)
+        self._owe_nothing()
         self.client.send(frame(FrameType.NOTEBOOK_SYNC, payload))
 
     def take(self, payload: bytes) -> None:
@@ -213,7 +213,12 @@ class QuireTypist(Typist):
             heads = tuple(self._heads)
             self.client.send(frame(FrameType.NOTEBOOK_SYNC, encode(heads, (), (Have(heads, b""),), ())))
 
-    def leave(self) -> None:
+    def _owe_nothing(self) -> None:
+        """What is sent now acknowledges what came, as a message of the real client does."""
         if self._ack is not None:
             self._ack.cancel()
+            self._ack = None
+
+    def leave(self) -> None:
+        self._owe_nothing()
         super().leave()

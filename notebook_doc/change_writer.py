@@ -12,12 +12,12 @@ Format: "Change Chunks" and "Columnar Storage" in https://automerge.org/automerg
 from __future__ import annotations
 
 import struct
-from collections.abc import Callable, Iterable, Mapping
-from functools import lru_cache
+from collections.abc import Iterable, Mapping
 from hashlib import sha256
 from itertools import groupby
-from typing import Final, Generic, TypeVar
+from typing import Final
 
+from notebook_doc.columns import BooleanColumn, DeltaColumn, RunColumn, prefixed, sleb
 from notebook_doc.json_values import Json, store_big_int, to_scalar
 from notebook_doc.sync_message import CHUNK_MAGIC, uleb
 from notebook_doc.touched import ROOT_KEY, ObjectKey
@@ -25,7 +25,6 @@ from notebook_doc.touched import ROOT_KEY, ObjectKey
 _MAKE_MAP, _SET, _MAKE_LIST, _MAKE_TEXT = 0, 1, 2, 4
 _NULL, _FALSE, _TRUE, _UINT, _INT, _FLOAT, _STRING = range(7)
 _CHANGE_CHUNK: Final = 1
-T = TypeVar("T")
 
 
 class ChangeWriter:
@@ -40,15 +39,22 @@ class ChangeWriter:
         self._deps = sorted(deps)
         self._others: set[bytes] = set()  # the actors of objects that were there before and are written to
         self._last_element: dict[ObjectKey, int] = {}  # of each list: the counter of its last element's operation
-        self._object_actor: _Runs[bytes] = _Runs(self._actor_index)
-        self._object_counter = _Runs(uleb)
-        self._key_actor = _Runs(uleb)
-        self._key_counter = _Deltas()
-        self._key_string = _Runs(_prefixed)
-        self._insert = _Booleans()
-        self._action = _Runs(uleb)
-        self._value_meta = _Runs(uleb)
+        self._object_actor: RunColumn[bytes] = RunColumn(self._actor_index)
+        self._object_counter = RunColumn(uleb)
+        self._key_actor = RunColumn(uleb)
+        self._key_counter = DeltaColumn()
+        self._key_string = RunColumn(_prefixed_text)
+        self._insert = BooleanColumn()
+        self._action = RunColumn(uleb)
+        self._value_meta = RunColumn(uleb)
         self._value_raw = bytearray()
+        self._characters = 0
+
+    @property
+    def is_mostly_text(self) -> bool:
+        """Whether this change is taken in sooner as a snapshot (20 us a value, 0.4 us a character) than by applying it
+        (2 us each)."""
+        return self._characters > 12 * (self._next - self._start - self._characters)
 
     # --- what can be written ------------------------------------------------------------------------------------------
 
@@ -100,6 +106,7 @@ class ChangeWriter:
                     self._value_meta.add(size << 4 | _STRING, sum(1 for _ in run))
             self._value_raw += encoded
             self._next += count
+            self._characters += count
         return text
 
     # --- the bytes ----------------------------------------------------------------------------------------------------
@@ -108,7 +115,7 @@ class ChangeWriter:
         """The finished change."""
         operations = self._next - self._start
         others = sorted(self._others)
-        predecessors = _Runs(uleb)
+        predecessors = RunColumn(uleb)
         predecessors.add(0, operations)
         columns = [
             (0x01, self._object_actor.bytes()),
@@ -127,12 +134,12 @@ class ChangeWriter:
             (
                 uleb(len(self._deps)),
                 *self._deps,
-                _prefixed_bytes(self._actor),
+                prefixed(self._actor),
                 uleb(1),  # the first change of its actor
                 uleb(self._start),
                 b"\0\0",  # no time, no message
                 uleb(len(others)),
-                *map(_prefixed_bytes, others),
+                *map(prefixed, others),
                 uleb(len(columns)),
                 *(uleb(specification) + uleb(len(data)) for specification, data in columns),
                 *(data for _, data in columns),
@@ -168,7 +175,7 @@ class ChangeWriter:
             case "uint":
                 self._value(_SET, _UINT, uleb(int(plain or 0)))
             case "int":
-                self._value(_SET, _INT, _sleb(int(plain or 0)))
+                self._value(_SET, _INT, sleb(int(plain or 0)))
             case "float":
                 self._value(_SET, _FLOAT, struct.pack("<d", plain))
             case "str":
@@ -212,101 +219,8 @@ class ChangeWriter:
         return made
 
 
-class _Runs(Generic[T]):
-    """A run-length encoded column: equal values in a row are a run, single ones stand together as literals."""
-
-    def __init__(self, encode: Callable[[T], bytes]) -> None:
-        self._encode = encode
-        self._runs: list[tuple[T | None, int]] = []
-        self._any = False
-
-    def add(self, value: T | None, count: int) -> None:
-        if count <= 0:
-            return
-        self._any = self._any or value is not None
-        if self._runs and self._runs[-1][0] == value:
-            self._runs[-1] = value, self._runs[-1][1] + count
-        else:
-            self._runs.append((value, count))
-
-    def bytes(self) -> bytes:
-        """The column; empty if it holds nothing but nulls."""
-        if not self._any:
-            return b""
-        out: list[bytes] = []
-        literals: list[bytes] = []
-        for value, count in self._runs:
-            if value is not None and count == 1:
-                literals.append(self._encode(value))
-                continue
-            if literals:
-                out += (_sleb(-len(literals)), *literals)
-                literals = []
-            out += (b"\0", uleb(count)) if value is None else (_sleb(count), self._encode(value))
-        if literals:
-            out += (_sleb(-len(literals)), *literals)
-        return b"".join(out)
-
-
-class _Deltas:
-    """A column of counters, each written as its difference from the one before."""
-
-    def __init__(self) -> None:
-        self._runs: _Runs[int] = _Runs(_sleb)
-        self._last = 0
-
-    def add(self, value: int | None) -> None:
-        if value is None:
-            self._runs.add(None, 1)
-        else:
-            self._runs.add(value - self._last, 1)
-            self._last = value
-
-    def add_steps(self, count: int) -> None:
-        """`count` further values, each one more than the one before."""
-        self._runs.add(1, count)
-        self._last += count
-
-    def bytes(self) -> bytes:
-        return self._runs.bytes()
-
-
-class _Booleans:
-    """A column of booleans: the lengths of alternating runs, beginning with false."""
-
-    def __init__(self) -> None:
-        self._lengths: list[int] = [0]
-        self._last = False
-
-    def add(self, value: bool, count: int) -> None:
-        if value == self._last:
-            self._lengths[-1] += count
-        else:
-            self._lengths.append(count)
-            self._last = value
-
-    def bytes(self) -> bytes:
-        return b"".join(map(uleb, self._lengths))
-
-
-@lru_cache(4096)
-def _sleb(number: int) -> bytes:
-    out = bytearray()
-    while True:
-        byte = number & 0x7F
-        number >>= 7
-        if (number == 0 and not byte & 0x40) or (number == -1 and byte & 0x40):
-            out.append(byte)
-            return bytes(out)
-        out.append(byte | 0x80)
-
-
-def _prefixed_bytes(data: bytes) -> bytes:
-    return uleb(len(data)) + data
-
-
-def _prefixed(text: str) -> bytes:
-    return _prefixed_bytes(text.encode())
+def _prefixed_text(text: str) -> bytes:
+    return prefixed(text.encode())
 
 
 def _utf8_size(character: str) -> int:

@@ -25,6 +25,7 @@ class ObjectIndex:
         self._places: dict[ObjectKey, tuple[ObjectKey, str]] = {}
         self._walked = False
         self._heads: Heads = replica.heads()
+        self._generation = replica.generation
 
     @property
     def current(self) -> bool:
@@ -40,7 +41,14 @@ class ObjectIndex:
         self._places[object_key(child)] = (object_key(parent), key)
 
     def changed_paths(self) -> set[Path]:
-        """The paths written to since the last reading: of a key that was set, of a list or text that was edited."""
+        """The paths written to since the last reading: of a key that was set, of a list or text that was edited.
+
+        The root alone if the replica has become another document.
+        """
+        if self._generation != self._replica.generation:
+            self._generation, self._walked = self._replica.generation, False
+            self.skip_to_now()
+            return {()}
         changes = self._replica.changes_since(self._heads)
         self._heads = self._replica.heads()
         written: set[tuple[ObjectKey, str | None]] = set()

@@ -305,6 +305,8 @@ class Transaction(ReadView):
 class Replica(ReadView):
     """A copy of a document. `actor` names its writer; None draws a fresh one."""
 
+    generation = 0  # how often this replica has become another document
+
     def __init__(self, actor: bytes | None = None) -> None:
         self._take_over(Document(), actor)
 
@@ -438,6 +440,23 @@ class Replica(ReadView):
         except (ReplicaError, ValueError) as error:
             raise BadSyncMessage(f"its changes cannot be applied ({error})") from error
 
+    def take_whole(self, snapshot: bytes) -> None:
+        """Become the document of this snapshot, with what is here: for a replica that holds a seed and little else.
+
+        Loading a document costs a quarter of applying its changes. ObjectIds and the actor stay valid. Raises
+        BadSyncMessage if the snapshot cannot be loaded or does not begin with the same seed.
+        """
+        try:
+            whole = Replica.load(snapshot, self.actor)
+        except CorruptDocument as error:
+            raise BadSyncMessage(f"its document cannot be loaded ({error.message})") from error
+        here = self.hashed_changes_since(())
+        if here and not whole.contains([here[0][0]]):
+            raise BadSyncMessage("its document does not begin as documents here do")
+        whole.apply([chunk for _, chunk in here[1:]])
+        self._take_over(whole._source, self.actor)
+        self.generation += 1
+
     # --- writing ----------------------------------------------------------------------------------------------------
 
     @contextmanager
@@ -502,9 +521,13 @@ class SyncSession:
         except Exception as error:
             raise BadSyncMessage(f"the document core cannot read it ({error})") from error
 
-    def generate(self) -> bytes | None:
-        """The next message for the peer, or None if there is nothing to say. What is generated must be sent."""
-        message = self._replica._call(self._replica._source.generate_sync_message, self._state)
+    def generate(self, *, as_empty: bool = False) -> bytes | None:
+        """The next message for the peer, or None if there is nothing to say. What is generated must be sent.
+
+        `as_empty`: say that nothing is here, not even a seed, so that the peer answers with one whole document.
+        """
+        source = Document() if as_empty else self._replica._source
+        message = self._replica._call(source.generate_sync_message, self._state)
         return None if message is None else message.encode()
 
 

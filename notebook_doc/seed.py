@@ -14,6 +14,7 @@ from typing import Final
 from notebook_doc.change_writer import ChangeWriter
 from notebook_doc.migrations import SCHEMA_VERSION
 from notebook_doc.replica import ACTOR_SIZE, ROOT, Replica, Transaction, object_key
+from notebook_doc.snapshot import snapshot_of
 from notebook_doc.touched import ROOT_KEY, ObjectKey, touches
 
 _SEED_ACTOR: Final = bytes(ACTOR_SIZE)
@@ -43,6 +44,8 @@ def give_birth(
     writer = ChangeWriter(actor, start_op=operations + 1, deps=born.heads())
     writer.put(ROOT_KEY, "notebook_id", notebook_id)
     fill(writer, {name: object_key(obj) for name, obj in born.objects_in(ROOT) if name is not None})
+    if writer.is_mostly_text:
+        return Replica.load(snapshot_of([seed_change, writer.chunk()]))
     born.apply([writer.chunk()])
     return born
 
@@ -50,3 +53,8 @@ def give_birth(
 def genesis(replica: Replica) -> bytes | None:
     """The document's identity (16 bytes); None while it holds only the seed."""
     return replica.writer(ROOT, "notebook_id")
+
+
+def holds_only_seed(replica: Replica) -> bool:
+    """Whether nothing has been received or written here yet."""
+    return genesis(replica) is None and len(replica.changes_since(())) == 1

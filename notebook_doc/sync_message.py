@@ -26,9 +26,11 @@ LARGEST_INFLATED_CHANGE: Final = 64 * 1024 * 1024  # bytes; a compressed change 
 _SMALL: Final = tuple(bytes((number,)) for number in range(0x80))
 _V1: Final = 0x42
 _V2: Final = 0x43
+_CHUNK_KIND: Final = 8  # where a chunk's kind stands: after the magic bytes and the checksum
 _DOCUMENT_CHUNK: Final = 0
 _CHANGE_CHUNK: Final = 1
 _COMPRESSED_CHANGE_CHUNK: Final = 2
+_PLAIN_CHUNKS: Final = (bytes((_CHANGE_CHUNK,)), bytes((_COMPRESSED_CHANGE_CHUNK,)))
 
 
 class Have(NamedTuple):
@@ -51,6 +53,18 @@ class SyncMessage:
     def without_changes(self) -> bytes:
         """The same message with no changes: what a sync state has to learn from it once they were applied elsewhere."""
         return encode(self.heads, self.need, self.have, (), self.tail)
+
+    @property
+    def has_plain_changes(self) -> bool:
+        """Whether its entries are single changes, which can be applied together with those of other messages."""
+        return all(chunk[_CHUNK_KIND : _CHUNK_KIND + 1] in _PLAIN_CHUNKS for chunk in self.chunks)
+
+    @property
+    def whole_document(self) -> bytes | None:
+        """The snapshot that is all this message brings; None if it brings changes, or nothing."""
+        if len(self.chunks) != 1 or self.chunks[0][_CHUNK_KIND : _CHUNK_KIND + 1] != bytes((_DOCUMENT_CHUNK,)):
+            return None
+        return self.chunks[0]
 
 
 @dataclass(frozen=True, slots=True)

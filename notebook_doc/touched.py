@@ -9,10 +9,10 @@ Format: "Change Chunks" and "Columnar Storage" in https://automerge.org/automerg
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
-from itertools import chain, repeat
-from typing import Final, NamedTuple, TypeVar
+from collections.abc import Iterator
+from typing import Final, NamedTuple
 
+from notebook_doc.columns import Runs, column_data
 from notebook_doc.errors import BadSyncMessage
 from notebook_doc.sync_message import Reader, change_body
 
@@ -25,7 +25,8 @@ class ObjectKey(NamedTuple):
 
 
 class Touch(NamedTuple):
-    """One operation: `key` was written in `target` (None in a list or text); it made the object `made`, if any."""
+    """One operation, or several alike: `key` was written in `target` (None in a list or text), and if that made an
+    object, it is `made`."""
 
     target: ObjectKey
     key: str | None
@@ -33,19 +34,21 @@ class Touch(NamedTuple):
 
 
 ROOT_KEY: Final = ObjectKey(0, b"")
-T = TypeVar("T")
 
-# Column specifications: id << 4 | type. Bit 3 of a specification marks a column as compressed.
+# Column specifications: id << 4 | type.
 _OBJECT_ACTOR: Final = 0x01
 _OBJECT_COUNTER: Final = 0x02
 _KEY_STRING: Final = 0x15
 _ACTION: Final = 0x42
-_COMPRESSED_COLUMN: Final = 0x08
 _MAKING_ACTIONS: Final = frozenset((0, 2, 4, 6))  # make map, list, text, table
 
 
 def touches(chunk: bytes) -> Iterator[Touch]:
-    """The operations of a change that has been applied, in order. Raises BadSyncMessage if it is damaged."""
+    """What a change that has been applied wrote, in order. Raises BadSyncMessage if it is damaged.
+
+    Operations of one kind on one object that follow each other are told as one: a long text costs no more than a
+    letter.
+    """
     reader = Reader(change_body(chunk))
     reader.hashes()
     actors = [reader.take(reader.uleb())]
@@ -54,46 +57,31 @@ def touches(chunk: bytes) -> Iterator[Touch]:
     reader.sleb()  # time
     reader.take(reader.uleb())  # message
     actors += [reader.take(reader.uleb()) for _ in range(reader.uleb())]
-    columns = _columns(reader)
+    columns = column_data(reader)
 
-    nothing: Iterator[None] = repeat(None)
-    owners = chain(_values(columns.get(_OBJECT_ACTOR, b""), Reader.uleb), nothing)
-    counters = chain(_values(columns.get(_OBJECT_COUNTER, b""), Reader.uleb), nothing)
-    keys = chain(_values(columns.get(_KEY_STRING, b""), _string), nothing)
-    actions = _values(columns.get(_ACTION, b""), Reader.uleb)
-    for operation, (owner, counter, key, action) in enumerate(zip(owners, counters, keys, actions, strict=False)):
+    owners = Runs(columns.get(_OBJECT_ACTOR, b""), Reader.uleb)
+    counters = Runs(columns.get(_OBJECT_COUNTER, b""), Reader.uleb)
+    keys = Runs(columns.get(_KEY_STRING, b""), _string)
+    actions = Runs(columns.get(_ACTION, b""), Reader.uleb, rest=0)
+    operation = start_op
+    while actions.left:
+        count = min(owners.left, counters.left, keys.left, actions.left)
+        owner, counter, key = owners.value, counters.value, keys.value
         if owner is None or counter is None:
             target = ROOT_KEY
         elif owner < len(actors):
             target = ObjectKey(counter, actors[owner])
         else:
             raise BadSyncMessage("a change in it names an actor that it does not list")
-        yield Touch(target, key, ObjectKey(start_op + operation, actors[0]) if action in _MAKING_ACTIONS else None)
-
-
-def _columns(reader: Reader) -> dict[int, bytes]:
-    layout = [(reader.uleb(), reader.uleb()) for _ in range(reader.uleb())]
-    columns: dict[int, bytes] = {}
-    for specification, size in layout:
-        if specification & _COMPRESSED_COLUMN:
-            raise BadSyncMessage("a change in it has a compressed column, which only documents may have")
-        columns[specification] = reader.take(size)
-    return columns
+        if actions.value in _MAKING_ACTIONS:
+            for made in range(operation, operation + int(count)):
+                yield Touch(target, key, ObjectKey(made, actors[0]))
+        else:
+            yield Touch(target, key, None)
+        operation += int(count)
+        for column in (owners, counters, keys, actions):
+            column.skip(count)
 
 
 def _string(reader: Reader) -> str:
     return reader.take(reader.uleb()).decode("utf-8", "replace")
-
-
-def _values(column: bytes, read: Callable[[Reader], T]) -> Iterator[T | None]:
-    """Run-length decoding: n > 0 repeats a value, n < 0 is -n literal values, 0 is a counted run of nulls."""
-    reader = Reader(column)
-    while reader.position < reader.end:
-        length = reader.sleb()
-        if length > 0:
-            yield from repeat(read(reader), length)
-        elif length < 0:
-            for _ in range(-length):
-                yield read(reader)
-        else:
-            yield from repeat(None, reader.uleb())

@@ -11,7 +11,7 @@ import asyncio
 import logging
 import time
 import uuid
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -57,6 +57,8 @@ IDLE_SECONDS: Final = 30.0
 # Chunks of a document on disk above which it is replaced by a snapshot when its room opens: loading takes 4 us a
 # change.
 COMPACT_ABOVE: Final = 500
+# Blobs of an import that are written at the same time.
+BLOBS_AT_ONCE: Final = 8
 # Seconds a request may wait for the heads it names.
 REQUIRED_HEADS_SECONDS: Final = 10.0
 _IDS: Final = uuid.UUID("9d0a4a2e-6c0b-5b0e-9f5e-2f6f5a1f9c11")  # the namespace of ids derived from paths
@@ -199,8 +201,7 @@ class Hub:
         if state is None:
             state = await asyncio.to_thread(write_file, path, rendered(_empty_model(), {}))
         imported = await asyncio.to_thread(parse_file, state, path, notebook_id)
-        for data in imported.blobs.values():
-            await self.blobs.put(data)
+        await self._put_blobs(imported.blobs.values())
         notebook, runtime = await asyncio.to_thread(_documents, notebook_id, imported)
         await self._store_new(DocKey(notebook_id, "notebook"), notebook.replica)
         await self._store_new(DocKey(notebook_id, "runtime"), runtime.replica)
@@ -215,20 +216,34 @@ class Hub:
         row = NotebookRow(notebook_id, str(path), 0, checkpoint, now, now)
         await self.store.put_notebook(row)
         logger.info("notebook %s: imported %s, %d cells", notebook_id, path, len(notebook))
+        await self._opened(notebook_id, (notebook.replica, runtime.replica))  # it is about to be wanted
         return row
 
     async def _store_new(self, key: DocKey, replica: Replica) -> None:
         if await self.store.load(key) is None:  # else an import that was cut short left the very same changes
-            await self.store.append(key, replica.changes_since(()))
+            await self.store.replace_with_snapshot(key, await asyncio.to_thread(replica.save), 0)
 
-    async def _opened(self, notebook_id: str) -> _Open:
+    async def _put_blobs(self, contents: Iterable[bytes]) -> None:
+        """Keep these, a few at a time: each waits for the disk, not for the others."""
+        waiting = iter(contents)
+
+        async def put_some() -> None:
+            for data in waiting:
+                await self.blobs.put(data)
+
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(BLOBS_AT_ONCE):
+                tasks.create_task(put_some())
+
+    async def _opened(self, notebook_id: str, born: tuple[Replica, Replica] | None = None) -> _Open:
+        """The open notebook. `born` are its replicas if it was just imported: they hold what was stored."""
         if self._closing:
             raise WireError(ErrorCode.SHUTTING_DOWN, "The hub is shutting down.", "Connect again when it is back.")
         shelf = self._shelves.setdefault(notebook_id, _Shelf())
         async with shelf.lock:
             if shelf.open is None:
                 try:
-                    shelf.open = await self._open(notebook_id)
+                    shelf.open = await self._open(notebook_id, born)
                 except BaseException:
                     self._shelves.pop(notebook_id, None)
                     raise
@@ -236,7 +251,7 @@ class Hub:
             shelf.open.empty_since = None
             return shelf.open
 
-    async def _open(self, notebook_id: str) -> _Open:
+    async def _open(self, notebook_id: str, born: tuple[Replica, Replica] | None) -> _Open:
         row = await self.store.notebook(notebook_id)
         if row is None:
             message = f"There is no notebook {notebook_id} here."
@@ -245,7 +260,7 @@ class Hub:
             FrameType.NOTEBOOK_SYNC: DocKey(notebook_id, "notebook"),
             FrameType.RUNTIME_SYNC: DocKey(notebook_id, "runtime", row.runtime_epoch),
         }
-        notebook, runtime = [await self._load(key) for key in keys.values()]
+        notebook, runtime = born or [await self._load(key) for key in keys.values()]
         door = Door(self.server_id, notebook_id, _born(notebook), _born(runtime))
         room = Room(notebook_id, notebook, runtime)
         live = LiveRoom(room, keys, self.store, self._tasks, serve=self._serve, load=self._load)

@@ -7,6 +7,8 @@ WireError (relay)
     │   ├── KernelGone                              the kernel has ended, so it cannot be asked anything any more
     │   └── KeeperLost                              a kernel that an earlier daemon left running cannot be reached
     ├── UnknownExecution        unknown_execution   an id that this daemon has not queued, or has forgotten
+    ├── UnknownComm        unknown_comm        a comm that is not open: its kernel has ended, or its widget was closed
+    ├── BadCommMessage     bad_request         a message on a comm that does not follow the widget protocol
     └── IllegalTransition       internal            a defect of ours: an execution would have moved backwards
 """
 
@@ -63,6 +65,26 @@ class UnknownExecution(DaemonError):
             "Read its status in the notebook's RuntimeDoc.",
             fault="local",
         )
+
+
+class UnknownComm(DaemonError):
+    """A comm that is not open."""
+
+    def __init__(self, comm_id: str) -> None:
+        super().__init__(
+            ErrorCode.UNKNOWN_COMM,
+            f"There is no comm {comm_id}: its widget was closed, or the kernel that had it has ended.",
+            "Run the cell that makes the widget again.",
+            fault="local",
+        )
+
+
+class BadCommMessage(DaemonError):
+    """A message that does not follow the widget protocol; it had no effect."""
+
+    def __init__(self, comm_id: str, why: str) -> None:
+        about = f"A message for the comm {comm_id}" if comm_id else "A message for a comm"
+        super().__init__(ErrorCode.BAD_REQUEST, f"{about} is not understood: {why}.", "It was not passed on.")
 
 
 class IllegalTransition(DaemonError):

@@ -20,10 +20,12 @@ import secrets
 import signal
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 from clients.daemon import launching
+from clients.daemon.comm_table import CommRequest
 from clients.daemon.conversation import EXECUTE, PROBE, Conversation
 from clients.daemon.errors import KernelGone, KernelStartError
 from clients.daemon.events import (
@@ -43,6 +45,7 @@ from clients.daemon.keeper.link import FromKernel, KeeperLink, KeeperState, Keep
 from clients.daemon.keeper.manifest import Manifest
 from clients.daemon.mailbox import Mailbox
 from clients.daemon.process import describe_exit
+from clients.daemon.questions import Questions
 from clients.daemon.recollection import Recollection
 
 START_SECONDS: Final = 60.0  # a first start on a cold disk, with every import, takes up to half of this
@@ -94,12 +97,15 @@ class Kernel:
         self._control = _Channel(link, frames.CONTROL)
         self._stdin = _Channel(link, frames.STDIN)
         self._handlers: dict[int, Callable[[Message], Iterable[KernelEvent]]] = {
-            frames.SHELL: self._conversation.on_shell,
+            frames.SHELL: self._on_shell,
             frames.IOPUB: self._conversation.on_iopub,
             frames.STDIN: self._conversation.on_stdin,
             frames.CONTROL: self._on_control,
         }
         self._ids = itertools.count()
+        self._questions = Questions(
+            partial(self._ask, self._shell), partial(self._ask, self._control), lambda: self.info
+        )
         self._ready = asyncio.Event()
         self._half_done: str | None = None  # the execution that the probe timer is about
         self._probe_timer: asyncio.TimerHandle | None = None
@@ -241,6 +247,12 @@ class Kernel:
             }
             self._shell.send(self._wire.encode(EXECUTE, msg_id, content), key=msg_id)
 
+    def comm(self, message: CommRequest) -> None:
+        """Send a message on a comm. Raises KernelGone."""
+        self._check_alive("be sent a message of a widget")
+        about = (message.msg_type, message.msg_id, message.content)
+        self._shell.send(self._wire.encode(*about, metadata=message.metadata, buffers=message.buffers))
+
     async def interrupt(self) -> None:
         """Interrupt what the kernel runs, by signal or, if its kernelspec says so, by message. Raises KernelGone.
 
@@ -261,6 +273,14 @@ class Kernel:
         self._check_alive("take input")
         self._recollection.answered()
         self._send(self._stdin, "input_reply", {"value": value})
+
+    async def ask(self, msg_type: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Ask something that is no execution, and return the content of the reply. Raises KernelGone.
+
+        Kernels with subshells answer while they run something, others afterwards: bound the wait.
+        """
+        self._check_alive("answer")
+        return await self._questions.ask(msg_type, content)
 
     async def shutdown(self) -> None:
         """End the kernel: politely, then by SIGTERM, then by SIGKILL, with everything in its process group.
@@ -309,6 +329,7 @@ class Kernel:
             await self._link.close()
             if not self._exited.done():
                 self._exited.set_result("was ended")
+            self._questions.close(KernelGone(self.name, "answer"))
             self._mailbox.close()
 
     def _take(self, seq: int, channel: int, parts: Sequence[bytes]) -> None:
@@ -350,7 +371,11 @@ class Kernel:
             self.unresponsive = state.unresponsive
             self._mailbox.put([Responsive() if state.unresponsive is None else Unresponsive(state.unresponsive)])
 
+    def _on_shell(self, message: Message) -> Iterable[KernelEvent]:
+        return () if self._questions.take(message) else self._conversation.on_shell(message)
+
     def _on_control(self, message: Message) -> Iterable[KernelEvent]:
+        self._questions.take(message)
         if message.msg_type == "interrupt_reply":
             self._interrupt_replied.set()
         return ()
@@ -436,6 +461,11 @@ class Kernel:
 
     def _send(self, channel: _Channel, msg_type: str, content: Mapping[str, Any], msg_id: str | None = None) -> None:
         channel.send(self._wire.encode(msg_type, msg_id or f"quire-{next(self._ids)}", content))
+
+    def _ask(self, channel: _Channel, msg_type: str, content: Mapping[str, Any], subshell_id: str | None = None) -> str:
+        msg_id = f"quire-{next(self._ids)}"
+        channel.send(self._wire.encode(msg_type, msg_id, content, subshell_id=subshell_id))
+        return msg_id
 
     def _probe(self) -> None:
         probe_id = f"quire-{next(self._ids)}"

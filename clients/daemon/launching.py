@@ -29,6 +29,7 @@ from clients.daemon.errors import KernelStartError
 CHANNELS: Final = ("shell", "iopub", "stdin", "control", "hb")
 # The longest socket path on any Unix (macOS; Linux has 108), less the name that is appended here.
 _LONGEST_FOLDER: Final = 104 - len("/keeper") - 1
+_IPYKERNELS: Final = frozenset(("ipykernel_launcher", "ipykernel"))  # as a kernelspec's command names them
 _CONNECTION_FILE: Final = "connection.json"
 
 
@@ -54,7 +55,7 @@ class Launch:
         name = self.kernel_name
         return KernelStartError(
             f"The kernel '{name}' ({self.resource_dir}) cannot be run: {self.argv[0]}: {why}.",
-            f"Install it again; for Python: python -m ipykernel install --user --name {name}.",
+            f"Install it again ({_how_to_install(name)}).",
         )
 
 
@@ -81,10 +82,11 @@ async def prepare(kernel_name: str, cwd: Path, env: Mapping[str, str] | None) ->
     folder = _private_folder()
     try:
         # The manager removes connection files that it wrote as soon as it is collected, so it is not to write this one.
+        transport, ip = _where_to_listen(spec.argv, folder)
         connection_file, info = write_connection_file(
             str(folder / _CONNECTION_FILE),
-            transport="ipc",
-            ip=str(folder / "s"),
+            transport=transport,
+            ip=ip,
             key=secrets.token_hex(32).encode(),
             kernel_name=kernel_name,
         )
@@ -93,14 +95,15 @@ async def prepare(kernel_name: str, cwd: Path, env: Mapping[str, str] | None) ->
     except (OSError, ValueError, RuntimeError) as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise KernelStartError(f"The kernel '{kernel_name}' cannot be prepared: {error}.", "Try again.") from error
+    base = f"{transport}://{ip}{'-' if transport == 'ipc' else ':'}"
     return Launch(
         kernel_name=kernel_name,
         argv=tuple(argv),
         cwd=cwd,
         env=_environment(spec, dict(os.environ if env is None else env)),
         folder=folder,
-        endpoints={name: f"ipc://{folder / 's'}-{dict(info)[f'{name}_port']}" for name in CHANNELS},
-        interrupt_by_message=spec.interrupt_mode == "message",
+        endpoints={name: f"{base}{dict(info)[f'{name}_port']}" for name in CHANNELS},
+        interrupt_by_message=_interrupted_by_message(spec),
         resource_dir=spec.resource_dir,
     )
 
@@ -130,9 +133,27 @@ def _no_such_kernel(kernel_name: str, installed: list[str]) -> KernelStartError:
     have = f"Installed are: {', '.join(installed)}." if installed else "No kernel is installed."
     return KernelStartError(
         f"There is no kernel '{kernel_name}'. {have}",
-        "Install it (for Python: python -m pip install ipykernel && "
-        f"python -m ipykernel install --user --name {kernel_name}) or choose an installed one.",
+        f"Install it ({_how_to_install(kernel_name)}) or choose an installed one.",
     )
+
+
+def _how_to_install(kernel_name: str) -> str:
+    if "deno" in kernel_name:
+        return "python -m pip install deno && deno jupyter --install"
+    return f"for Python: python -m pip install ipykernel && python -m ipykernel install --user --name {kernel_name}"
+
+
+def _where_to_listen(argv: list[str], folder: Path) -> tuple[str, str]:
+    """Sockets that only this user can reach where the kernel is known to have them, else the loopback interface, which
+    every kernel has: Deno's, for one, knows no other. Messages are signed in either case."""
+    if _IPYKERNELS.isdisjoint(argv):
+        return "tcp", "127.0.0.1"
+    return "ipc", str(folder / "s")
+
+
+def _interrupted_by_message(spec: KernelSpec) -> bool:
+    """What the kernelspec says; save that Deno's says nothing, which means a signal, and a signal kills it."""
+    return spec.interrupt_mode == "message" or Path(spec.argv[0]).stem == "deno"
 
 
 def _private_folder() -> Path:

@@ -9,7 +9,7 @@ and that each reaches exactly one terminal status, by the table below. It refuse
        │          ├──────► error       the kernel said error (an interrupted cell too: KeyboardInterrupt)
        │          ├──────► cancelled   the kernel aborted it, was restarted or was shut down
        │          └──────► died        the kernel died while running it
-       └────────────────► cancelled    interrupted, its cell deleted, an earlier cell of its request failed, no kernel
+       └────────────────► cancelled    stopped, its cell deleted, an earlier cell of its request failed, no kernel
 
 What the kernel reports about an execution that is not running any more is stale (the report crossed a restart) and has
 no effect. State owner: the `ExecutionQueue` owns everything in it; the daemon's shell owns the queue.
@@ -17,7 +17,7 @@ no effect. State owner: the `ExecutionQueue` owns everything in it; the daemon's
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Literal, NewType
@@ -83,14 +83,14 @@ class CellRun:
 
 @dataclass(frozen=True)
 class Found:
-    """An execution that an earlier daemon left unfinished, as it is on record. `wanted_by`: request id -> place."""
+    """An execution that an earlier daemon left unfinished, as on record. `wanted_by`: request id -> place, peer id."""
 
     execution_id: ExecutionId
     cell_id: CellId
     source: str
     heads: tuple[str, ...]
     status: Status
-    wanted_by: Mapping[RequestId, int]
+    wanted_by: Mapping[RequestId, tuple[int, str]]
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class RecordWanted:
 
 @dataclass(frozen=True)
 class RecordUnwanted:
-    """A request no longer wants this queued execution, since an earlier one of it failed; others still do."""
+    """A request no longer wants this execution, since an earlier one of it failed or its asker left; others do."""
 
     execution_id: ExecutionId
     request_id: RequestId
@@ -210,6 +210,7 @@ class ExecutionQueue:
     _live: dict[ExecutionId, _Execution] = field(default_factory=dict)
     _queued_cells: dict[CellId, ExecutionId] = field(default_factory=dict)
     _requests: dict[RequestId, dict[ExecutionId, None]] = field(default_factory=dict)
+    _askers: dict[RequestId, str] = field(default_factory=dict)
     _ended: dict[ExecutionId, Status] = field(default_factory=dict)
     _running: _Execution | None = None
     _kernel: KernelPhase = "none"
@@ -232,8 +233,9 @@ class ExecutionQueue:
                 queue._running = execution
             else:
                 queue._queued_cells[one.cell_id] = one.execution_id
-            for request_id, place in one.wanted_by.items():
+            for request_id, (place, peer_id) in one.wanted_by.items():
                 execution.wanted_by[request_id] = None
+                queue._askers[request_id] = peer_id
                 wishes.append((place, request_id, one.execution_id))
         for _, request_id, execution_id in sorted(wishes):
             queue._requests.setdefault(request_id, {})[execution_id] = None
@@ -293,6 +295,7 @@ class ExecutionQueue:
                 execution.wanted_by[request_id] = None
                 effects.append(RecordWanted(execution.execution_id, request_id, place, peer_id))
             self._requests.setdefault(request_id, {})[execution.execution_id] = None
+            self._askers[request_id] = str(requested_by.get("peer_id", ""))
             answer.append(execution.execution_id)
         return tuple(answer), (*effects, *self._go_on(now))
 
@@ -307,6 +310,39 @@ class ExecutionQueue:
         if status is Status.QUEUED:
             return status, (self._end(self._live[execution_id], Status.CANCELLED, now),)
         return status, ()
+
+    def stop(
+        self, execution_ids: Collection[ExecutionId], now: float, *, running: bool = True
+    ) -> tuple[tuple[ExecutionId, ...], Effects]:
+        """Cancel those of these that wait and (`running`) interrupt the one that runs; return which these are.
+
+        None of them starts meanwhile. What has ended or is unknown is passed over: there is nothing to stop.
+        """
+        stopped = [self._live[i] for i in tuple(self._live) if i in execution_ids and (running or not self._runs(i))]
+        effects: list[Effect] = []
+        for execution in stopped:
+            if execution is self._running:
+                effects += self._interrupt_running()
+            else:
+                effects.append(self._end(execution, Status.CANCELLED, now))
+        return tuple(execution.execution_id for execution in stopped), tuple(effects)
+
+    def withdraw(self, peer_id: str, now: float, *, running: bool = True) -> tuple[tuple[ExecutionId, ...], Effects]:
+        """This peer wants nothing any more: what nobody else wants is stopped, as `stop` does it."""
+        unwanted: list[ExecutionId] = []
+        records: list[Effect] = []
+        for execution in self._live.values():
+            if self._runs(execution.execution_id) and not running:
+                continue
+            own = [request_id for request_id in execution.wanted_by if self._askers[request_id] == peer_id]
+            if own and len(own) == len(execution.wanted_by):
+                unwanted.append(execution.execution_id)
+            elif own:
+                for request_id in own:
+                    self._no_longer_wants(request_id, execution)
+                    records.append(RecordUnwanted(execution.execution_id, request_id))
+        stopped, effects = self.stop(unwanted, now, running=running)
+        return stopped, (*records, *effects)
 
     def cell_deleted(self, cell_id: CellId, now: float) -> Effects:
         """The cell is gone from the document: its queued execution is cancelled, its running one interrupted."""
@@ -414,6 +450,9 @@ class ExecutionQueue:
             StartExecution(execution.execution_id, execution.source),
         )
 
+    def _runs(self, execution_id: ExecutionId) -> bool:
+        return self._running is not None and self._running.execution_id == execution_id
+
     def _interrupt_running(self) -> Effects:
         assert self._running is not None
         self._running.interrupt_wanted = True
@@ -439,6 +478,7 @@ class ExecutionQueue:
         del self._requests[request_id][execution.execution_id]
         if not self._requests[request_id]:
             del self._requests[request_id]
+            del self._askers[request_id]
 
     def _end(
         self, execution: _Execution, status: Status, now: float, error: KernelFailure | None = None

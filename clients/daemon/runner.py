@@ -10,23 +10,30 @@ daemon is there is taken in by the next one, once; and that every execution on r
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import time
 from collections.abc import Iterable
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
+from clients.daemon.comm_table import CommRequest
+from clients.daemon.comm_writer import CommWriter
 from clients.daemon.desk import RequestDesk
-from clients.daemon.errors import DaemonError, KeeperLost
+from clients.daemon.editor_services import EditorServices
+from clients.daemon.errors import DaemonError, KeeperLost, KernelGone
 from clients.daemon.events import (
     Busy,
     ClearOutput,
+    CommHandled,
     Died,
     Finished,
     Idle,
     InputRequested,
+    KernelCommClose,
+    KernelCommMessage,
+    KernelCommOpen,
     KernelFailure,
     Output,
     Responsive,
@@ -39,13 +46,14 @@ from clients.daemon.keeper.manifest import Manifest, find, reap
 from clients.daemon.kernel import Kernel
 from clients.daemon.output_writer import OutputWriter
 from clients.daemon.queue import (
+    TERMINAL,
     CellId,
-    CellRun,
     Effect,
     ExecutionId,
     ExecutionQueue,
     Found,
     InterruptKernel,
+    RecordStatus,
     RequestId,
     StartExecution,
     StartKernel,
@@ -54,27 +62,37 @@ from clients.daemon.queue import (
 )
 from clients.daemon.receipts import Receipts
 from clients.daemon.records import ExecutionRecords
+from clients.daemon.requests import cells_to_run, execution_ids, runs
+from clients.daemon.stdin import StdinDesk
 from clients.peer.errors import PeerError
 from clients.peer.notebook import Notebook
 from notebook_doc.events import CellRemoved
-from notebook_doc.runtime import Activity, KernelState, SpoolPosition
+from notebook_doc.runtime import Activity, KernelState, Requester, SpoolPosition
 from relay.errors import ErrorCode, WireError
 from relay.messages import (
+    AnswerInput,
+    CommClose,
+    CommOpen,
+    CommSend,
+    Complete,
     Execute,
+    Inspect,
     Interrupt,
-    PeerInfo,
+    KernelHistory,
     Request,
     RestartKernel,
     ShutdownKernel,
+    SignatureHelp,
+    Stop,
 )
 
 logger = logging.getLogger("quire.daemon")
 
 # Seconds that outputs are collected before they are written: people see them at once, the document gets few changes.
 FLUSH_EVERY: Final = 0.03
-# Characters of stream text that may wait; a kernel that prints faster than this is flushed, and thereby slowed, at
+# Characters of output that may wait; a kernel that prints faster than this is flushed, and thereby slowed, at
 # once.
-MAX_WAITING: Final = 4 * 1024 * 1024
+MAX_WAITING: Final = 1024 * 1024
 # Executions whose late output still finds its place.
 MAX_BUFFERS: Final = 32
 DEFAULT_KERNEL: Final = "python3"
@@ -94,6 +112,9 @@ class NotebookRunner:
         self._queue = ExecutionQueue(first_seq=self._records.next_seq)
         self._receipts = Receipts(notebook, self._acknowledge)
         self._outputs = OutputWriter(notebook, self._receipts.written)
+        self._comms = CommWriter(notebook, self._outputs, self._send_comm)
+        self._stdin = StdinDesk(self._records, self._send_input, self._outputs.feed)
+        self._editor = EditorServices(notebook.id, lambda: self._kernel)
         self._kernel: Kernel | None = None
         self._dead: set[Kernel] = set()  # their keepers wait until their end is on the hub's disk
         self._unclaimed: set[str] = set()  # executions that the kernel was sent and that are on no record
@@ -128,42 +149,41 @@ class NotebookRunner:
 
     async def _serve(self, request: Request) -> dict[str, Any]:
         match request.body:
-            case Execute(cell_ids=cell_ids):
-                return {"execution_ids": self._submit(request, cell_ids)}
+            case Execute() as body:
+                return {"execution_ids": self._submit(request, body)}
             case Interrupt(execution_id=execution_id):
                 return {"status": self._interrupt(execution_id)}
+            case AnswerInput() as body:
+                self._stdin.answer(body, _asker(request))
+                return {}
+            case Complete() | Inspect() | SignatureHelp() | KernelHistory() as body:
+                return await self._editor.serve(body, _asker(request).peer_id)
+            case Stop() as body:
+                return {"execution_ids": self._stop(request, body)}
             case RestartKernel():
                 await self._restart()
                 return {}
             case ShutdownKernel():
                 await self._shut_down()
                 return {}
+            case CommOpen() | CommSend() | CommClose() as body:
+                return await self._comms.serve(body)
             case body:
                 raise WireError(ErrorCode.BAD_REQUEST, f"The daemon does not serve {type(body).__name__}.")
 
-    def _submit(self, request: Request, cell_ids: list[str] | None) -> list[str]:
-        doc = self._notebook.doc
-        if cell_ids is None:
-            code = [cell_id for cell_id in doc.cell_ids() if doc.cell_type(cell_id) == "code"]
-            cell_ids = [cell_id for cell_id in code if doc.source(cell_id).strip()]
-        ids = [_execution_id(request.id, cell_id, number) for number, cell_id in enumerate(cell_ids)]
+    def _submit(self, request: Request, body: Execute) -> list[str]:
+        cell_ids = cells_to_run(self._notebook.doc, body)
+        ids = execution_ids(request.id, cell_ids)
         taken = [execution_id for execution_id in ids if self._notebook.runtime.execution(execution_id) is not None]
         if taken:
             return taken  # an earlier daemon took this very request
-        runs = [self._cell_run(cell_id, execution_id) for cell_id, execution_id in zip(cell_ids, ids, strict=True)]
-        requester = request.requester or PeerInfo(peer_id="", name="")
-        who = {"peer_id": requester.peer_id, "name": requester.name, "kind": requester.kind}
-        queued, effects = self._queue.submit(RequestId(request.id), runs, who, time.time())
+        asker = _asker(request)
+        wanted = runs(self._notebook.doc, cell_ids, ids)
+        queued, effects = self._queue.submit(RequestId(request.id), wanted, asdict(asker), time.time())
+        for execution_id in queued:
+            self._stdin.expect(execution_id, body.stdin, asker.kind)
         self._carry_out(effects)
         return list(queued)
-
-    def _cell_run(self, cell_id: str, execution_id: str) -> CellRun:
-        doc = self._notebook.doc
-        if doc.cell_type(cell_id) != "code":
-            kind = doc.cell_type(cell_id)
-            raise WireError(ErrorCode.BAD_REQUEST, f"Cell {cell_id} is a {kind} cell.", "Only code cells run.")
-        heads = tuple(head.hex() for head in doc.replica.heads())
-        return CellRun(CellId(cell_id), doc.source(cell_id), ExecutionId(execution_id), heads)
 
     def _interrupt(self, execution_id: str) -> str:
         record = self._notebook.runtime.execution(execution_id)
@@ -172,6 +192,15 @@ class NotebookRunner:
         status, effects = self._queue.interrupt(ExecutionId(execution_id), time.time())
         self._carry_out(effects)
         return status
+
+    def _stop(self, request: Request, body: Stop) -> list[str]:
+        if body.execution_ids is None and body.whose == "mine":
+            stopped, effects = self._queue.withdraw(_asker(request).peer_id, time.time(), running=body.running)
+        else:
+            named = self._queue.order if body.execution_ids is None else tuple(map(ExecutionId, body.execution_ids))
+            stopped, effects = self._queue.stop(named, time.time(), running=body.running)
+        self._carry_out(effects)
+        return list(stopped)
 
     # --- carrying out what the queue decides --------------------------------------------------------------------------
 
@@ -192,6 +221,8 @@ class NotebookRunner:
                     self._start(self._execute(execution_id, source), "execute")
                 case InterruptKernel(execution_id):
                     self._start(self._interrupt_kernel(execution_id), "interrupt")
+                case RecordStatus(execution_id, status) if status in TERMINAL:
+                    self._stdin.ended(execution_id)
                 case StartKernel():
                     self._starting = self._start(self._start_kernel(), "start a kernel")
                 case _:
@@ -230,6 +261,7 @@ class NotebookRunner:
             failure = KernelFailure("KernelDied", lost or "The kernel is gone.")
             self._records.write(settle_orphans(self._records.unfinished(), time.time(), failure), [])
             found = []
+        self._comms.close_all()
         self._publish(KernelState(lifecycle="dead", name=left.name, error=lost) if lost else KernelState())
         self._queue = ExecutionQueue.restored(self._records.next_seq, found, kernel="none")
         self._go_on_with(found)
@@ -248,6 +280,9 @@ class NotebookRunner:
         known = [record for one in kernel.sent if (record := runtime.execution(one)) is not None]
         for record in sorted(known, key=lambda record: record.seq)[-MAX_BUFFERS:]:
             await self._outputs.restore(record.id)
+            if not record.is_terminal:
+                self._stdin.expect(record.id, None, record.requested_by.kind)
+        await self._comms.restore()
         self._outputs.follow(kernel.keeper, position.seq)
         self._unclaimed = {one for one in kernel.sent if runtime.execution(one) is None}
         self._claim_by = asyncio.get_running_loop().time() + CLAIM_SECONDS
@@ -308,11 +343,14 @@ class NotebookRunner:
                 case Started(execution_id, count):
                     self._carry_out(self._queue.started(ExecutionId(execution_id), count))
                 case Output() | ClearOutput():
-                    self._outputs.feed(event)
+                    self._comms.show(event)
                     if self._outputs.waiting > MAX_WAITING:
                         await self._outputs.flush()
                 case UpdateDisplay():
                     self._outputs.update_display(self._queue.running, event)
+                case KernelCommOpen() | KernelCommMessage() | KernelCommClose() | CommHandled():
+                    if self._kernel is kernel:
+                        self._comms.hear(event)
                 case Finished():
                     await self._finished(event, position)
                 case Busy():
@@ -329,8 +367,9 @@ class NotebookRunner:
                     self._publish(replace(self._state, activity=activity, error=None))
                 case Died(reason):
                     await self._died(kernel, reason, position)
-                case InputRequested(execution_id):
-                    logger.warning("execution %s asks for input, which it was told it cannot have", execution_id)
+                case InputRequested():
+                    with suppress(DaemonError):  # it is ending: Died or a restart settles the execution
+                        self._stdin.asked(event)
 
     async def _finished(self, event: Finished, position: int) -> None:
         """One change: its last outputs, its status, and what stands after it."""
@@ -343,10 +382,12 @@ class NotebookRunner:
                 self._records.write(effects, self._queue.order)
             self._write_state()
 
-        await self._outputs.flush(end, position)
+        await self._comms.flush(cell_ended=True, and_then=end, position=position)
         self._act_on(effects)
 
     async def _died(self, kernel: Kernel, reason: str, position: int) -> None:
+        if self._kernel is kernel:
+            self._comms.close_all()
         logger.error("notebook %s: its kernel died: %s", self._notebook.id, reason)
         self._dead.add(kernel)
 
@@ -375,16 +416,28 @@ class NotebookRunner:
         if execution_id in self._lost:
             told = KernelFailure("OutputsLost", "It ran while neither hub nor daemon could keep what it put out.")
             self._carry_out(self._queue.finished(ExecutionId(execution_id), "error", time.time(), None, told))
-        elif self._kernel is not None:
+        elif self._kernel is not None and self._queue.running == execution_id:
             try:
-                await self._kernel.execute(source, execution_id)
+                await self._kernel.execute(source, execution_id, allow_stdin=True)
             except DaemonError as error:  # it is ending; Died or a restart settles the execution
                 logger.info("execution %s was not sent: %s", execution_id, error)
+
+    def _send_comm(self, request: CommRequest) -> None:
+        if self._kernel is None:
+            raise KernelGone(self._kernel_name(), "be sent a message of a widget")
+        self._kernel.comm(request)
+
+    def _send_input(self, value: str) -> None:
+        if self._kernel is None:
+            raise KernelGone(self._kernel_name(), "take input")
+        self._kernel.answer_input(value)
 
     async def _interrupt_kernel(self, execution_id: str) -> None:
         if self._kernel is not None and self._queue.running == execution_id:
             try:
+                asked = self._records.prompt(execution_id)
                 await self._kernel.interrupt()
+                self._stdin.interrupted(execution_id, asked)
             except DaemonError as error:
                 logger.info("execution %s was not interrupted: %s", execution_id, error)
 
@@ -407,6 +460,7 @@ class NotebookRunner:
         kernel, self._kernel = self._kernel, None
         if kernel is not None:
             await kernel.shutdown()
+            self._comms.close_all()
             await self._outputs.flush()
 
     def _why_unresponsive(self) -> KernelFailure | None:
@@ -433,12 +487,17 @@ class NotebookRunner:
         while True:
             await self._outputs.dirty.wait()
             await asyncio.sleep(FLUSH_EVERY)
-            await self._outputs.flush(self._write_state)
+            await self._comms.flush(and_then=self._write_state)
 
     async def _watch_cells(self) -> None:
         async for event in self._notebook.events():
             if isinstance(event, CellRemoved):
                 self._carry_out(self._queue.cell_deleted(CellId(event.cell_id), time.time()))
+
+
+def _asker(request: Request) -> Requester:
+    who = request.requester
+    return Requester() if who is None else Requester(peer_id=who.peer_id, name=who.name, kind=who.kind)
 
 
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
@@ -448,8 +507,3 @@ def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
 
 def _unresponsive(reason: str) -> str:
     return f"The kernel is unresponsive: {reason}. Wait, or restart it; what it runs is lost then."
-
-
-def _execution_id(request_id: str, cell_id: str, number: int) -> str:
-    """The same request makes the same ids at any daemon, so a request that is asked again after a crash runs once."""
-    return hashlib.sha256(f"{request_id}\0{cell_id}\0{number}".encode()).hexdigest()[:32]

@@ -14,13 +14,12 @@ from typing import Final
 
 from clients.peer.errors import StartAgain
 from notebook_doc.replica import Heads, Replica, SyncSession
-from notebook_doc.sync_message import SyncMessage, decode, read_change
+from notebook_doc.seed import holds_only_seed
+from notebook_doc.sync_message import Have, SyncMessage, decode, encode, read_change
 
 # Seconds that an answer which only acknowledges may wait. Longer saves the hub messages (each reader answers every edit
 # otherwise); shorter tells the hub sooner what need not be sent again should the link break.
-ACK_DELAY: Final = 0.05
-_CHUNK_KIND: Final = 8  # where a chunk's kind stands: after the magic bytes and the checksum
-_PLAIN_CHUNKS: Final = (1, 2)  # a change, a compressed change; not a whole document
+ACK_DELAY: Final = 0.25
 
 
 class DocSync:
@@ -31,6 +30,7 @@ class DocSync:
         self.may_write = may_write
         self.hub_heads: Heads | None = None  # what the hub says is on its disk
         self._session: SyncSession | None = None
+        self._empty = False  # nothing has been received yet into a replica that holds only its seed
         self._joined = False  # both sides have been seen to agree on this connection
         self._unexamined = True  # whether this replica has more than the hub is not known yet on this connection
         self._owes_at: float | None = None  # when an answer to the hub is due at the latest
@@ -44,6 +44,7 @@ class DocSync:
     def connected(self) -> None:
         """A new connection is open: begin a new session, with a message due at once."""
         self._session = self.replica.sync_session()
+        self._empty = holds_only_seed(self.replica)
         self._joined = False
         self._unexamined = True
         self._owes_at = 0.0
@@ -73,11 +74,11 @@ class DocSync:
             return
         self._notice_local_changes()
         messages = [decode(payload) for payload in payloads]
-        if len(messages) > 1 and all(map(_has_plain_changes, messages)):
+        if len(messages) > 1 and all(message.has_plain_changes for message in messages):
             self.replica.apply([chunk for message in messages for chunk in message.chunks])
             payloads = [message.without_changes() for message in messages]
-        for payload in payloads:
-            self._session.receive(payload)
+        for payload, message in zip(payloads, messages, strict=True):
+            self._session.receive(self._without_whole(payload, message))
         self._pumped = self.replica.heads()
         self.hub_heads = messages[-1].heads
         self._forget_saved()
@@ -98,7 +99,7 @@ class DocSync:
         if self._session is None or not (self._has_news or answer_is_due):
             return None
         self._has_news, self._owes_at = False, None
-        return self._session.generate()
+        return self._session.generate(as_empty=self._empty)
 
     @property
     def due(self) -> float | None:
@@ -127,6 +128,19 @@ class DocSync:
         """The chunks of this peer's changes, up to the last pump, that the hub has not acknowledged; oldest first."""
         return list(self._unsaved.values())
 
+    def _without_whole(self, payload: bytes, message: SyncMessage) -> bytes:
+        """What is left of the hub's first message to an empty replica once the document in it was loaded.
+
+        The core sends a whole document to whoever does not say what it has; the hub has what it has just sent.
+        """
+        whole = message.whole_document if self._empty else None
+        self._empty = False
+        if whole is None:
+            return payload
+        self.replica.take_whole(whole)
+        self.replica.apply(self.unsaved_changes())  # those that waited for what they build on are not in it
+        return encode(message.heads, message.need, (Have(message.heads, b""),), (), message.tail)
+
     def _notice_local_changes(self) -> None:
         heads = self.replica.heads()
         if heads != self._pumped:
@@ -140,8 +154,3 @@ class DocSync:
             self._unsaved = {
                 change_hash: chunk for change_hash, chunk in self._unsaved.items() if change_hash in missing
             }
-
-
-def _has_plain_changes(message: SyncMessage) -> bool:
-    """Whether a message's entries are single changes, which can be applied together with those of other messages."""
-    return all(len(chunk) > _CHUNK_KIND and chunk[_CHUNK_KIND] in _PLAIN_CHUNKS for chunk in message.chunks)

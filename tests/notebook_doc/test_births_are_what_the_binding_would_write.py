@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from typing import Any
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notebook_doc.change_writer import ChangeWriter
+from notebook_doc.errors import BadEdit
 from notebook_doc.notebook import notebook_seed
 from notebook_doc.replica import ROOT, Replica, object_key
+from notebook_doc.snapshot import snapshot_of
 from notebook_doc.sync_message import change_body, read_change
+from notebook_doc.text_diff import Splice
 from notebook_doc.touched import ROOT_KEY, touches
 
 ACTOR = bytes(range(16))
@@ -66,3 +70,34 @@ def test_a_snapshot_of_it_loads_with_the_same_heads(written: list[tuple[str, dic
     replica = Replica.load(notebook_seed())
     replica.apply([by_hand(written)])
     assert Replica.load(replica.save()).heads() == replica.heads()
+
+
+@settings(max_examples=60, deadline=None)
+@given(cells)
+def test_a_snapshot_written_by_hand_is_the_document(written: list[tuple[str, dict[str, Any]]]) -> None:
+    replica = Replica.load(notebook_seed())
+    chunks = [*replica.changes_since(()), by_hand(written)]
+    replica.apply(chunks[1:])
+    loaded = Replica.load(snapshot_of(chunks))
+    assert loaded.heads() == replica.heads()
+    assert loaded.json(ROOT) == replica.json(ROOT)
+    assert loaded.save() == replica.save()
+    assert [change_body(chunk) for chunk in loaded.changes_since(())] == list(map(change_body, chunks))
+
+
+def test_no_snapshot_is_written_of_what_was_overwritten() -> None:
+    replica = Replica.load(notebook_seed(), ACTOR)
+    for value in ("one", "two"):
+        with replica.transaction() as transaction:
+            transaction.put(ROOT, "notebook_id", value)
+    with pytest.raises(BadEdit, match="overwrite nothing"):
+        snapshot_of(replica.changes_since(()))
+
+
+def test_no_snapshot_is_written_of_a_text_that_was_inserted_into() -> None:
+    replica = Replica.load(notebook_seed(), ACTOR)
+    with replica.transaction() as transaction:
+        text = transaction.make_text(ROOT, "text", "ac")
+        transaction.splice(text, [Splice(1, 0, "b")])
+    with pytest.raises(BadEdit, match="appended to"):
+        snapshot_of(replica.changes_since(()))

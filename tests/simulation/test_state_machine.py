@@ -60,7 +60,7 @@ class Rooms(RuleBasedStateMachine):
     def commit(self) -> None:
         self.world.commit_one()
 
-    @rule(seconds=st.sampled_from((0.01, 0.06, 1.0)))
+    @rule(seconds=st.sampled_from((0.01, 0.3, 1.0)))
     def wait(self, seconds: float) -> None:
         self.world.pass_time(seconds)
 

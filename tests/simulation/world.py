@@ -29,7 +29,7 @@ from relay.frames import FrameType
 from relay.messages import Message, PeerInfo, Role, SessionError, encode
 from sync_server.channel import PeerKey
 from sync_server.handshake import Door, admit, identify, read_hello
-from sync_server.room import Close, PersistDoc, ReloadDoc, Room, RoomEffect, SendFrame, ServeRequest
+from sync_server.room import ACKNOWLEDGE_EVERY, Close, PersistDoc, ReloadDoc, Room, RoomEffect, SendFrame, ServeRequest
 
 NOTEBOOK_ID = "6f1c2a4e-0000-4000-8000-000000000001"
 TOKEN = "simulated"
@@ -335,7 +335,7 @@ class World:
                 self.commit_one()
             for peer in self.peers:
                 self.deliver_down(peer, 100)
-            self.pass_time(0.06)
+            self.pass_time(2 * ACKNOWLEDGE_EVERY)
             silent = silent + 1 if self.quiet and self.frames_sent == before else 0
             if silent > 3:
                 return number
