@@ -68,6 +68,8 @@ class CommWriter:
                 small = {key: value for key, value in comm.state.items() if key not in comm.parts}
                 large = {key: await self._value(comm_id, key) for key in comm.parts}
                 self._table.restore(comm_id, comm.target_name, comm.execution_id, small | large)
+                await self._outputs.restore(comm_id)
+        self._carry_out(self._table.ask_again())  # what was on its way when the daemon before us ended
 
     def close_all(self) -> None:
         """The kernel has ended; its comms are removed with the next flush. Those of an earlier daemon are, too."""

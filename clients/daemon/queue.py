@@ -83,14 +83,14 @@ class CellRun:
 
 @dataclass(frozen=True)
 class Found:
-    """An execution that an earlier daemon left unfinished, as it is on record. `wanted_by`: request id -> place."""
+    """An execution that an earlier daemon left unfinished, as on record. `wanted_by`: request id -> place, peer id."""
 
     execution_id: ExecutionId
     cell_id: CellId
     source: str
     heads: tuple[str, ...]
     status: Status
-    wanted_by: Mapping[RequestId, int]
+    wanted_by: Mapping[RequestId, tuple[int, str]]
 
 
 @dataclass(frozen=True)
@@ -120,7 +120,7 @@ class RecordWanted:
 
 @dataclass(frozen=True)
 class RecordUnwanted:
-    """A request no longer wants this queued execution, since an earlier one of it failed; others still do."""
+    """A request no longer wants this execution, since an earlier one of it failed or its asker left; others do."""
 
     execution_id: ExecutionId
     request_id: RequestId
@@ -233,8 +233,9 @@ class ExecutionQueue:
                 queue._running = execution
             else:
                 queue._queued_cells[one.cell_id] = one.execution_id
-            for request_id, place in one.wanted_by.items():
+            for request_id, (place, peer_id) in one.wanted_by.items():
                 execution.wanted_by[request_id] = None
+                queue._askers[request_id] = peer_id
                 wishes.append((place, request_id, one.execution_id))
         for _, request_id, execution_id in sorted(wishes):
             queue._requests.setdefault(request_id, {})[execution_id] = None
@@ -328,7 +329,8 @@ class ExecutionQueue:
 
     def withdraw(self, peer_id: str, now: float, *, running: bool = True) -> tuple[tuple[ExecutionId, ...], Effects]:
         """This peer wants nothing any more: what nobody else wants is stopped, as `stop` does it."""
-        unwanted = []
+        unwanted: list[ExecutionId] = []
+        records: list[Effect] = []
         for execution in self._live.values():
             if self._runs(execution.execution_id) and not running:
                 continue
@@ -338,7 +340,9 @@ class ExecutionQueue:
             elif own:
                 for request_id in own:
                     self._no_longer_wants(request_id, execution)
-        return self.stop(unwanted, now, running=running)
+                    records.append(RecordUnwanted(execution.execution_id, request_id))
+        stopped, effects = self.stop(unwanted, now, running=running)
+        return stopped, (*records, *effects)
 
     def cell_deleted(self, cell_id: CellId, now: float) -> Effects:
         """The cell is gone from the document: its queued execution is cancelled, its running one interrupted."""

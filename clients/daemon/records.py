@@ -62,7 +62,7 @@ class ExecutionRecords:
                 record.source,
                 tuple(head.hex() for head in record.notebook_heads),
                 Status(record.status),
-                {RequestId(request_id): wish.place for request_id, wish in record.wanted_by.items()},
+                {RequestId(key): (wish.place, wish.peer_id) for key, wish in record.wanted_by.items()},
             )
             for record in unfinished
         ]

@@ -267,6 +267,7 @@ class NotebookRunner:
             failure = KernelFailure("KernelDied", lost or "The kernel is gone.")
             self._records.write(settle_orphans(self._records.unfinished(), time.time(), failure), [])
             found = []
+        self._comms.close_all()
         self._publish(KernelState(lifecycle="dead", name=left.name, error=lost) if lost else KernelState())
         self._queue = ExecutionQueue.restored(self._records.next_seq, found, kernel="none")
         self._go_on_with(found)
@@ -421,7 +422,7 @@ class NotebookRunner:
         if execution_id in self._lost:
             told = KernelFailure("OutputsLost", "It ran while neither hub nor daemon could keep what it put out.")
             self._carry_out(self._queue.finished(ExecutionId(execution_id), "error", time.time(), None, told))
-        elif self._kernel is not None:
+        elif self._kernel is not None and self._queue.running == execution_id:
             try:
                 await self._kernel.execute(source, execution_id, allow_stdin=True)
             except DaemonError as error:  # it is ending; Died or a restart settles the execution

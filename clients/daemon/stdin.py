@@ -50,6 +50,9 @@ class StdinDesk:
         if not self._records.may_ask(event.execution_id):
             self._send(END_OF_INPUT)
             return
+        open_one = self._records.prompt(event.execution_id)
+        if open_one is not None and (open_one.text, open_one.password) == (event.prompt, event.password):
+            return  # the same question, heard again by the daemon that went on with this kernel
         prompt = Prompt(id=uuid.uuid4().hex, text=event.prompt, password=event.password)
         self._records.set_prompt(event.execution_id, prompt)
 

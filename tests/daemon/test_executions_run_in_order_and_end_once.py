@@ -24,6 +24,7 @@ from clients.daemon.queue import (
     RecordQueued,
     RecordSource,
     RecordStatus,
+    RecordUnwanted,
     RecordWanted,
     RequestId,
     StartExecution,
@@ -191,6 +192,7 @@ def test_a_peer_that_withdraws_stops_what_it_alone_wants() -> None:
     stopped, effects = queue.withdraw("ann", 3.0)
     assert stopped == ("1", "4")
     assert effects == (
+        RecordUnwanted(ExecutionId("2"), RequestId("r1")),
         InterruptKernel(ExecutionId("1")),
         RecordStatus(ExecutionId("4"), Status.CANCELLED, 3.0),
     )
@@ -211,7 +213,7 @@ def test_withdrawing_leaves_what_another_peer_wants_running_too() -> None:
     asked_by("ann", queue, "r1", run("a", "1"))
     asked_by("ben", queue, "r2", run("a", "9"))
     queue.kernel_ready(2.5)
-    assert queue.withdraw("ann", 3.0) == ((), ())
+    assert queue.withdraw("ann", 3.0) == ((), (RecordUnwanted(ExecutionId("1"), RequestId("r1")),))
     assert queue.withdraw("ben", 3.0)[0] == ("1",)
 
 

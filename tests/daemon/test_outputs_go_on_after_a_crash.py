@@ -279,7 +279,7 @@ def test_a_queue_restored_from_the_records_decides_as_the_one_that_made_them(
                     records[1][one].source,
                     (),
                     records[1][one].status,
-                    records[1][one].wanted_by,
+                    {request_id: (place, "") for request_id, place in records[1][one].wanted_by.items()},
                 )
                 for one in queues[1].order
             ]
