@@ -62,6 +62,13 @@ POLITE_SECONDS: Final = 3.0  # from the request to shut down to SIGTERM
 TERMINATE_SECONDS: Final = 2.0  # from SIGTERM to SIGKILL
 END_SECONDS: Final = 10.0  # for a keeper to end its kernel and itself, until it is killed
 
+# ipykernel drops what it publishes when a thousand messages wait for a reader that the system holds up. So it is
+# told once to keep more; this names nothing in anybody's namespace. 23 is ZMQ_SNDHWM.
+WIDEN_IOPUB: Final = (
+    "(lambda thread: thread.schedule(lambda: thread.socket.setsockopt(23, 100_000)))"
+    "(__import__('ipykernel.kernelapp', fromlist=['IPKernelApp']).IPKernelApp.instance().iopub_thread)"
+)
+
 _log = logging.getLogger(__name__)
 
 
@@ -140,6 +147,8 @@ class Kernel:
             await kernel._end()
             raise
         link.note(language=kernel.language, info=dict(kernel.info))
+        if kernel.info.get("implementation") == "ipython":
+            kernel._send(kernel._shell, EXECUTE, {"code": WIDEN_IOPUB, "silent": True, "store_history": False})
         return kernel
 
     @classmethod

@@ -83,7 +83,6 @@ async def prepare(kernel_name: str, cwd: Path, env: Mapping[str, str] | None) ->
     try:
         where = _where_to_listen(spec.argv, folder)
         # The manager removes connection files that it wrote as soon as it is collected, so it is not to write this one.
-        transport, ip = _where_to_listen(spec.argv, folder)
         connection_file, info = write_connection_file(
             str(folder / _CONNECTION_FILE),
             transport=where[0],
@@ -96,7 +95,6 @@ async def prepare(kernel_name: str, cwd: Path, env: Mapping[str, str] | None) ->
     except (OSError, ValueError, RuntimeError) as error:
         shutil.rmtree(folder, ignore_errors=True)
         raise KernelStartError(f"The kernel '{kernel_name}' cannot be prepared: {error}.", "Try again.") from error
-    base = f"{transport}://{ip}{'-' if transport == 'ipc' else ':'}"
     return Launch(
         kernel_name=kernel_name,
         argv=tuple(argv),

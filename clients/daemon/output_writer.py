@@ -65,11 +65,6 @@ class OutputWriter:
         self._keeper: str | None = None
         self._heard = 0
         self._written: SpoolPosition | None = None
-        self.blobs = BlobKeeper(notebook)
-        self.beside: Beside | None = None
-        self._buffers: dict[str, OutputBuffer] = {}
-        self._lock = asyncio.Lock()  # one flush at a time, so that what was sent first is written first
-        self.dirty = asyncio.Event()
 
     def begin(self, execution_id: str) -> None:
         """An execution is about to run, or does already: from here on it has outputs."""

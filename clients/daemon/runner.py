@@ -267,7 +267,6 @@ class NotebookRunner:
             failure = KernelFailure("KernelDied", lost or "The kernel is gone.")
             self._records.write(settle_orphans(self._records.unfinished(), time.time(), failure), [])
             found = []
-        self._comms.close_all()
         self._publish(KernelState(lifecycle="dead", name=left.name, error=lost) if lost else KernelState())
         self._queue = ExecutionQueue.restored(self._records.next_seq, found, kernel="none")
         self._go_on_with(found)
