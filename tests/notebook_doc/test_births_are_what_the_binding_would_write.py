@@ -21,7 +21,10 @@ ACTOR = bytes(range(16))
 texts = st.text(st.characters(exclude_categories=["Cs"]), max_size=40)
 scalars = st.none() | st.booleans() | st.integers(-(2**70), 2**70) | st.floats(allow_nan=False) | texts
 values = st.recursive(scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(texts, inner, max_size=4))
-cells = st.lists(st.tuples(texts, st.dictionaries(texts, values, max_size=5)), max_size=5)
+# A cell has one source.
+cells = st.lists(
+    st.tuples(texts, st.dictionaries(texts.filter(lambda key: key != "source"), values, max_size=5)), max_size=5
+)
 
 
 def by_the_binding(written: list[tuple[str, dict[str, Any]]]) -> bytes:
