@@ -21,7 +21,7 @@ from relay.messages import Complete, Inspect, KernelHistory, SignatureHelp
 
 Question = Complete | Inspect | SignatureHelp | KernelHistory
 
-# Seconds until a question that the kernel has not come to is answered with that. Its first completion imports for seconds.
+# Seconds until a question that the kernel has not come to is answered with that; a first completion imports for some.
 PATIENCE: Final = 10.0
 # What of an answer is handed on: nobody reads more in a popup.
 MAX_MATCHES: Final = 1_000
