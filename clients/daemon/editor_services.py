@@ -21,8 +21,8 @@ from relay.messages import Complete, Inspect, KernelHistory, SignatureHelp
 
 Question = Complete | Inspect | SignatureHelp | KernelHistory
 
-# Seconds until a question that the kernel has not come to is answered with that.
-PATIENCE: Final = 5.0
+# Seconds until a question that the kernel has not come to is answered with that; a first completion imports for some.
+PATIENCE: Final = 10.0
 # What of an answer is handed on: nobody reads more in a popup.
 MAX_MATCHES: Final = 1_000
 MAX_TEXT: Final = 64 * 1024

@@ -75,7 +75,7 @@ async def test_a_kernel_with_subshells_answers_while_a_cell_runs(tmp_path: Path)
         await until_begun(ann, execution)
         began = time.monotonic()
         assert [match.text for match in (await ann.complete("value_of_m")).matches] == ["value_of_mine"]
-        assert time.monotonic() - began < 4
+        assert time.monotonic() - began < 15
         assert execution.status == "running"
         await ann.interrupt(execution)
         await execution.wait()
