@@ -143,3 +143,33 @@ async def test_a_daemon_that_is_told_to_stop_leaves_nothing(tmp_path: Path) -> N
         assert os.listdir(daemon.state / "kernels") == []
         await execution.wait()
         assert execution.status == "cancelled"
+
+
+@aio
+async def test_a_question_that_nobody_has_answered_is_still_asked(tmp_path: Path) -> None:
+    path = notebook_file(tmp_path, ["print('Hello', input('Name? '))"])
+    async with hub_and_daemon(tmp_path) as (service, daemon), service.peer(path) as ann:
+        (execution,) = await ann.start(["c0"])
+        assert await ann.until(lambda: execution.prompt is not None, 30)
+        daemon.kill()
+        daemon.start()
+        await execution.answer("Ada")
+        await execution.wait()
+        assert await execution.text() == "Name? Ada\nHello Ada\n"
+
+
+@aio
+async def test_a_widget_goes_on_where_it_was(tmp_path: Path) -> None:
+    source = "import ipywidgets as w\ns = w.IntSlider(3, max=50)\ns.observe(lambda c: print('now', c.new), 'value')\ns"
+    path = notebook_file(tmp_path, [source, "s.value"])
+    async with hub_and_daemon(tmp_path) as (service, daemon), service.peer(path) as ann:
+        (await ann.cells["c0"].run()).check()
+        (slider,) = [widget for widget in ann.widgets.values() if widget.model == "IntSliderModel"]
+        await slider.set(value=7)
+        daemon.kill()
+        daemon.start()
+        await slider.set(value=21)
+        shown = (await ann.cells["c1"].run()).check()
+        assert "21" in str(await shown.outputs())
+        assert slider["value"] == 21
+        assert "now 21" in str(await ann.cells["c0"].outputs())
