@@ -10,12 +10,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from notebook_doc.errors import CorruptDocument
-from notebook_doc.events import ExecutionChanged, KernelChanged, LatestChanged, QueueChanged
+from notebook_doc.events import (
+    CommChanged,
+    CommClosed,
+    CommOpened,
+    ExecutionChanged,
+    KernelChanged,
+    LatestChanged,
+    QueueChanged,
+)
 from notebook_doc.replica import ROOT, Replica
 from notebook_doc.rotation import (
     CELLS_NAMED,
     MERGED,
     archive_entry,
+    catch_up,
     events_between,
     merges_with,
     next_epoch,
@@ -244,6 +253,48 @@ def test_a_watcher_is_told_what_really_changed_between_two_documents() -> None:
         ExecutionChanged("e1", outputs=True, status=False),
         ExecutionChanged("e2", outputs=False, status=True),
     ]
+
+
+def test_widgets_are_carried_over_with_what_they_captured_and_the_run_their_outputs_go_to_is_named() -> None:
+    doc = RuntimeDoc.create(ID)
+    doc.record(ran(0))
+    for comm_id in ("slider", "out", "gone"):
+        doc.comms.open(comm_id, "jupyter.widget", "e0")
+    doc.comms.put("slider", "value", {"x": [1, 2.0]}, [{"path": [], "inline": "QQ==", "encoding": "bytes"}])
+    doc.append_output("out", figure("a", "x"))
+    doc.take_events()
+    fresh = next_epoch(doc)
+    assert fresh.comms.comm("slider") == doc.comms.comm("slider")
+    assert fresh.outputs("out") == doc.outputs("out")
+    assert fresh.displays("x") == [("out", 0)]
+    assert fresh.comms.execution_ids() == {"e0"}
+    assert events_between(doc, fresh) == []
+    fresh.comms.put("slider", "value", 3, [])
+    fresh.comms.close("gone")
+    fresh.comms.open("new", "jupyter.widget", "")
+    fresh.append_output("out", stream("more"))
+    assert events_between(doc, fresh) == [
+        CommClosed("gone"),
+        CommOpened("new"),
+        CommChanged("out", frozenset(["outputs"])),
+        CommChanged("slider", frozenset(["value"])),
+    ]
+
+
+def test_what_is_written_while_the_next_epoch_is_made_is_written_into_it_too() -> None:
+    doc = history(5, 60)
+    fresh = next_epoch(RuntimeDoc(doc.replica.fork()), leave_out=["e0"])
+    doc.record(ran(2000, "b", "queued"))
+    doc.update(ran(2000, "b", "done"))
+    doc.set_queue(["e2000"])
+    doc.set_kernel(KernelState(lifecycle="dead", error="killed"))
+    doc.comms.open("w", "jupyter.widget", "e2000")
+    catch_up(fresh, doc, leave_out=["e0"])
+    kept = [name for name in doc.execution_ids() if name != "e0"]
+    assert fresh.execution_ids() == kept
+    assert {name: fresh.execution(name) for name in kept} == {name: doc.execution(name) for name in kept}
+    assert (fresh.queue(), fresh.kernel(), fresh.comms.ids()) == (doc.queue(), doc.kernel(), ["w"])
+    assert fresh.latest("b") == "e2000"
 
 
 def test_what_was_not_told_of_the_old_document_is_told_with_the_new() -> None:
