@@ -150,6 +150,8 @@ class Conversation:
         if message.parent_type != EXECUTE or state not in ("busy", "idle"):
             return []
         events: list[KernelEvent] = []
+        if parent not in self._pending and not self._busy:
+            return []  # nothing that anybody asked it to run
         if self._busy != (state == "busy"):
             self._busy = state == "busy"
             events.append(Busy() if self._busy else Idle())

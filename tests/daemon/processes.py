@@ -4,61 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
-import signal
-import subprocess
-import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import psutil
 
 from clients.daemon.keeper.manifest import FOLDER, Manifest, find, folder_of
-from clients.peer.hub_address import HubAddress
 from clients.peer.notebook import Notebook
 from tests.daemon.service import Service
-from tests.support.hub import REPOSITORY
-
-_DAEMON = """
-import asyncio, signal, sys
-from pathlib import Path
-from clients.daemon.main import run_daemon
-from clients.peer.hub_address import HubAddress
-async def main():
-    stop = asyncio.Event()
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, stop.set)
-    await run_daemon(HubAddress(sys.argv[1], sys.argv[2]), Path(sys.argv[3]), stop=stop)
-asyncio.run(main())
-"""
+from tests.support.daemon import DaemonProcess
 
 
-class DaemonProcess:
-    """A daemon that can be killed and started again."""
-
-    def __init__(self, address: HubAddress, state: Path) -> None:
-        self.state = state
-        self._address = address
-        self._process: subprocess.Popen[bytes] | None = None
-
-    def start(self) -> None:
-        """Start one."""
-        arguments = [self._address.url, self._address.token, str(self.state)]
-        environment = os.environ | {"PYTHONPATH": str(REPOSITORY)}
-        self._process = subprocess.Popen([sys.executable, "-c", _DAEMON, *arguments], env=environment)
-
-    def kill(self) -> None:
-        """As `kill -9`."""
-        self._end(signal.SIGKILL)
-
-    def stop(self) -> None:
-        """As the supervisor does it."""
-        self._end(signal.SIGTERM)
-
-    def _end(self, number: signal.Signals) -> None:
-        if self._process is not None:
-            self._process.send_signal(number)
-            self._process.wait(30)
-            self._process = None
+class KeepingDaemon(DaemonProcess):
+    """A daemon process whose keepers can be found."""
 
     def keepers(self) -> list[Manifest]:
         """The keepers that run here."""
@@ -73,11 +31,11 @@ class DaemonProcess:
 
 
 @contextlib.asynccontextmanager
-async def hub_and_daemon(folder: Path) -> AsyncIterator[tuple[Service, DaemonProcess]]:
+async def hub_and_daemon(folder: Path) -> AsyncIterator[tuple[Service, KeepingDaemon]]:
     """Both, ended with everything in them."""
     service = Service(folder)
     await service.start_hub()
-    daemon = DaemonProcess(service.address, folder / "state")
+    daemon = KeepingDaemon(service.address, folder / "state")
     daemon.start()
     try:
         yield service, daemon

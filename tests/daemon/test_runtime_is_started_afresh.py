@@ -190,7 +190,7 @@ async def test_a_daemon_that_comes_after_another_goes_on_from_its_epoch(tmp_path
 async def through_crashes(folder: Path, *, kills_hub: bool, kills_daemon: bool, rounds: int) -> None:
     """A cell prints in epochs of a few flushes while processes are killed; what was seen is never unsaid."""
     path = notebook_file(folder, [PRINTS.replace("0.02", "0.05")])
-    with hub_process(folder / "state") as hub, daemon_process(hub.address, 1024) as daemon:
+    with hub_process(folder / "state") as hub, daemon_process(hub.address, folder / "state", 1024) as daemon:
         notebook_id = await open_notebook(hub.address, path, create=False)
         who = PeerInfo(peer_id="ann", name="ann", kind="person")
         async with Notebook.connect(notebook_id, hub.address, peer=who) as ann:
@@ -205,14 +205,12 @@ async def through_crashes(folder: Path, *, kills_hub: bool, kills_daemon: bool, 
                     if kills_daemon:
                         await asyncio.to_thread(daemon.kill)
                         daemon.start()
-                        break
                     await ann.until(lambda begun=begun: ann.runtime.epoch > begun or execution.record.is_terminal)  # type: ignore[misc]
                 await execution.wait()
                 watcher.check()
-            assert execution.status == ("died" if kills_daemon else "done")
+            assert execution.status == "done"
             text = text_of(ann.runtime, "c0")
-            assert PRINTED.startswith(text)
-            assert kills_daemon or text == PRINTED
+            assert text == PRINTED
             async with Notebook.connect(notebook_id, hub.address) as newcomer:
                 assert text_of(newcomer.runtime, "c0") == text
                 assert await ann.until(lambda: ann.runtime.epoch >= newcomer.runtime.epoch, 20)
