@@ -145,10 +145,10 @@ class OutputWriter:
                     return
                 manifests = await all_of((self._manifests(operation) for _, operation in work), BLOBS_AT_ONCE)
                 runtime = self._notebook.runtime
-                on_record = {execution_id for execution_id, _ in taken if runtime.has_outputs(execution_id)}
                 with runtime.edit():
                     if write is not None:
-                        write()
+                        write()  # perhaps opens a widget whose first outputs are here too
+                    on_record = {execution_id for execution_id, _ in taken if runtime.has_outputs(execution_id)}
                     for (execution_id, operation), written in zip(work, manifests, strict=True):
                         if isinstance(operation, UpdateDisplay) or execution_id in on_record:
                             self._write(execution_id, operation, written)
