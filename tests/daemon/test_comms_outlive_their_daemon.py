@@ -59,7 +59,7 @@ async def test_the_next_daemon_of_a_living_kernel_goes_on_with_its_comms(tmp_pat
         state_now = await notebook.widgets["w"].state()
         assert state_now == {"value": 2, "_esm": "x" * 5000, "data": b"y" * 5000}
         texts = [output["text"] for output in await notebook.outputs_of("out")]
-        assert texts == ["one\n", "two\n"], "the second daemon's is a stream of its own"
+        assert texts == ["one\ntwo\n"], "the second daemon goes on with the stream"
 
 
 @aio
