@@ -61,7 +61,7 @@ class _Pending:
 
 @dataclass
 class _Probe:
-    """A probe that was sent, and the executions that it will settle: those of which one half was there already."""
+    """A probe that was sent, and the executions that it will settle: those of which half an end was there already."""
 
     settles: tuple[str, ...]
     idle: bool = False
@@ -79,9 +79,15 @@ class Conversation:
     _busy: bool = False
 
     @property
-    def half_done(self) -> str | None:
-        """The oldest execution that has only one half of its end; a probe is worth sending if it remains so."""
-        return next((key for key, pending in self._pending.items() if pending.halves == 1), None)
+    def unsettled(self) -> tuple[str, bool] | None:
+        """The oldest execution that has half of its end, or all of it (True) from a kernel that publishes late: then a
+        probe is to be sent at once, else it is worth sending if this remains so."""
+        return next(((key, on.halves == 2) for key, on in self._pending.items() if on.halves), None)
+
+    @property
+    def _publishes_late(self) -> bool:
+        """Whether results may come after the end, as Deno's do now and then. They come before the answer to a probe."""
+        return bool(self.kernel_info.get("implementation", "ipython") != "ipython")
 
     @property
     def running(self) -> str | None:
@@ -98,7 +104,7 @@ class Conversation:
 
     def probing(self, probe_id: str) -> None:
         """This probe is being sent, as a kernel_info_request on the shell channel."""
-        self._probes[probe_id] = _Probe(tuple(key for key, pending in self._pending.items() if pending.halves == 1))
+        self._probes[probe_id] = _Probe(tuple(key for key, pending in self._pending.items() if pending.halves))
 
     def on_iopub(self, message: Message) -> list[KernelEvent]:
         """What the kernel published."""
@@ -131,7 +137,7 @@ class Conversation:
         if message.msg_type != "execute_reply" or pending is None:
             return []
         pending.reply = message.content
-        return self._finished_if(pending.idle, message.parent_id)
+        return self._ended(message.parent_id)
 
     def on_stdin(self, message: Message) -> list[KernelEvent]:
         """What the kernel asks its user."""
@@ -158,7 +164,7 @@ class Conversation:
         pending = self._pending.get(parent)
         if pending is not None and state == "idle":
             pending.idle = True
-            events += self._finished_if(pending.reply is not None, parent)
+            events += self._ended(parent)
         return events
 
     def _started(self, execution_id: str, execution_count: int | None) -> list[KernelEvent]:
@@ -184,10 +190,15 @@ class Conversation:
             return []
         self.ready = True
         del self._probes[probe_id]
-        return [event for execution_id in probe.settles for event in self._finished_if(True, execution_id)]
+        return [event for execution_id in probe.settles for event in self._finished(execution_id)]
 
-    def _finished_if(self, complete: bool, execution_id: str) -> list[KernelEvent]:
-        if not complete or execution_id not in self._pending:
+    def _ended(self, execution_id: str) -> list[KernelEvent]:
+        """Another half of its end is there."""
+        is_complete = self._pending[execution_id].halves == 2 and not self._publishes_late
+        return self._finished(execution_id) if is_complete else []
+
+    def _finished(self, execution_id: str) -> list[KernelEvent]:
+        if execution_id not in self._pending:
             return []
         events = self._started(execution_id, None)
         pending = self._pending.pop(execution_id)

@@ -114,7 +114,7 @@ class Kernel:
             partial(self._ask, self._shell), partial(self._ask, self._control), lambda: self.info
         )
         self._ready = asyncio.Event()
-        self._half_done: str | None = None  # the execution that the probe timer is about
+        self._unsettled: tuple[str, bool] | None = None  # what the probe timer is about
         self._probe_timer: asyncio.TimerHandle | None = None
         self._running: tuple[str, float] | None = None  # what the kernel has begun with, and the loop's time then
         self._again_timer: asyncio.TimerHandle | None = None
@@ -394,19 +394,19 @@ class Kernel:
         running = self._conversation.running
         if running != (self._running and self._running[0]):
             self._running = (running, self._loop.time()) if running else None
-        half_done = self._conversation.half_done
-        if half_done != self._half_done:
-            self._half_done = half_done
+        unsettled = self._conversation.unsettled
+        if unsettled != self._unsettled:
+            self._unsettled = unsettled
             if self._probe_timer is not None:
                 self._probe_timer.cancel()
                 self._probe_timer = None
-            if half_done is not None:
-                self._probe_later(FIRST_PROBE_SECONDS)
+            if unsettled is not None:
+                self._probe_later(0 if unsettled[1] else FIRST_PROBE_SECONDS)
 
     def _probe_later(self, delay: float) -> None:
         def probe() -> None:
             self._probe()
-            self._probe_later(min(2 * delay, LONGEST_PROBE_SECONDS))
+            self._probe_later(min(2 * delay or FIRST_PROBE_SECONDS, LONGEST_PROBE_SECONDS))
 
         self._probe_timer = self._loop.call_later(delay, probe)
 

@@ -74,17 +74,17 @@ def test_it_has_started_before_anything_else_even_if_the_kernel_does_not_say_so(
     assert not any(isinstance(event, Started) for event in conversation.on_iopub(about("execute_input")))
 
 
-def test_what_still_runs_or_has_finished_is_not_half_done() -> None:
+def test_what_still_runs_or_has_finished_is_not_unsettled() -> None:
     conversation = begun("e1")
-    assert conversation.half_done is None
+    assert conversation.unsettled is None
     conversation.on_shell(OK)
-    assert conversation.half_done == "e1"
+    assert conversation.unsettled == ("e1", False)
     conversation.on_iopub(status("idle"))
-    assert conversation.half_done is None
+    assert conversation.unsettled is None
 
 
 def lose_the_other_half_and_probe(conversation: Conversation) -> list[object]:
-    assert conversation.half_done
+    assert conversation.unsettled
     conversation.probing("p")
     assert conversation.on_shell(about("kernel_info_reply", "p", parent_type="kernel_info_request")) == []
     return list(conversation.on_iopub(status("idle", "p", "kernel_info_request")))
@@ -94,7 +94,7 @@ def test_a_lost_idle_is_settled_by_a_probe() -> None:
     conversation = begun("e1")
     conversation.on_shell(OK)
     assert lose_the_other_half_and_probe(conversation) == [DONE]
-    assert conversation.half_done is None
+    assert conversation.unsettled is None
 
 
 def test_a_lost_reply_is_settled_by_a_probe_as_aborted() -> None:
@@ -109,6 +109,22 @@ def test_a_lost_reply_after_a_published_error_is_settled_as_that_error() -> None
     conversation.on_iopub(status("idle"))
     failure = KernelFailure("KeyboardInterrupt", "")
     assert lose_the_other_half_and_probe(conversation) == [Finished("e1", "error", 1, failure)]
+
+
+def test_a_kernel_that_publishes_late_has_finished_when_a_probe_says_so() -> None:
+    conversation = begun("e1")
+    conversation.kernel_info = {"implementation": "Deno kernel"}
+    assert conversation.on_shell(OK) == []
+    assert Finished not in map(type, conversation.on_iopub(status("idle")))
+    assert conversation.unsettled == ("e1", True)
+    conversation.probing("p")
+    late = conversation.on_iopub(about("execute_result", data={"text/plain": "5"}, metadata={}, execution_count=1))
+    assert [type(event) for event in late] == [Output]
+    conversation.on_shell(
+        about("kernel_info_reply", "p", parent_type="kernel_info_request", implementation="Deno kernel")
+    )
+    assert conversation.on_iopub(status("idle", "p", "kernel_info_request")) == [DONE]
+    assert conversation.unsettled is None
 
 
 def test_a_probe_settles_only_what_was_half_done_when_it_was_sent() -> None:
