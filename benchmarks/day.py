@@ -70,7 +70,7 @@ async def day(*, quick: bool) -> None:
 
 
 async def _train(notebook: Notebook, place: _Place, peer: psutil.Process, flushes: int) -> list[tuple[str, ...]]:
-    random, outputs = Random(1), OutputWriter(notebook)
+    random, outputs = Random(1), OutputWriter(notebook, lambda _heads, _position: None)
     epochs, began = Epochs(notebook, outputs), time.perf_counter()
     cells = notebook.doc.cell_ids()
     rows: list[tuple[str, ...]] = []

@@ -214,7 +214,7 @@ async def _quire() -> AsyncIterator[Notebook]:
         await asyncio.to_thread(nbformat.write, nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("")]), path)
         with running(python("benchmarks.servers.hub", Path(folder, "state"))) as hub:
             address = HubAddress(f"http://127.0.0.1:{hub.port}", hub.ready["token"])
-            with running([*python("benchmarks.servers.daemon"), address.url]):
+            with running(python("benchmarks.servers.daemon", address.url, Path(folder, "state"))):
                 client = HubClient(address)
                 notebook_id = await client.open_notebook(path)
                 await client.close()
