@@ -109,6 +109,17 @@ class ReadView(ABC):
         """The keys of a map, sorted."""
         return self._call(self._source.keys, obj)
 
+    def entries(self, obj: ObjectId) -> tuple[dict[str, Scalar], dict[str, ObjectId]]:
+        """What is directly in a map: its scalars and its objects, by key. Costs two calls, however many there are."""
+        scalars: dict[str, Scalar] = {}
+        objects: dict[str, ObjectId] = {}
+        for key, (value, oid) in zip(self.keys(obj), self._values(obj), strict=True):
+            if isinstance(value, ObjType):
+                objects[key] = ObjectId(oid)
+            else:
+                scalars[key] = from_scalar(value[1])
+        return scalars, objects
+
     def objects_in(self, obj: ObjectId) -> list[tuple[str | None, ObjectId]]:
         """The maps, lists and texts directly in a map (by key) or a list (key None); a text has none."""
         kind = self.kind(obj)
@@ -316,6 +327,8 @@ class Replica(ReadView):
         self._panic: str | None = None
         self._noted: Heads = self.heads()  # up to here changes are in `_recent`
         self._recent: OrderedDict[bytes, None] = OrderedDict.fromkeys(self._noted)
+        self._asked: tuple[Heads, Heads] | None = None
+        self._answer: list[tuple[bytes, bytes]] = []  # to what was asked last
 
     @classmethod
     def load(cls, data: bytes, actor: bytes | None = None) -> Replica:
@@ -375,11 +388,15 @@ class Replica(ReadView):
 
         Heads that this replica does not know count as nothing.
         """
-        return [change.bytes for change in self._call(self._source.get_changes, list(heads))]
+        return [chunk for _, chunk in self.hashed_changes_since(heads)]
 
     def hashed_changes_since(self, heads: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
         """The same with each change's hash: (hash, chunk)."""
-        return [(change.hash, change.bytes) for change in self._call(self._source.get_changes, list(heads))]
+        asked, now = tuple(heads), self.heads()
+        if self._asked != (asked, now):  # each of those who follow a document asks the same after each change
+            changes = self._call(self._source.get_changes, list(asked))
+            self._asked, self._answer = (asked, now), [(change.hash, change.bytes) for change in changes]
+        return list(self._answer)
 
     def own_changes_since(self, heads: Iterable[bytes]) -> list[bytes]:
         """The chunks of the changes that this replica's actor made and that are not contained in `heads`."""
@@ -416,8 +433,8 @@ class Replica(ReadView):
         heads = self.heads()
         if heads == self._noted:
             return
-        for change in self._call(self._source.get_changes, list(self._noted)):
-            self._recent[change.hash] = None
+        for change_hash, _ in self.hashed_changes_since(self._noted):
+            self._recent[change_hash] = None
         self._noted = heads
         while len(self._recent) > RECENT_CHANGES:
             self._recent.popitem(last=False)

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cache
-from typing import Final, Literal, cast
+from typing import Any, Final, Literal, cast
 
 from notebook_doc.change_writer import ChangeWriter
 from notebook_doc.comms import Comms
@@ -289,13 +289,17 @@ class RuntimeDoc(Document):
             self._tx.fill(self._executions, {execution.id: _recorded(execution, ())})
             self._tx.put(self._latest, execution.cell_id, execution.id)
 
-    def update(self, execution: Execution) -> None:
-        """Write what changed of an execution's record. Its outputs stay."""
+    def update(self, execution: Execution, known: Execution | None = None) -> None:
+        """Write what changed of an execution's record. Its outputs stay.
+
+        `known` is what the record says, if the caller knows; else it is read.
+        """
         with self.edit():
             obj = self._execution_obj(execution.id)
-            present = set(self._tx.keys(obj))
+            present = set(self._tx.keys(obj)) if known is None else frozenset()
+            before = {} if known is None else _execution_json(known)
             for key, value in _execution_json(execution).items():
-                if value is not None or key in present:
+                if before.get(key) != value or key in present:
                     self._tx.put_json(obj, key, value)
 
     def set_kernel(self, state: KernelState) -> None:
@@ -445,37 +449,32 @@ class RuntimeDoc(Document):
         return self._tx.child(obj, "outputs") or self._tx.make_list(obj, "outputs")
 
     def _read_execution(self, execution_id: str, obj: ObjectId) -> Execution:
-        view = self._view
-        count = view.scalar(obj, "execution_count")
-        heads = view.child(obj, "notebook_heads")
-        who = view.child(obj, "requested_by")
-        error, prompt = view.child(obj, "error"), view.child(obj, "prompt")
-        wanted = view.child(obj, "wanted_by")
+        plain, objects = self._view.entries(obj)
+        told: dict[str, Any] = {key: self._view.json(child) for key, child in objects.items() if key != "outputs"}
+        count, error, prompt = plain.get("execution_count"), told.get("error"), told.get("prompt")
         return Execution(
             id=execution_id,
-            cell_id=view.string(obj, "cell_id") or "",
-            status=cast(ExecutionStatus, view.string(obj, "status") or "died"),
-            source=view.string(obj, "source") or "",
-            notebook_heads=()
-            if heads is None
-            else tuple(bytes.fromhex(str(h)) for h in cast(list[Json], view.json(heads))),
-            requested_by=Requester() if who is None else Requester(**_strings(view, who, "peer_id", "name", "kind")),
-            seq=int(cast(int, view.scalar(obj, "seq") or 0)),
+            cell_id=str(plain.get("cell_id") or ""),
+            status=cast(ExecutionStatus, plain.get("status") or "died"),
+            source=str(plain.get("source") or ""),
+            notebook_heads=tuple(bytes.fromhex(str(head)) for head in told.get("notebook_heads") or ()),
+            requested_by=Requester(**_strings(told.get("requested_by") or {}, "peer_id", "name", "kind")),
+            seq=int(cast(int, plain.get("seq") or 0)),
             execution_count=count if isinstance(count, int) else None,
-            submitted=_seconds(view.scalar(obj, "submitted")) or 0.0,
-            started=_seconds(view.scalar(obj, "started")),
-            ended=_seconds(view.scalar(obj, "ended")),
-            error=None if error is None else ExecutionError(**_strings(view, error, "ename", "evalue")),
+            submitted=_seconds(plain.get("submitted")) or 0.0,
+            started=_seconds(plain.get("started")),
+            ended=_seconds(plain.get("ended")),
+            error=None if error is None else ExecutionError(**_strings(error, "ename", "evalue")),
             prompt=None
             if prompt is None
-            else Prompt(**_strings(view, prompt, "id", "text"), password=view.scalar(prompt, "password") is True),
-            wanted_by={} if wanted is None else _wishes(view.json(wanted)),
-            input_ended=view.scalar(obj, "input_ended") is True,
+            else Prompt(**_strings(prompt, "id", "text"), password=prompt.get("password") is True),
+            wanted_by=_wishes(told.get("wanted_by") or {}),
+            input_ended=plain.get("input_ended") is True,
         )
 
 
-def _strings(view: Replica | Transaction, obj: ObjectId, *keys: str) -> dict[str, str]:
-    return {key: view.string(obj, key) or "" for key in keys}
+def _strings(value: Mapping[str, Json], *keys: str) -> dict[str, str]:
+    return {key: str(value.get(key) or "") for key in keys}
 
 
 def _wishes(value: Json) -> dict[str, Wanted]:

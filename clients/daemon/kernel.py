@@ -243,18 +243,22 @@ class Kernel:
         It is never hit by an interrupt that was sent before it. One that was sent already, by an earlier daemon, is not
         sent again.
         """
+        content = _execute_content(code, silent, store_history, allow_stdin, stop_on_error)
         async with self._interrupting:
-            self._check_alive("run anything")
-            self._conversation.executing(msg_id)
-            content = {
-                "code": code,
-                "silent": silent,
-                "store_history": store_history,
-                "user_expressions": {},
-                "allow_stdin": allow_stdin,
-                "stop_on_error": stop_on_error,
-            }
-            self._shell.send(self._wire.encode(EXECUTE, msg_id, content), key=msg_id)
+            self._execute(content, msg_id)
+
+    def execute_now(self, code: str, msg_id: str) -> bool:
+        """As `execute` with stdin allowed, in this turn of the loop; False, and nothing is sent, if an interrupt is
+        under way. Raises KernelGone."""
+        if self._interrupting.locked():
+            return False
+        self._execute(_execute_content(code, allow_stdin=True), msg_id)
+        return True
+
+    def _execute(self, content: Mapping[str, Any], msg_id: str) -> None:
+        self._check_alive("run anything")
+        self._conversation.executing(msg_id)
+        self._shell.send(self._wire.encode(EXECUTE, msg_id, content), key=msg_id)
 
     def comm(self, message: CommRequest) -> None:
         """Send a message on a comm. Raises KernelGone."""
@@ -484,3 +488,20 @@ class Kernel:
     def _check_alive(self, doing: str) -> None:
         if self.ended:
             raise KernelGone(self.name, doing)
+
+
+def _execute_content(
+    code: str,
+    silent: bool = False,
+    store_history: bool = True,
+    allow_stdin: bool = False,
+    stop_on_error: bool = True,
+) -> dict[str, Any]:
+    return {
+        "code": code,
+        "silent": silent,
+        "store_history": store_history,
+        "user_expressions": {},
+        "allow_stdin": allow_stdin,
+        "stop_on_error": stop_on_error,
+    }

@@ -64,7 +64,6 @@ class OutputWriter:
         self.dirty = asyncio.Event()
         self._keeper: str | None = None
         self._heard = 0
-        self._written: SpoolPosition | None = None
 
     def begin(self, execution_id: str) -> None:
         """An execution is about to run, or does already: from here on it has outputs."""
@@ -152,8 +151,8 @@ class OutputWriter:
             work = [(execution_id, operation) for execution_id, operations in taken for operation in operations]
             reached = self._position_now(position)
             async with self.beside.batch() if self.beside is not None else nullcontext() as write:
-                if not work and write is None and and_then is None and reached == self._written:
-                    return
+                if not work and write is None and and_then is None:
+                    return  # what was merely heard is told with the next change
                 manifests = await all_of((self._manifests(operation) for _, operation in work), BLOBS_AT_ONCE)
                 runtime = self._notebook.runtime
                 with runtime.edit():
@@ -167,7 +166,6 @@ class OutputWriter:
                         and_then()
                     if reached is not None:
                         runtime.set_spool(reached)
-                self._written = reached
                 if reached is not None:
                     self._on_written(runtime.replica.heads(), reached)
                 self._notebook.touch()

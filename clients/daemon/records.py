@@ -138,9 +138,10 @@ class ExecutionRecords:
             logger.error("execution %s is on no record; its %s is lost", execution_id, changes)
             return
         execution = replace(known, **changes)
-        if not runtime.has_execution(execution_id):  # the hub lost the document and this is a fresh one
+        if runtime.has_execution(execution_id):
+            runtime.update(execution, known)
+        else:  # the hub lost the document and this is a fresh one
             runtime.record(execution)
-        runtime.update(execution)
         if execution.is_terminal:
             self._open.pop(execution_id, None)
         else:

@@ -67,7 +67,7 @@ from clients.daemon.stdin import StdinDesk
 from clients.peer.errors import PeerError
 from clients.peer.notebook import Notebook
 from notebook_doc.events import CellRemoved
-from notebook_doc.runtime import Activity, KernelState, Requester, SpoolPosition
+from notebook_doc.runtime import Activity, KernelState, Requester, RuntimeDoc, SpoolPosition
 from relay.errors import ErrorCode, WireError
 from relay.messages import (
     AnswerInput,
@@ -120,12 +120,14 @@ class NotebookRunner:
         self._epochs = Epochs(notebook, self._outputs, epoch_bytes)
         self._kernel: Kernel | None = None
         self._dead: set[Kernel] = set()  # their keepers wait until their end is on the hub's disk
+        self._begun: set[str] = set()  # executions that were sent to the kernel before `_execute` got to them
         self._unclaimed: set[str] = set()  # executions that the kernel was sent and that are on no record
         self._claim_by = 0.0
         self._lost: set[str] = set()  # of those, the ones that nobody claimed in time
         self._listening: asyncio.Task[None] | None = None  # to the kernel's events
         self._starting: asyncio.Task[None] | None = None
         self._state = KernelState()
+        self._written_state: tuple[RuntimeDoc | None, KernelState] = None, self._state
         self._tasks: asyncio.TaskGroup | None = None
 
     async def run(self) -> None:
@@ -213,10 +215,26 @@ class NotebookRunner:
 
     def _carry_out(self, effects: Iterable[Effect]) -> None:
         effects = list(effects)
+        self._begin(effects)
         if effects:
             self._records.write(effects, self._queue.order)
             self._notebook.touch()
         self._act_on(effects)
+
+    def _begin(self, effects: Iterable[Effect]) -> None:
+        """Send what starts to the kernel, which works on it while this is written down, in the same turn.
+
+        Should the daemon end in between, the next one finds what its keeper was sent, as it does with a lost record.
+        """
+        for effect in effects:
+            if (
+                isinstance(effect, StartExecution)
+                and self._kernel is not None
+                and effect.execution_id not in self._lost
+            ):
+                with suppress(DaemonError):  # it is ending; `_execute` says so
+                    if self._kernel.execute_now(effect.source, effect.execution_id):
+                        self._begun.add(effect.execution_id)
 
     def _act_on(self, effects: Iterable[Effect]) -> None:
         """Do what these effects, which are on record, want done."""
@@ -421,6 +439,8 @@ class NotebookRunner:
         if execution_id in self._lost:
             told = KernelFailure("OutputsLost", "It ran while neither hub nor daemon could keep what it put out.")
             self._carry_out(self._queue.finished(ExecutionId(execution_id), "error", time.time(), None, told))
+        elif execution_id in self._begun:
+            self._begun.discard(execution_id)
         elif self._kernel is not None and self._queue.running == execution_id:
             try:
                 await self._kernel.execute(source, execution_id, allow_stdin=True)
@@ -480,11 +500,18 @@ class NotebookRunner:
 
     def _publish(self, state: KernelState) -> None:
         self._state = state
-        self._notebook.runtime.set_kernel(state)
+        self._write_state()
         self._notebook.touch()
 
     def _write_state(self) -> None:
-        self._notebook.runtime.set_kernel(self._state)
+        if not self._state_is_written:
+            self._notebook.runtime.set_kernel(self._state)
+            self._written_state = self._notebook.runtime, self._state
+
+    @property
+    def _state_is_written(self) -> bool:
+        document, state = self._written_state
+        return document is self._notebook.runtime and state == self._state
 
     # --- what goes on beside it ---------------------------------------------------------------------------------------
 
@@ -492,7 +519,7 @@ class NotebookRunner:
         while True:
             await self._outputs.dirty.wait()
             await asyncio.sleep(FLUSH_EVERY)
-            await self._comms.flush(and_then=self._write_state)
+            await self._comms.flush(and_then=None if self._state_is_written else self._write_state)
             await self._epochs.turn_if_due()
 
     async def _watch_cells(self) -> None:
