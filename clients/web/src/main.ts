@@ -45,7 +45,7 @@ async function openNotebook(notebookId: string): Promise<void> {
   };
   link.onMessage = (message) => {
     page.take(message);
-    if (message.type === "welcome") void describe(notebookId, session, page);
+    if (message.type === "welcome") void describe(notebookId, page);
   };
   link.onRefused = (refusal) => refused(refusal, notebookId, store, page);
   link.connect();
@@ -74,12 +74,12 @@ async function restore(store: Store): Promise<Kept | null> {
 }
 
 /** What only HTTP says: the file's path, and whether it is up to date. */
-async function describe(notebookId: string, session: Session, page: NotebookPage): Promise<void> {
+async function describe(notebookId: string, page: NotebookPage): Promise<void> {
   const response = await fetch(`/v1/notebooks/${encodeURIComponent(notebookId)}`);
   if (!response.ok) return;
   const { path, saved } = (await response.json()) as { path: string | null; saved: boolean };
   page.setPath(path);
-  if (saved && session.notebookSync.hubHeads !== null) page.setFile(session.notebookSync.hubHeads);
+  if (saved) page.fileIsCurrent();
 }
 
 function refused(refusal: Refused, notebookId: string, store: Store | null, page: NotebookPage): void {

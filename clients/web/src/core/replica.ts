@@ -94,7 +94,9 @@ export class Replica<T extends object> {
 
   /** One change, or none if `edit` writes nothing. An exception inside leaves no trace and passes on. */
   change(edit: (draft: T) => void, origin: Origin): void {
-    this.#doc = Automerge.change(this.#doc, { patchCallback: (patches) => this.onPatches(patches, origin), time: 0 }, edit);
+    this.#telling(origin, (patchCallback) => {
+      this.#doc = Automerge.change(this.#doc, { patchCallback, time: 0 }, edit);
+    });
   }
 
   /** Inside `change`: replace `remove` code units at `index` of a text. */
@@ -108,8 +110,16 @@ export class Replica<T extends object> {
   }
 
   receive(sync: Sync, payload: Uint8Array): void {
-    const patchCallback = (patches: Patch[]) => this.onPatches(patches, "remote");
-    [this.#doc, sync.state] = Automerge.receiveSyncMessage(this.#doc, sync.state, payload, { patchCallback });
+    this.#telling("remote", (patchCallback) => {
+      [this.#doc, sync.state] = Automerge.receiveSyncMessage(this.#doc, sync.state, payload, { patchCallback });
+    });
+  }
+
+  /** The listener hears of the patches once the document is the new one: the core calls back before that. */
+  #telling(origin: Origin, act: (patchCallback: (patches: Patch[]) => void) => void): void {
+    let patches: Patch[] = [];
+    act((found) => (patches = found));
+    if (patches.length > 0) this.onPatches(patches, origin);
   }
 
   generate(sync: Sync): Uint8Array | null {

@@ -4,7 +4,7 @@
 // that maps the local cursor, selection and scroll position, and is not part of the local undo history: undo undoes
 // one's own edits only. Nothing is ever set as a whole, save when the cell was replaced by another one.
 
-import { Annotation, ChangeSet, type ChangeDesc, Transaction, type TransactionSpec } from "@codemirror/state";
+import { Annotation, ChangeSet, Transaction, type TransactionSpec } from "@codemirror/state";
 import { type EditorView, ViewPlugin, type ViewUpdate } from "@codemirror/view";
 import type { Notebook, TextEdit } from "../core/notebook.ts";
 import type { Origin } from "../core/replica.ts";
@@ -21,10 +21,10 @@ export function editsOf(changes: ChangeSet): TextEdit[] {
   return edits;
 }
 
-/** Edits in order as one change of a text of this length. */
+/** Edits in order as one change of a text of this length. Only "\n" ends a line: a "\r" is a character like others. */
 export function changeOf(edits: readonly TextEdit[], length: number): ChangeSet {
   let all = ChangeSet.empty(length);
-  for (const edit of edits) all = all.compose(ChangeSet.of(edit, all.newLength));
+  for (const edit of edits) all = all.compose(ChangeSet.of(edit, all.newLength, "\n"));
   return all;
 }
 
@@ -84,6 +84,3 @@ export class Binding {
     this.#notebook.editSource(this.#cellId, editsOf(transaction.changes), this.origin);
   }
 }
-
-/** Where a position is after a change; ties go behind what was inserted. */
-export const mapped = (changes: ChangeDesc, position: number) => changes.mapPos(Math.min(position, changes.length), 1);

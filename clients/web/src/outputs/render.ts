@@ -71,8 +71,10 @@ export class OutputArea {
 
 function render(output: Output): HTMLElement {
   if (output.output_type === "error") {
-    const traceback = (output.traceback ?? []).join("\n") || `${output.ename}: ${output.evalue}`;
-    return h("pre", { class: "error-output", tabindex: "0", "aria-label": `Error: ${output.ename}` }, terminal(traceback));
+    const what = h("p", {}, h("strong", {}, output.ename ?? "Error"), output.evalue ? `: ${output.evalue}` : "");
+    const lines = terminal((output.traceback ?? []).join("\n"));
+    const traceback = h("pre", { tabindex: "0", "aria-label": "Traceback" }, lines);
+    return h("div", { class: "error-output" }, what, ...(traceback.textContent === "" ? [] : [traceback]));
   }
   const data = output.data ?? {};
   const type = PREFERRED.find((candidate) => data[candidate] !== undefined);

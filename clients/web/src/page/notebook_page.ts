@@ -44,6 +44,7 @@ export class NotebookPage implements CellActions {
   #drawing = false;
   #linkState: LinkState = "connecting";
   #file: { heads: Heads; error: string | null } = { heads: [], error: null };
+  #fileIsCurrent = false; // said before it was known at which heads
   #place: Record<string, unknown> = { status: "reading" };
   #placeTimer: ReturnType<typeof setTimeout> | null = null;
 
@@ -83,9 +84,9 @@ export class NotebookPage implements CellActions {
     this.#bar.setPath(path);
   }
 
-  /** The file held these heads. */
-  setFile(heads: Heads): void {
-    this.#file = { heads, error: null };
+  /** The file says what the server has. */
+  fileIsCurrent(): void {
+    this.#fileIsCurrent = true;
     this.#showSaving();
   }
 
@@ -343,6 +344,10 @@ export class NotebookPage implements CellActions {
 
   #showSaving(): void {
     const { replica } = this.#notebook;
+    if (this.#fileIsCurrent && this.#session.notebookSync.joined) {
+      this.#fileIsCurrent = false;
+      this.#file = { heads: this.#session.notebookSync.hubHeads ?? [], error: null };
+    }
     const { heads, error } = this.#file;
     const inFile = replica.contains(heads) && replica.hashesSince(heads).length === 0;
     const { joined, unsaved } = this.#session.notebookSync;
