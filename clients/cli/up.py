@@ -69,6 +69,8 @@ def _opened(hub: HubHttp, notebook: Path | None, create: bool, browser: bool, ho
         rows += [_row("notebook", str(notebook)), _row("id", notebook_id)]
         if web_page() is not None:
             place = f"/notebooks/{notebook_id}"
+        else:
+            rows.append(_row("page", "was not built; installing Quire again, with the network at hand, builds it"))
     rows += [
         _row("address", hub.url),
         _row("browser", hub.login_link(place)),

@@ -6,6 +6,9 @@ import type { Incoming } from "./core/messages.ts";
 const FIRST_WAIT = 250; // milliseconds
 const LONGEST_WAIT = 10_000;
 
+// Refusals after which another connection may do: the hub comes back, or this browser logs in anew in another tab.
+const PASSING: readonly string[] = ["shutting_down", "unauthorized"];
+
 export type LinkState = "connecting" | "online" | "offline" | "refused";
 
 export class Link {
@@ -98,10 +101,10 @@ export class Link {
   }
 
   #failed(error: unknown): void {
-    this.#refused = error instanceof Refused && error.code !== "shutting_down";
+    this.#refused = error instanceof Refused && !PASSING.includes(error.code);
     if (!(error instanceof Refused)) console.error("the session failed; it is begun again", error);
     this.#socket?.close();
-    if (error instanceof Refused && this.#refused) this.onRefused(error);
+    if (error instanceof Refused && error.code !== "shutting_down") this.onRefused(error);
   }
 
   #lost(socket: WebSocket): void {

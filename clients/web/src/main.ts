@@ -83,6 +83,10 @@ async function describe(notebookId: string, page: NotebookPage): Promise<void> {
 }
 
 function refused(refusal: Refused, notebookId: string, store: Store | null, page: NotebookPage): void {
+  if (refusal.code === "unauthorized") {
+    page.say("This browser has to log in again: `quire open` prints a new link. Your edits are kept here meanwhile.");
+    return;
+  }
   if (refusal.code !== "wrong_genesis" || store === null) {
     page.say(`${refusal.message} ${refusal.hint}`);
     return;
