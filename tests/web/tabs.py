@@ -125,4 +125,4 @@ class Tab:
 
     def output(self, number: int) -> str:
         """The text of a cell's outputs."""
-        return str(self.cell(number).locator(".outputs").inner_text())
+        return str(self.cell(number).locator(".outputs").inner_text()).strip()

@@ -79,5 +79,5 @@ def test_cells_are_added_deleted_brought_back_moved_and_changed_by_keyboard(serv
     tab.page.get_by_role("heading", name="new").wait_for()
     with quire.open(service.notebook) as peer:
         peer.until(lambda: [cell.source for cell in peer.cells] == ["# new", "a", "b"])
-        assert peer.cells[0].cell_type == "markdown"
+        assert peer.cells[0].type == "markdown"
     assert service.errors == []
