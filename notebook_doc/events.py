@@ -51,6 +51,13 @@ class ExecutionChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class PromptChanged:
+    """An execution asks for input, or no longer does."""
+
+    execution_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class LatestChanged:
     """Another execution is now the one whose outputs a cell shows."""
 
@@ -68,10 +75,33 @@ class QueueChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class CommOpened:
+    """The kernel has a comm (a widget) that was not there."""
+
+    comm_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class CommChanged:
+    """A widget's state changed: which keys; "outputs" for what an Output widget captured."""
+
+    comm_id: str
+    keys: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class CommClosed:
+    """A comm is gone."""
+
+    comm_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class Reset:
     """Too much happened to name it, or another document took this one's place: read everything again."""
 
 
 NotebookEvent = CellAdded | CellRemoved | CellChanged | MetadataChanged | Reset
-RuntimeEvent = ExecutionChanged | LatestChanged | KernelChanged | QueueChanged | Reset
+CommEvent = CommOpened | CommChanged | CommClosed
+RuntimeEvent = ExecutionChanged | PromptChanged | LatestChanged | KernelChanged | QueueChanged | CommEvent | Reset
 Event = NotebookEvent | RuntimeEvent

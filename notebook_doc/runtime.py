@@ -13,9 +13,18 @@ from functools import cache
 from typing import Final, Literal, cast
 
 from notebook_doc.change_writer import ChangeWriter
+from notebook_doc.comms import Comms
 from notebook_doc.document import Document
 from notebook_doc.errors import BadEdit, CorruptDocument
-from notebook_doc.events import ExecutionChanged, KernelChanged, LatestChanged, QueueChanged, Reset, RuntimeEvent
+from notebook_doc.events import (
+    ExecutionChanged,
+    KernelChanged,
+    LatestChanged,
+    PromptChanged,
+    QueueChanged,
+    Reset,
+    RuntimeEvent,
+)
 from notebook_doc.json_values import Json
 from notebook_doc.object_index import ObjectIndex
 from notebook_doc.replica import ROOT, ObjectId, Replica, Transaction
@@ -47,6 +56,15 @@ class ExecutionError:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Prompt:
+    """What a running execution asks of whoever may run the notebook."""
+
+    id: str
+    text: str
+    password: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Execution:
     """One run of one cell, without its outputs. Times are seconds since the epoch."""
 
@@ -62,6 +80,7 @@ class Execution:
     started: float | None = None
     ended: float | None = None
     error: ExecutionError | None = None
+    prompt: Prompt | None = None
 
     @property
     def is_terminal(self) -> bool:
@@ -106,7 +125,8 @@ class RuntimeDoc(Document):
         self._executions = self._root("executions")
         self._latest = self._root("latest")
         self._displays = self._root("display_index")
-        self._pending: dict[str, set[str]] = {}  # execution id -> "outputs", "status"
+        self.comms = Comms(self, self._root("comms"))
+        self._pending: dict[str, set[str]] = {}  # execution id -> "outputs", "status", "prompt"
         self._pending_latest: set[str] = set()
         self._pending_flags: set[str] = set()  # "kernel", "queue", "reset"
 
@@ -161,19 +181,32 @@ class RuntimeDoc(Document):
         return None if obj is None else self._read_execution(execution_id, obj)
 
     def outputs(self, execution_id: str) -> list[Manifest]:
-        """The manifests of an execution's outputs, in order; empty if there is no such execution."""
-        obj = self._view.child(self._executions, execution_id)
+        """The manifests of an execution's outputs, in order; empty if there is no such execution.
+
+        Here and wherever else outputs are read and written, an Output widget has outputs too, by its comm's id.
+        """
+        obj = self._with_outputs(execution_id)
         outputs = None if obj is None else self._view.child(obj, "outputs")
         return [] if outputs is None else cast(list[Manifest], self._view.json(outputs))
 
+    def output_count(self, execution_id: str) -> int:
+        """How many outputs an execution has: with `output`, a reader follows a long list at the cost of what is new."""
+        obj = self._view.child(self._executions, execution_id)
+        outputs = None if obj is None else self._view.child(obj, "outputs")
+        return 0 if outputs is None else self._view.length(outputs)
+
     def output(self, execution_id: str, index: int) -> Manifest | None:
         """The manifest of one output; None if there is none."""
-        obj = self._view.child(self._executions, execution_id)
+        obj = self._with_outputs(execution_id)
         outputs = None if obj is None else self._view.child(obj, "outputs")
         if outputs is None or not 0 <= index < self._view.length(outputs):
             return None
         output = self._view.child(outputs, index)
         return None if output is None else cast(Manifest, self._view.json(output))
+
+    def has_outputs(self, execution_id: str) -> bool:
+        """Whether there is something of this id that can have outputs."""
+        return self._with_outputs(execution_id) is not None
 
     def shown(self, cell_id: str) -> tuple[int | None, list[Manifest]]:
         """What a cell shows: count and outputs of its latest execution; (None, []) if it never ran."""
@@ -262,7 +295,7 @@ class RuntimeDoc(Document):
                 places = self._tx.child(self._displays, display_id) if isinstance(display_id, str) else None
                 if places is not None:
                     self._tx.delete(places, f"{execution_id}/{index}")
-            self._tx.put_json(self._execution_obj(execution_id), "outputs", [])
+            self._tx.put_json(self._owner_obj(execution_id), "outputs", [])
 
     # --- events -------------------------------------------------------------------------------------------------------
 
@@ -270,6 +303,7 @@ class RuntimeDoc(Document):
         """What happened since the last call, each thing once."""
         self._follow()
         events: list[RuntimeEvent] = []
+        of_comms = self.comms.take_events()
         if "reset" in self._pending_flags:
             events.append(Reset())
         else:
@@ -278,7 +312,12 @@ class RuntimeDoc(Document):
             if "queue" in self._pending_flags:
                 events.append(QueueChanged())
             events += [LatestChanged(cell_id) for cell_id in sorted(self._pending_latest)]
-            events += [ExecutionChanged(i, "outputs" in what, "status" in what) for i, what in self._pending.items()]
+            for execution_id, what in self._pending.items():
+                if what & {"outputs", "status"}:
+                    events.append(ExecutionChanged(execution_id, "outputs" in what, "status" in what))
+                if "prompt" in what:
+                    events.append(PromptChanged(execution_id))
+            events += of_comms
         self._pending, self._pending_latest, self._pending_flags = {}, set(), set()
         return events
 
@@ -293,10 +332,14 @@ class RuntimeDoc(Document):
                     self._pending.setdefault(execution_id, set()).update(("outputs", "status"))
                 case ("executions", execution_id, "outputs", *_):
                     self._pending.setdefault(execution_id, set()).add("outputs")
+                case ("executions", execution_id, "prompt", *_):
+                    self._pending.setdefault(execution_id, set()).add("prompt")
                 case ("executions", execution_id, *_):
                     self._pending.setdefault(execution_id, set()).add("status")
                 case ("latest", cell_id):
                     self._pending_latest.add(cell_id)
+                case ("comms", *rest):
+                    self.comms.note(tuple(rest))
                 case ("kernel" | "queue" as name, *_):
                     self._pending_flags.add(name)
                 case _:
@@ -317,8 +360,17 @@ class RuntimeDoc(Document):
             raise BadEdit(f"there is no execution {execution_id!r} on record.")
         return obj
 
-    def _outputs_obj(self, execution_id: str) -> ObjectId:
-        obj = self._execution_obj(execution_id)
+    def _with_outputs(self, owner_id: str) -> ObjectId | None:
+        return self._view.child(self._executions, owner_id) or self.comms.obj(owner_id)
+
+    def _owner_obj(self, owner_id: str) -> ObjectId:
+        obj = self._with_outputs(owner_id)
+        if obj is None:
+            raise BadEdit(f"there is no execution and no Output widget {owner_id!r} on record.")
+        return obj
+
+    def _outputs_obj(self, owner_id: str) -> ObjectId:
+        obj = self._owner_obj(owner_id)
         return self._tx.child(obj, "outputs") or self._tx.make_list(obj, "outputs")
 
     def _read_execution(self, execution_id: str, obj: ObjectId) -> Execution:
@@ -326,7 +378,7 @@ class RuntimeDoc(Document):
         count = view.scalar(obj, "execution_count")
         heads = view.child(obj, "notebook_heads")
         who = view.child(obj, "requested_by")
-        error = view.child(obj, "error")
+        error, prompt = view.child(obj, "error"), view.child(obj, "prompt")
         return Execution(
             id=execution_id,
             cell_id=view.string(obj, "cell_id") or "",
@@ -342,6 +394,9 @@ class RuntimeDoc(Document):
             started=_seconds(view.scalar(obj, "started")),
             ended=_seconds(view.scalar(obj, "ended")),
             error=None if error is None else ExecutionError(**_strings(view, error, "ename", "evalue")),
+            prompt=None
+            if prompt is None
+            else Prompt(**_strings(view, prompt, "id", "text"), password=view.scalar(prompt, "password") is True),
         )
 
 
@@ -364,7 +419,7 @@ def _kernel_json(state: KernelState) -> dict[str, Json]:
 
 
 def _execution_json(execution: Execution) -> dict[str, Json]:
-    who, error = execution.requested_by, execution.error
+    who, error, prompt = execution.requested_by, execution.error, execution.prompt
     requested_by: dict[str, Json] = {"peer_id": who.peer_id, "name": who.name, "kind": who.kind}
     return {
         "cell_id": execution.cell_id,
@@ -378,6 +433,7 @@ def _execution_json(execution: Execution) -> dict[str, Json]:
         "started": execution.started,
         "ended": execution.ended,
         "error": None if error is None else {"ename": error.ename, "evalue": error.evalue},
+        "prompt": None if prompt is None else {"id": prompt.id, "text": prompt.text, "password": prompt.password},
     }
 
 

@@ -6,5 +6,6 @@ from clients.peer.cell import Cell
 from clients.peer.execution import Execution
 from clients.peer.notebook import Notebook
 from clients.peer.opening import open
+from clients.peer.widget import Widget, WidgetMessage
 
-__all__ = ["Cell", "Execution", "Notebook", "open"]
+__all__ = ["Cell", "Execution", "Notebook", "Widget", "WidgetMessage", "open"]

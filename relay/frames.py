@@ -30,12 +30,13 @@ class FrameType(IntEnum):
     SESSION = 0x07
 
 
-# Bytes of payload. Sync frames carry whole snapshots; a response may carry a listing; the rest is small talk.
+# Bytes of payload. Sync frames carry whole snapshots; a response may carry a listing, a broadcast the picture that a
+# widget draws, a request the file that somebody gives to one; the rest is small talk.
 PAYLOAD_CAPS: Final[dict[int, int]] = {
     FrameType.NOTEBOOK_SYNC: 64 * MIB,
-    FrameType.REQUEST: 1 * MIB,
+    FrameType.REQUEST: 8 * MIB,
     FrameType.RESPONSE: 16 * MIB,
-    FrameType.BROADCAST: 1 * MIB,
+    FrameType.BROADCAST: 8 * MIB,
     FrameType.PRESENCE: 64 * KIB,
     FrameType.RUNTIME_SYNC: 64 * MIB,
     FrameType.SERVER_SYNC: 16 * MIB,

@@ -9,7 +9,7 @@ bytes.
 | 0x07 session | Hello, Welcome, SessionError | peer to hub, hub to peer, both |
 | 0x01 request | Request, its body one of RequestBody | peer to hub, hub to daemon |
 | 0x02 response | Response | back the same way |
-| 0x03 broadcast | NotebookOpened, NotebookClosed, NotebookSaved | hub to peers |
+| 0x03 broadcast | NotebookOpened, NotebookClosed, NotebookSaved; CommMessage | hub to peers; daemon to all peers |
 | 0x04 presence | PresenceState up; PresencePeers, PresenceLeft down | both |
 """
 
@@ -26,6 +26,7 @@ PROTOCOL_VERSION: Final = 1
 
 Role = Literal["owner", "editor", "runner", "viewer", "daemon"]
 PeerKind = Literal["person", "agent", "program", "daemon"]
+Stdin = Literal["prompt", "eof"]
 ChangeHash = bytes  # 32 bytes
 
 
@@ -87,12 +88,22 @@ SessionMessage = Hello | Welcome | SessionError
 
 
 class Execute(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="execute"):
-    """Run these cells in this order; None means every code cell in notebook order. Served by the daemon.
+    """Run these cells in this order. Served by the daemon.
+
+    At most one of `cell_ids`, `above` and `below` is given; without any, every code cell runs. `above` names a cell and
+    means the code cells before it, `below` the named cell and the code cells after it. What is not listed by id runs in
+    notebook order, and cells without text are left out.
+
+    `stdin` says what becomes of `input()`: "prompt" asks the notebook's peers (see AnswerInput), "eof" ends the input
+    at once, so that it raises EOFError. None means "eof" for an agent, "prompt" for everybody else.
 
     Result: {"execution_ids": [str]}, in the order of the cells; a cell that was already queued keeps its execution.
     """
 
     cell_ids: list[str] | None = None
+    above: str | None = None
+    below: str | None = None
+    stdin: Stdin | None = None
 
 
 class Interrupt(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="interrupt"):
@@ -104,6 +115,77 @@ class Interrupt(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", t
     execution_id: str
 
 
+class Stop(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="stop"):
+    """Stop several executions in one go: those that wait are cancelled, and (`running`) the one that runs is
+    interrupted. By the daemon.
+
+    `execution_ids` names them, whoever asked for them. Without it, `whose` says: "mine" withdraws what the asking peer
+    wants, so that what another peer wants too goes on; "all" means everything.
+
+    Result: {"execution_ids": [str]}: what was cancelled or interrupted.
+    """
+
+    execution_ids: list[str] | None = None
+    whose: Literal["mine", "all"] = "mine"
+    running: bool = True
+
+
+class AnswerInput(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="answer_input"):
+    """Answer the prompt on this execution's record. By the daemon. `value` None ends the input, as Ctrl-D does.
+
+    The first answer counts; later ones fail with `prompt_gone`. Result: {}.
+    """
+
+    execution_id: str
+    prompt_id: str
+    value: str | None
+
+
+class Complete(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="complete"):
+    """What can stand at the cursor (in code points) in this code. By the daemon, from the kernel that runs.
+
+    Result: {"start": int, "end": int, "matches": [{"text", "type", "signature"}]}: a match replaces what stands from
+    `start` to `end`; type and signature are empty where the kernel does not say. Like Inspect, SignatureHelp and
+    KernelHistory it fails with `no_kernel`, `kernel_busy`, or `superseded` by a newer question of this kind and peer.
+    """
+
+    code: str
+    cursor: int
+
+
+class Inspect(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="inspect"):
+    """What stands at the cursor; `detail` 1 asks for more, its source for example. By the daemon.
+
+    Result: {"found": bool, "text": str, "data": {MIME type: str}}; `text` is plain, without colours.
+    """
+
+    code: str
+    cursor: int
+    detail: Literal[0, 1] = 0
+
+
+class SignatureHelp(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="signature_help"):
+    """How the call that the cursor is in is called. By the daemon.
+
+    Result: {"found": bool, "signature": str, "argument": int, "keyword": str or None, "documentation": str}:
+    `argument` is the one that the cursor is in, counted from 0, `keyword` its name if it was written.
+    """
+
+    code: str
+    cursor: int
+
+
+class KernelHistory(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="kernel_history"):
+    """The latest `n` inputs that the kernel remembers, or of those the ones that match a glob `pattern`. By the daemon.
+
+    Result: {"entries": [{"session": int, "line": int, "source": str}]}, oldest first; session 0 is the present one.
+    """
+
+    n: int = 100
+    pattern: str | None = None
+    unique: bool = False
+
+
 class RestartKernel(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="restart_kernel"):
     """Start a fresh kernel; what was running or queued ends as `cancelled`. By the daemon. Result: {}."""
 
@@ -112,11 +194,60 @@ class ShutdownKernel(msgspec.Struct, frozen=True, kw_only=True, tag_field="metho
     """Stop the kernel; what was running or queued ends as `cancelled`. By the daemon. Result: {}."""
 
 
+class CommOpen(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="comm_open"):
+    """Open a comm to the kernel, as a front end that makes a widget does. By the daemon. Result: as of CommSend.
+
+    `comm_id` is made up if it is empty. `data` and `buffers` are those of Jupyter's comm_open; so is `metadata`, which
+    for a widget names the protocol: {"version": "2.1.0"}.
+    """
+
+    target_name: str
+    comm_id: str = ""
+    data: dict[str, Any] = {}
+    metadata: dict[str, Any] = {}
+    buffers: list[bytes] = []
+
+
+class CommSend(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="comm_send"):
+    """Send a comm_msg to the kernel, and if it updates a widget's state, write that for everybody. By the daemon.
+
+    `data` is the widget protocol's: {"method": "update", "state", "buffer_paths"} or {"method": "custom", "content"};
+    for a comm that is no widget it is anything. The order in which the daemon gets these is the order for everybody.
+    Result: {"comm_id": str, "heads": [hash]}: what it changed is in RuntimeDoc at these heads.
+    """
+
+    comm_id: str
+    data: dict[str, Any]
+    buffers: list[bytes] = []
+
+
+class CommClose(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="comm_close"):
+    """Close a comm, here and in the kernel. By the daemon. Result: as of CommSend."""
+
+    comm_id: str
+    data: dict[str, Any] = {}
+
+
 class Save(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="save"):
     """Write the notebook's file now. By the hub. Result: {"path": str, "heads": [hash]}."""
 
 
-RequestBody = Execute | Interrupt | RestartKernel | ShutdownKernel | Save
+RequestBody = (
+    Execute
+    | Interrupt
+    | Stop
+    | AnswerInput
+    | Complete
+    | Inspect
+    | SignatureHelp
+    | KernelHistory
+    | RestartKernel
+    | ShutdownKernel
+    | CommOpen
+    | CommSend
+    | CommClose
+    | Save
+)
 SERVED_BY_HUB: Final[tuple[type, ...]] = (Save,)
 
 
@@ -173,7 +304,18 @@ class NotebookSaved(msgspec.Struct, frozen=True, kw_only=True, tag_field="type",
     error: ErrorInfo | None = None
 
 
-Broadcast = NotebookOpened | NotebookClosed | NotebookSaved
+class CommMessage(msgspec.Struct, frozen=True, kw_only=True, tag_field="type", tag="comm_message"):
+    """From the daemon to every peer: the kernel said this on a comm, and it is no state, so no document has it.
+
+    Of widgets these are {"method": "custom", "content": …}. Whoever is not here at that moment does not get it.
+    """
+
+    comm_id: str
+    data: dict[str, Any]
+    buffers: list[bytes] = []
+
+
+Broadcast = NotebookOpened | NotebookClosed | NotebookSaved | CommMessage
 
 
 # --- presence, 0x04 -------------------------------------------------------------------------------------------------
@@ -216,7 +358,7 @@ _FRAME_TYPES: Final[dict[type, FrameType]] = {
     **dict.fromkeys((Hello, Welcome, SessionError), FrameType.SESSION),
     Request: FrameType.REQUEST,
     Response: FrameType.RESPONSE,
-    **dict.fromkeys((NotebookOpened, NotebookClosed, NotebookSaved), FrameType.BROADCAST),
+    **dict.fromkeys((NotebookOpened, NotebookClosed, NotebookSaved, CommMessage), FrameType.BROADCAST),
     **dict.fromkeys((PresenceState, PresencePeers, PresenceLeft), FrameType.PRESENCE),
 }
 _DECODERS: Final[dict[int, msgspec.msgpack.Decoder[Any]]] = {

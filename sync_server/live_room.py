@@ -70,6 +70,7 @@ class LiveRoom:
         self._turn_is_scheduled = False
         self._work_is_scheduled = False
         self._rest_until = 0.0
+        self._closed = False
         self._timer: asyncio.TimerHandle | None = None
         self._timer_due = 0.0  # when it fires; uvloop's handle does not know if that was in the past already
         self.stored = asyncio.Event()  # set whenever something was stored; whoever waits clears it
@@ -156,6 +157,8 @@ class LiveRoom:
 
     def _end_turn(self) -> None:
         self._turn_is_scheduled = False
+        if self._closed:
+            return
         self._carry_out(self.room.end_of_turn(self._loop.time()))
 
     def _carry_out(self, effects: Iterable[RoomEffect]) -> None:
@@ -186,6 +189,8 @@ class LiveRoom:
 
     def _work(self) -> None:
         self._work_is_scheduled = False
+        if self._closed:
+            return
         began = time.thread_time()  # the processor's: a machine that is busy otherwise is no reason to rest
         effects = self.room.work(self._loop.time())
         self._rest_until = self._loop.time() + (time.thread_time() - began) * (1 / WORK_SHARE - 1)
@@ -250,7 +255,8 @@ class LiveRoom:
         self._carry_out(self.room.tick(self._loop.time()))
 
     def close(self) -> None:
-        """Forget the timer; the room is not used again."""
+        """Forget the timer and what was to follow; the room is not used again."""
+        self._closed = True
         if self._timer is not None:
             self._timer.cancel()
 

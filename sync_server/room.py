@@ -16,9 +16,10 @@ from typing import Any, Final
 
 from notebook_doc.replica import Replica
 from relay.errors import ErrorCode, MalformedFrame, WireError
-from relay.frames import FrameType, check_frame, frame
+from relay.frames import KIB, MIB, FrameType, check_frame, frame
 from relay.messages import (
     SERVED_BY_HUB,
+    CommMessage,
     ErrorInfo,
     Message,
     PeerInfo,
@@ -42,6 +43,8 @@ DAEMON_PATIENCE: Final = 15.0
 # Answers kept so that a repeated request gets the first one, and requests that may wait at once.
 MAX_ANSWERS: Final = 1024
 MAX_REQUESTS: Final = 4096
+MAX_WAITING_BYTES: Final = 64 * MIB  # of all of them; it is looked at when a large one comes
+LARGE: Final = 64 * KIB
 
 _CHANNELS: Final = (FrameType.NOTEBOOK_SYNC, FrameType.RUNTIME_SYNC)
 _EDITORS: Final[frozenset[Role]] = frozenset(("owner", "editor"))
@@ -118,6 +121,7 @@ class Room:
         self._members: dict[PeerKey, _Member] = {}
         self._waiting: OrderedDict[RequestKey, _Waiting] = OrderedDict()
         self._answers: OrderedDict[RequestKey, bytes] = OrderedDict()
+        self._broadcasts: list[RoomEffect] = []  # of the daemon; they leave after the changes that came before them
         self._acknowledge_at: float | None = None
         self._now = 0.0  # the time that was handed in last
 
@@ -208,7 +212,9 @@ class Room:
     def end_of_turn(self, now: float) -> list[RoomEffect]:
         """Everything that arrived in this turn of the event loop has been received."""
         self._now = now
-        return self._collect((kind, channel.end_of_turn()) for kind, channel in self.channels.items()) + self._tick()
+        effects = self._collect((kind, channel.end_of_turn()) for kind, channel in self.channels.items())
+        broadcasts, self._broadcasts = self._broadcasts, []
+        return effects + broadcasts + self._tick()
 
     @property
     def has_work(self) -> bool:
@@ -277,13 +283,25 @@ class Room:
         asked = Request(
             id="\0".join(key), body=request.body, required_heads=request.required_heads, requester=member.info
         )
+        asked_frame = encode(asked)
+        if len(asked_frame) > LARGE and len(asked_frame) + self._waiting_bytes > MAX_WAITING_BYTES:
+            error = ErrorInfo(
+                code=ErrorCode.BAD_REQUEST,
+                message=f"Requests of {MAX_WAITING_BYTES // MIB} MiB in this notebook are waiting.",
+                hint="Ask later.",
+            )
+            return [SendFrame(peer, encode(Response(id=request.id, error=error)))]
         daemon = self._daemon()
         served_here = isinstance(request.body, SERVED_BY_HUB)
         deadline = self._now + DAEMON_PATIENCE if daemon is None and not served_here else None
-        self._waiting[key] = _Waiting(peer, encode(asked), deadline)
+        self._waiting[key] = _Waiting(peer, asked_frame, deadline)
         if served_here:
             return [ServeRequest(request, key)]
         return [] if daemon is None else [SendFrame(daemon, self._waiting[key].frame)]
+
+    @property
+    def _waiting_bytes(self) -> int:
+        return sum(len(waiting.frame) for waiting in self._waiting.values())
 
     def _message(self, peer: PeerKey, member: _Member, message: Message | None) -> list[RoomEffect]:
         match message:
@@ -292,6 +310,9 @@ class Room:
             case Response() if member.role == "daemon":
                 peer_id, _, request_id = message.id.partition("\0")
                 return self.answer((peer_id, request_id), _renamed(message, request_id))
+            case CommMessage() if member.role == "daemon":
+                self._broadcasts += self._to_others(peer, message)
+                return []
             case PresenceState():
                 member.presence = message.state
                 return self._to_others(peer, PresencePeers(peers=[_present(member)]))

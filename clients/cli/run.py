@@ -142,7 +142,7 @@ async def _cells(notebook: Notebook, limits: Limits, view: RunView, stop: asynci
             continue
         began = time.monotonic()
         view.begin(number, len(cells), cell.source)
-        (execution,) = await notebook.start([cell])
+        (execution,) = await notebook.start([cell], stdin="eof")
         outcome = await _outcome(notebook, execution, limits.cell_seconds, view, stop)
         view.end(outcome, time.monotonic() - began)
         if outcome == "done":

@@ -16,10 +16,14 @@ from typing import Any, Final
 from clients.daemon.events import (
     Busy,
     ClearOutput,
+    CommHandled,
     Finished,
     FinishedStatus,
     Idle,
     InputRequested,
+    KernelCommClose,
+    KernelCommMessage,
+    KernelCommOpen,
     KernelEvent,
     KernelFailure,
     Output,
@@ -30,6 +34,7 @@ from clients.daemon.jupyter_wire import Message
 
 EXECUTE: Final = "execute_request"
 PROBE: Final = "kernel_info_request"
+COMM_MESSAGES: Final = frozenset(("comm_open", "comm_msg", "comm_close"))
 # Of each output type the keys that nbformat knows; the rest of a message's content is transport.
 _OUTPUT_KEYS: Final[Mapping[str, tuple[str, ...]]] = {
     "stream": ("name", "text"),
@@ -99,7 +104,9 @@ class Conversation:
         if message.msg_type == "update_display_data":
             display_id = _display_id(content)
             return [] if display_id is None else [UpdateDisplay(display_id, _map(content, "data"), _meta(content))]
-        if message.parent_type != EXECUTE:
+        if message.msg_type in COMM_MESSAGES:
+            return _comm(message)
+        if message.parent_type != EXECUTE and message.parent_type not in COMM_MESSAGES:
             return []
         if message.msg_type == "execute_input":
             return self._started(parent, content.get("execution_count"))
@@ -134,6 +141,8 @@ class Conversation:
         if parent in self._probes and state == "idle":
             self._probes[parent].idle = True
             return self._settled(parent)
+        if message.parent_type in COMM_MESSAGES:
+            return [CommHandled(parent)] if state == "idle" else []
         if message.parent_type != EXECUTE or state not in ("busy", "idle"):
             return []
         events: list[KernelEvent] = []
@@ -198,6 +207,18 @@ def _pages(reply: Mapping[str, Any]) -> list[dict[str, Any]]:
         for page in reply.get("payload") or ()
         if isinstance(page, dict) and page.get("source") == "page" and isinstance(page.get("data"), dict)
     ]
+
+
+def _comm(message: Message) -> list[KernelEvent]:
+    content, buffers, parent = message.content, message.buffers, message.parent_id
+    comm_id, data = str(content.get("comm_id", "")), _map(content, "data")
+    match message.msg_type:
+        case "comm_open":
+            return [KernelCommOpen(comm_id, str(content.get("target_name", "")), data, buffers, parent)]
+        case "comm_msg":
+            return [KernelCommMessage(comm_id, data, buffers, parent)]
+        case _:
+            return [KernelCommClose(comm_id, parent)]
 
 
 def _failure(content: Mapping[str, Any]) -> KernelFailure:

@@ -6,6 +6,8 @@ WireError (relay)
     │   ├── KernelStartError                        no kernel came up; says what is installed and what to install
     │   └── KernelGone                              the kernel has ended, so it cannot be asked anything any more
     ├── UnknownExecution        unknown_execution   an id that this daemon has not queued, or has forgotten
+    ├── UnknownComm        unknown_comm        a comm that is not open: its kernel has ended, or its widget was closed
+    ├── BadCommMessage     bad_request         a message on a comm that does not follow the widget protocol
     └── IllegalTransition       internal            a defect of ours: an execution would have moved backwards
 """
 
@@ -53,6 +55,26 @@ class UnknownExecution(DaemonError):
             "Read its status in the notebook's RuntimeDoc.",
             fault="local",
         )
+
+
+class UnknownComm(DaemonError):
+    """A comm that is not open."""
+
+    def __init__(self, comm_id: str) -> None:
+        super().__init__(
+            ErrorCode.UNKNOWN_COMM,
+            f"There is no comm {comm_id}: its widget was closed, or the kernel that had it has ended.",
+            "Run the cell that makes the widget again.",
+            fault="local",
+        )
+
+
+class BadCommMessage(DaemonError):
+    """A message that does not follow the widget protocol; it had no effect."""
+
+    def __init__(self, comm_id: str, why: str) -> None:
+        about = f"A message for the comm {comm_id}" if comm_id else "A message for a comm"
+        super().__init__(ErrorCode.BAD_REQUEST, f"{about} is not understood: {why}.", "It was not passed on.")
 
 
 class IllegalTransition(DaemonError):

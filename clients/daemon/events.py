@@ -2,7 +2,8 @@
 
 For one execution the order is: Started, then its outputs, then Finished; Started and Finished come exactly once unless
 the kernel dies, and then Died is the last event of all. An output may still follow Finished when a thread of that cell
-goes on printing. Busy and Idle alternate.
+goes on printing. Busy and Idle alternate. What the callback of a widget puts out has the id of the comm message that it
+answers in place of an execution's.
 """
 
 from __future__ import annotations
@@ -58,6 +59,42 @@ class UpdateDisplay:
 
 
 @dataclass(frozen=True)
+class KernelCommOpen:
+    """The kernel opened a comm. `parent_id` is the message that it was handling, as in all of these."""
+
+    comm_id: str
+    target_name: str
+    data: Mapping[str, Any]
+    buffers: tuple[bytes, ...] = ()
+    parent_id: str = ""
+
+
+@dataclass(frozen=True)
+class KernelCommMessage:
+    """The kernel said something on a comm."""
+
+    comm_id: str
+    data: Mapping[str, Any]
+    buffers: tuple[bytes, ...] = ()
+    parent_id: str = ""
+
+
+@dataclass(frozen=True)
+class KernelCommClose:
+    """The kernel closed a comm."""
+
+    comm_id: str
+    parent_id: str = ""
+
+
+@dataclass(frozen=True)
+class CommHandled:
+    """The kernel is done with a comm message of ours, and with all that were sent before it."""
+
+    msg_id: str
+
+
+@dataclass(frozen=True)
 class InputRequested:
     """The running code asks for a line of input; answer with `Kernel.answer_input`."""
 
@@ -96,4 +133,5 @@ class Died:
 
 
 OutputEvent = Output | ClearOutput | UpdateDisplay
-KernelEvent = Started | OutputEvent | InputRequested | Finished | Busy | Idle | Died
+CommEvent = KernelCommOpen | KernelCommMessage | KernelCommClose | CommHandled
+KernelEvent = Started | OutputEvent | CommEvent | InputRequested | Finished | Busy | Idle | Died

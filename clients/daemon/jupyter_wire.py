@@ -42,6 +42,7 @@ class Message:
     parent_id: str
     parent_type: str
     content: Mapping[str, Any]
+    buffers: tuple[bytes, ...] = ()
 
 
 _header_decoder = msgspec.json.Decoder(_Header)
@@ -56,9 +57,16 @@ class JupyterWire:
         self._session_id = session_id
 
     def encode(
-        self, msg_type: str, msg_id: str, content: Mapping[str, Any], parent: Mapping[str, Any] | None = None
+        self,
+        msg_type: str,
+        msg_id: str,
+        content: Mapping[str, Any],
+        parent: Mapping[str, Any] | None = None,
+        metadata: Mapping[str, Any] | None = None,
+        buffers: Sequence[bytes] = (),
+        subshell_id: str | None = None,
     ) -> list[bytes]:
-        """The parts of a message, for a DEALER socket."""
+        """The parts of a message, for a DEALER socket. With a subshell's id it is handled there."""
         header = {
             "msg_id": msg_id,
             "msg_type": msg_type,
@@ -67,8 +75,10 @@ class JupyterWire:
             "date": datetime.now(UTC).isoformat(),
             "version": _PROTOCOL_VERSION,
         }
-        parts = [msgspec.json.encode(part) for part in (header, parent or {}, {}, content)]
-        return [_DELIMITER, self._sign(parts), *parts]
+        if subshell_id is not None:
+            header["subshell_id"] = subshell_id
+        parts = [msgspec.json.encode(part) for part in (header, parent or {}, metadata or {}, content)]
+        return [_DELIMITER, self._sign(parts), *parts, *buffers]
 
     def decode(self, parts: Sequence[bytes]) -> Message:
         """The message in these parts, routing prefix included. Raises MalformedMessage."""
@@ -81,7 +91,8 @@ class JupyterWire:
             raise MalformedMessage("A message arrived that is not signed with the kernel's key; it was ignored.")
         try:
             about, answers = _header_decoder.decode(header), _header_decoder.decode(parent)
-            return Message(about.msg_type, answers.msg_id, answers.msg_type, _decode_content(content))
+            buffers = tuple(parts[at + 6 :])
+            return Message(about.msg_type, answers.msg_id, answers.msg_type, _decode_content(content), buffers)
         except (ValueError, RecursionError) as error:
             raise MalformedMessage(f"A message of the kernel could not be read: {error}.") from error
 

@@ -18,18 +18,21 @@ import secrets
 import signal
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
 import zmq
 
 from clients.daemon.channel import Channel
+from clients.daemon.comm_table import CommRequest
 from clients.daemon.conversation import EXECUTE, PROBE, Conversation
 from clients.daemon.errors import KernelGone, KernelStartError
 from clients.daemon.events import Died, KernelEvent
 from clients.daemon.jupyter_wire import JupyterWire, MalformedMessage, Message
 from clients.daemon.mailbox import Mailbox
 from clients.daemon.process import KernelProcess, launch, start_hint
+from clients.daemon.questions import Questions
 
 START_SECONDS: Final = 60.0  # a first start on a cold disk, with every import, takes up to half of this
 NUDGE_SECONDS: Final = 0.05  # between probes while starting: a tenth of the fastest start
@@ -72,6 +75,9 @@ class Kernel:
         self._stdin = self._connect(zmq.DEALER, "stdin")
         self._iopub = self._connect(zmq.SUB, "iopub")
         self._ids = itertools.count()
+        self._questions = Questions(
+            partial(self._ask, self._shell), partial(self._ask, self._control), lambda: self.info
+        )
         self._ready = asyncio.Event()
         self._half_done: str | None = None  # the execution that the probe timer is about
         self._probe_timer: asyncio.TimerHandle | None = None
@@ -161,6 +167,12 @@ class Kernel:
             }
             self._send(self._shell, EXECUTE, content, msg_id)
 
+    def comm(self, message: CommRequest) -> None:
+        """Send a message on a comm. Raises KernelGone."""
+        self._check_alive("be sent a message of a widget")
+        about = (message.msg_type, message.msg_id, message.content)
+        self._shell.send(self._wire.encode(*about, metadata=message.metadata, buffers=message.buffers))
+
     async def interrupt(self) -> None:
         """Interrupt what the kernel runs, by signal or, if its kernelspec says so, by message. Raises KernelGone.
 
@@ -180,6 +192,14 @@ class Kernel:
         """Answer the latest InputRequested. Raises KernelGone."""
         self._check_alive("take input")
         self._send(self._stdin, "input_reply", {"value": value})
+
+    async def ask(self, msg_type: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Ask something that is no execution, and return the content of the reply. Raises KernelGone.
+
+        Kernels with subshells answer while they run something, others afterwards: bound the wait.
+        """
+        self._check_alive("answer")
+        return await self._questions.ask(msg_type, content)
 
     async def shutdown(self) -> None:
         """End the kernel: politely, then by SIGTERM, then by SIGKILL, with everything in its process group.
@@ -212,7 +232,7 @@ class Kernel:
             async with asyncio.TaskGroup() as tasks:
                 working = [
                     tasks.create_task(self._read(self._iopub, told.on_iopub), name="iopub"),
-                    tasks.create_task(self._read(self._shell, told.on_shell), name="shell"),
+                    tasks.create_task(self._read(self._shell, self._on_shell), name="shell"),
                     tasks.create_task(self._read(self._stdin, told.on_stdin), name="stdin"),
                     tasks.create_task(self._read(self._control, self._on_control), name="control"),
                 ]
@@ -234,6 +254,7 @@ class Kernel:
             for channel in self._channels:
                 channel.close()
             self._context.destroy(linger=0)
+            self._questions.close(KernelGone(self.name, "answer"))
             self._mailbox.close()
 
     async def _read(self, channel: Channel, handle: Callable[[Message], Iterable[KernelEvent]]) -> None:
@@ -255,7 +276,11 @@ class Kernel:
                 self._ready.set()
             self._watch_executions()
 
+    def _on_shell(self, message: Message) -> Iterable[KernelEvent]:
+        return () if self._questions.take(message) else self._conversation.on_shell(message)
+
     def _on_control(self, message: Message) -> Iterable[KernelEvent]:
+        self._questions.take(message)
         if message.msg_type == "interrupt_reply":
             self._interrupt_replied.set()
         return ()
@@ -362,6 +387,11 @@ class Kernel:
 
     def _send(self, channel: Channel, msg_type: str, content: Mapping[str, Any], msg_id: str | None = None) -> None:
         channel.send(self._wire.encode(msg_type, msg_id or f"quire-{next(self._ids)}", content))
+
+    def _ask(self, channel: Channel, msg_type: str, content: Mapping[str, Any], subshell_id: str | None = None) -> str:
+        msg_id = f"quire-{next(self._ids)}"
+        channel.send(self._wire.encode(msg_type, msg_id, content, subshell_id=subshell_id))
+        return msg_id
 
     def _probe(self) -> None:
         probe_id = f"quire-{next(self._ids)}"

@@ -1,7 +1,8 @@
 """Outputs on their way from a kernel into RuntimeDoc: collected per execution, written in batches, large contents as
 blobs.
 
-An OutputWriter owns the output buffers of the executions that run or have just ended. It promises that outputs are
+An OutputWriter owns the output buffers of the executions that run or have just ended, and of Output widgets, which have
+outputs as executions do. It promises that outputs are
 written in the order in which the kernel sent them, that blobs are on the hub's disk before a manifest names them, and
 that after `flush` nothing waits. How often to flush is its owner's business; whatever arrives between two flushes
 shares one change of the document.
@@ -11,17 +12,34 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Iterable
-from typing import Any, cast
+from collections.abc import Callable, Iterable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from hashlib import sha256
+from typing import Any, Final, Protocol, cast
 
+from clients.daemon.blob_keeper import BlobKeeper
 from clients.daemon.events import ClearOutput, Output, UpdateDisplay
 from clients.daemon.outputs import AppendOutput, AppendStream, ClearOutputs, ExtendStream, Operation, OutputBuffer
+from clients.peer.at_once import all_of
 from clients.peer.notebook import Notebook
 from notebook_doc.contents import content_of, output_manifest
 from notebook_doc.errors import BadEdit
 from notebook_doc.runtime import Manifest
 
+# Blobs on their way to the hub at the same time: enough to overlap its work with ours; more gains nothing.
+BLOBS_AT_ONCE: Final = 4
+
 logger = logging.getLogger("quire.daemon")
+
+
+class Beside(Protocol):
+    """What is written in the same change as outputs, and before them."""
+
+    def batch(self) -> AbstractAsyncContextManager[Callable[[], None] | None]:
+        """Take what waits and prepare it; then `write` it (None: nothing waits) inside the context.
+
+        Taking awaits nothing, so what is taken with it belongs to the same moment.
+        """
 
 
 class OutputWriter:
@@ -29,6 +47,8 @@ class OutputWriter:
 
     def __init__(self, notebook: Notebook) -> None:
         self._notebook = notebook
+        self.blobs = BlobKeeper(notebook)
+        self.beside: Beside | None = None
         self._buffers: dict[str, OutputBuffer] = {}
         self._lock = asyncio.Lock()  # one flush at a time, so that what was sent first is written first
         self.dirty = asyncio.Event()
@@ -44,6 +64,13 @@ class OutputWriter:
             buffer.feed(event)
             self.dirty.set()
 
+    def show(self, event: Output | ClearOutput) -> None:
+        """The same for what was not begun: an Output widget, or an execution that ended long ago."""
+        place = event.execution_id
+        if place not in self._buffers:
+            self._buffers[place] = OutputBuffer(len(self._notebook.runtime.outputs(place)))
+        self.feed(event)
+
     def update_display(self, running: str | None, event: UpdateDisplay) -> None:
         """A display shows something else now, wherever it is."""
         buffer = self._buffers.get(running) if running is not None else None
@@ -55,37 +82,39 @@ class OutputWriter:
 
     @property
     def waiting(self) -> int:
-        """Characters of stream text that the next flush will write."""
+        """About how many characters the next flush will write."""
         return sum(buffer.waiting for buffer in self._buffers.values())
 
     def forget(self, execution_ids: Iterable[str]) -> None:
-        """These executions ended long ago."""
+        """These executions ended long ago, or their Output widgets are gone."""
         for execution_id in execution_ids:
             self._buffers.pop(execution_id, None)
 
     @property
     def known(self) -> list[str]:
-        """The executions that have a buffer, oldest first."""
-        return list(self._buffers)
+        """The executions that have a buffer of which nothing waits, oldest first."""
+        comms = self._notebook.runtime.comms
+        return [place for place, buffer in self._buffers.items() if buffer.idle and place not in comms]
 
     async def flush(self) -> None:
         """Write everything that has arrived."""
         async with self._lock:
             self.dirty.clear()
             taken = [(execution_id, buffer.take()) for execution_id, buffer in self._buffers.items()]
-            ready = [
-                (execution_id, operation, await self._manifests(operation))
-                for execution_id, operations in taken
-                for operation in operations
-            ]
-            if not ready:
-                return
-            runtime = self._notebook.runtime
-            with runtime.edit():
-                for execution_id, operation, manifests in ready:
-                    if isinstance(operation, UpdateDisplay) or runtime.execution(execution_id) is not None:
-                        self._write(execution_id, operation, manifests)
-            self._notebook.touch()
+            work = [(execution_id, operation) for execution_id, operations in taken for operation in operations]
+            async with self.beside.batch() if self.beside is not None else nullcontext() as write:
+                if not work and write is None:
+                    return
+                manifests = await all_of((self._manifests(operation) for _, operation in work), BLOBS_AT_ONCE)
+                runtime = self._notebook.runtime
+                on_record = {execution_id for execution_id, _ in taken if runtime.has_outputs(execution_id)}
+                with runtime.edit():
+                    if write is not None:
+                        write()
+                    for (execution_id, operation), written in zip(work, manifests, strict=True):
+                        if isinstance(operation, UpdateDisplay) or execution_id in on_record:
+                            self._write(execution_id, operation, written)
+                self._notebook.touch()
 
     async def _manifests(self, operation: Operation) -> list[Manifest]:
         """What an operation writes, its blobs kept at the hub."""
@@ -108,8 +137,7 @@ class OutputWriter:
             manifest, blobs = output_manifest(
                 {"output_type": "display_data", "data": {"text/plain": told}, "metadata": {}}
             )
-        for data in blobs.values():
-            await self._notebook.put_blob(data)
+        await self.blobs.keep(blobs)
         if display_id is not None:
             manifest["display_id"] = display_id
         return manifest
@@ -117,7 +145,7 @@ class OutputWriter:
     async def _content(self, text: str) -> Manifest:
         content, data = content_of("text/plain", text)
         if data is not None:
-            await self._notebook.put_blob(data)
+            await self.blobs.keep({sha256(data).hexdigest(): data})
         return cast(Manifest, content)
 
     def _write(self, execution_id: str, operation: Operation, manifests: list[Manifest]) -> None:

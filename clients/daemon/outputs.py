@@ -25,6 +25,7 @@ SEGMENT: Final = 64 * 1024  # code points in a full content: few contents (1,600
 INLINE: Final = 1024  # code points: a tail beyond it is a blob, and then each rewriting leaves a blob behind
 # Code points: an open line beyond it is no status line that a `\r` will come back to, so it need not be held open.
 LONGEST_STATUS_LINE: Final = 4096
+OTHER_VALUE: Final = 1024  # characters that a value counts for which is no text
 # Takes after which a tail that is a blob is sealed though not full: about a second of printing at 30 ms a take. It
 # bounds what slow printing writes in total to this many times half its length.
 TAIL_REWRITES: Final = 32
@@ -75,13 +76,19 @@ class OutputBuffer:
         self._count = written
         self._stream: _Stream | None = None  # the last output, if it is a stream
         self._clear_at_next = False
+        self._waiting = 0
         # What `take` will give, in order. The key is what an entry is about: a later one about the same replaces it.
         self._pending: dict[tuple[str, int | str], Operation | _Stream] = {}
 
     @property
     def waiting(self) -> int:
-        """Code points of stream text that the next `take` will give: a shell in doubt takes before this grows large."""
-        return sum(entry.waiting for entry in self._pending.values() if isinstance(entry, _Stream))
+        """About how many characters the next `take` will give: a shell in doubt takes before this grows large."""
+        return self._waiting
+
+    @property
+    def idle(self) -> bool:
+        """Whether there is nothing to take and nothing that the next output would do besides."""
+        return not self._pending and not self._clear_at_next
 
     def feed(self, event: OutputEvent) -> None:
         """Take the next event of this execution."""
@@ -105,6 +112,7 @@ class OutputBuffer:
             if operation is not None:
                 operations.append(operation)
         self._pending.clear()
+        self._waiting = 0
         self._written = self._count
         return operations
 
@@ -117,8 +125,11 @@ class OutputBuffer:
             self._clear_if_due()
             self._stream = _Stream(self._count, name)
             self._count += 1
+        key = ("output", self._stream.index)
+        before = self._stream.waiting if key in self._pending else 0
         self._stream.write(text)
-        self._pending["output", self._stream.index] = self._stream
+        self._pending[key] = self._stream
+        self._waiting += self._stream.waiting - before
 
     def _append(self, output: Mapping[str, Any], display_id: str | None) -> None:
         self._clear_if_due()
@@ -126,12 +137,14 @@ class OutputBuffer:
         if display_id is not None:  # as in every Jupyter client, the older outputs of that display follow the new one
             self._update(UpdateDisplay(display_id, output.get("data", {}), output.get("metadata", {})))
         self._pending["output", self._count] = AppendOutput(self._count, output, display_id)
+        self._waiting += _characters(output.get("data") or {})
         self._count += 1
 
     def _update(self, event: UpdateDisplay) -> None:
         key = ("display", event.display_id)
         self._pending.pop(key, None)  # it moves to the end: outputs appended meanwhile are to follow it too
         self._pending[key] = event
+        self._waiting += _characters(event.data)
 
     def _clear_if_due(self) -> None:
         if self._clear_at_next:
@@ -141,6 +154,7 @@ class OutputBuffer:
         self._clear_at_next = False
         self._stream = None
         self._pending = {key: entry for key, entry in self._pending.items() if key[0] != "output"}
+        self._waiting = 0
         if self._written:
             self._pending["clear", 0] = ClearOutputs()
         self._written = self._count = 0
@@ -255,6 +269,11 @@ class _Stream:
             self._sealed.append(text[at:cut])
             at = cut
         return text[at:]
+
+
+def _characters(data: Mapping[str, Any]) -> int:
+    """About how large a display is: values that are no text are rarely large."""
+    return sum(len(value) if isinstance(value, str) else OTHER_VALUE for value in data.values())
 
 
 def without_surrogates(text: str) -> str:

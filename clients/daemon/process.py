@@ -24,7 +24,7 @@ from pathlib import Path
 from subprocess import Popen
 from typing import Any, Final
 
-from jupyter_client.kernelspec import KernelSpecManager, NoSuchKernel
+from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
 from jupyter_client.manager import AsyncKernelManager
 from traitlets import TraitError
 
@@ -33,6 +33,7 @@ from clients.daemon.errors import KernelStartError
 LOG_BYTES: Final = 64 * 1024  # the end of what the process wrote: enough for a traceback or a crash report
 LOG_TAIL_LINES: Final = 20  # of it, in an error message
 _READ_BYTES: Final = 64 * 1024  # a pipe's capacity on Linux
+_IPYKERNELS: Final = frozenset(("ipykernel_launcher", "ipykernel"))  # as a kernelspec's command names them
 # The longest socket path on any Unix (macOS; Linux has 108), less the "/s-1" that is appended here.
 _LONGEST_DIRECTORY: Final = 104 - len("/s-1") - 1
 
@@ -86,7 +87,7 @@ class KernelProcess:
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self.pid: int = manager.provisioner.pid
         self.key: bytes = manager.session.key
-        self.interrupt_by_message: bool = manager.kernel_spec.interrupt_mode == "message"
+        self.interrupt_by_message = _interrupted_by_message(manager.kernel_spec)
         self._oom_file = _oom_file(self.pid)
         self._oom_kills = _oom_kills(self._oom_file)
         self._watch(manager.provisioner.process)
@@ -157,8 +158,7 @@ async def launch(kernel_name: str, cwd: Path, env: Mapping[str, str] | None) -> 
     manager = AsyncKernelManager(
         kernel_name=kernel_name,
         kernel_spec_manager=specs,
-        transport="ipc",
-        ip=str(directory / "s"),
+        **_where_to_listen(spec.argv, directory),
         connection_file=str(directory / "connection.json"),
     )
     readable, writable = os.pipe()
@@ -171,7 +171,7 @@ async def launch(kernel_name: str, cwd: Path, env: Mapping[str, str] | None) -> 
         shutil.rmtree(directory, ignore_errors=True)
         raise KernelStartError(
             f"The kernel '{kernel_name}' ({spec.resource_dir}) cannot be run: {spec.argv[0]}: {error}.",
-            f"Install it again; for Python: python -m ipykernel install --user --name {kernel_name}.",
+            f"Install it again ({_how_to_install(kernel_name)}).",
         ) from error
     finally:
         os.close(writable)
@@ -209,9 +209,27 @@ def _no_such_kernel(kernel_name: str, installed: list[str]) -> KernelStartError:
     have = f"Installed are: {', '.join(installed)}." if installed else "No kernel is installed."
     return KernelStartError(
         f"There is no kernel '{kernel_name}'. {have}",
-        "Install it (for Python: python -m pip install ipykernel && "
-        f"python -m ipykernel install --user --name {kernel_name}) or choose an installed one.",
+        f"Install it ({_how_to_install(kernel_name)}) or choose an installed one.",
     )
+
+
+def _where_to_listen(argv: list[str], directory: Path) -> dict[str, str]:
+    """Sockets that only this user can reach where the kernel is known to have them, else the loopback interface, which
+    every kernel has: Deno's, for one, knows no other. Messages are signed in either case."""
+    if _IPYKERNELS.isdisjoint(argv):
+        return {"transport": "tcp", "ip": "127.0.0.1"}
+    return {"transport": "ipc", "ip": str(directory / "s")}
+
+
+def _interrupted_by_message(spec: KernelSpec) -> bool:
+    """What the kernelspec says; save that Deno's says nothing, which means a signal, and a signal kills it."""
+    return spec.interrupt_mode == "message" or Path(spec.argv[0]).stem == "deno"
+
+
+def _how_to_install(kernel_name: str) -> str:
+    if "deno" in kernel_name:
+        return "python -m pip install deno && deno jupyter --install"
+    return f"for Python: python -m pip install ipykernel && python -m ipykernel install --user --name {kernel_name}"
 
 
 def _private_directory() -> Path:

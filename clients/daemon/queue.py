@@ -9,7 +9,7 @@ and that each reaches exactly one terminal status, by the table below. It refuse
        │          ├──────► error       the kernel said error (an interrupted cell too: KeyboardInterrupt)
        │          ├──────► cancelled   the kernel aborted it, was restarted or was shut down
        │          └──────► died        the kernel died while running it
-       └────────────────► cancelled    interrupted, its cell deleted, an earlier cell of its request failed, no kernel
+       └────────────────► cancelled    stopped, its cell deleted, an earlier cell of its request failed, no kernel
 
 What the kernel reports about an execution that is not running any more is stale (the report crossed a restart) and has
 no effect. State owner: the `ExecutionQueue` owns everything in it; the daemon's shell owns the queue.
@@ -17,7 +17,7 @@ no effect. State owner: the `ExecutionQueue` owns everything in it; the daemon's
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final, Literal, NewType
@@ -169,6 +169,7 @@ class ExecutionQueue:
     _live: dict[ExecutionId, _Execution] = field(default_factory=dict)
     _queued_cells: dict[CellId, ExecutionId] = field(default_factory=dict)
     _requests: dict[RequestId, dict[ExecutionId, None]] = field(default_factory=dict)
+    _askers: dict[RequestId, str] = field(default_factory=dict)
     _ended: dict[ExecutionId, Status] = field(default_factory=dict)
     _running: _Execution | None = None
     _kernel: KernelPhase = "none"
@@ -223,6 +224,7 @@ class ExecutionQueue:
                 effects.append(RecordSource(execution.execution_id, run.source, run.heads))
             execution.wanted_by[request_id] = None
             self._requests.setdefault(request_id, {})[execution.execution_id] = None
+            self._askers[request_id] = str(requested_by.get("peer_id", ""))
             answer.append(execution.execution_id)
         return tuple(answer), (*effects, *self._go_on(now))
 
@@ -237,6 +239,36 @@ class ExecutionQueue:
         if status is Status.QUEUED:
             return status, (self._end(self._live[execution_id], Status.CANCELLED, now),)
         return status, ()
+
+    def stop(
+        self, execution_ids: Collection[ExecutionId], now: float, *, running: bool = True
+    ) -> tuple[tuple[ExecutionId, ...], Effects]:
+        """Cancel those of these that wait and (`running`) interrupt the one that runs; return which these are.
+
+        None of them starts meanwhile. What has ended or is unknown is passed over: there is nothing to stop.
+        """
+        stopped = [self._live[i] for i in tuple(self._live) if i in execution_ids and (running or not self._runs(i))]
+        effects: list[Effect] = []
+        for execution in stopped:
+            if execution is self._running:
+                effects += self._interrupt_running()
+            else:
+                effects.append(self._end(execution, Status.CANCELLED, now))
+        return tuple(execution.execution_id for execution in stopped), tuple(effects)
+
+    def withdraw(self, peer_id: str, now: float, *, running: bool = True) -> tuple[tuple[ExecutionId, ...], Effects]:
+        """This peer wants nothing any more: what nobody else wants is stopped, as `stop` does it."""
+        unwanted = []
+        for execution in self._live.values():
+            if self._runs(execution.execution_id) and not running:
+                continue
+            own = [request_id for request_id in execution.wanted_by if self._askers[request_id] == peer_id]
+            if own and len(own) == len(execution.wanted_by):
+                unwanted.append(execution.execution_id)
+            elif own:
+                for request_id in own:
+                    self._no_longer_wants(request_id, execution)
+        return self.stop(unwanted, now, running=running)
 
     def cell_deleted(self, cell_id: CellId, now: float) -> Effects:
         """The cell is gone from the document: its queued execution is cancelled, its running one interrupted."""
@@ -337,6 +369,9 @@ class ExecutionQueue:
             StartExecution(execution.execution_id, execution.source),
         )
 
+    def _runs(self, execution_id: ExecutionId) -> bool:
+        return self._running is not None and self._running.execution_id == execution_id
+
     def _interrupt_running(self) -> Effects:
         assert self._running is not None
         self._running.interrupt_wanted = True
@@ -359,6 +394,7 @@ class ExecutionQueue:
         del self._requests[request_id][execution.execution_id]
         if not self._requests[request_id]:
             del self._requests[request_id]
+            del self._askers[request_id]
 
     def _end(
         self, execution: _Execution, status: Status, now: float, error: KernelFailure | None = None

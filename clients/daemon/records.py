@@ -11,9 +11,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from clients.daemon.queue import Effect, ExecutionId, RecordQueued, RecordSource, RecordStatus
+from clients.daemon.queue import TERMINAL, Effect, ExecutionId, RecordQueued, RecordSource, RecordStatus
 from clients.peer.notebook import Notebook
-from notebook_doc.runtime import Execution, ExecutionError, Requester
+from notebook_doc.runtime import Execution, ExecutionError, Prompt, Requester
 
 logger = logging.getLogger("quire.daemon")
 
@@ -44,6 +44,21 @@ class ExecutionRecords:
             self._notebook.runtime.set_queue(queue)
         self._notebook.touch()
 
+    def is_open(self, execution_id: str) -> bool:
+        """Whether this execution is on record and has not ended."""
+        return execution_id in self._open
+
+    def prompt(self, execution_id: str) -> Prompt | None:
+        """What an execution asks at the moment; None if it asks nothing or has ended."""
+        known = self._open.get(execution_id)
+        return None if known is None else known.prompt
+
+    def set_prompt(self, execution_id: str, prompt: Prompt | None) -> None:
+        """Record what an execution that runs asks, or that it asks nothing any more."""
+        with self._notebook.runtime.edit():
+            self._update(execution_id, prompt=prompt)
+        self._notebook.touch()
+
     def _write(self, effect: Effect) -> None:
         match effect:
             case RecordQueued():
@@ -65,7 +80,8 @@ class ExecutionRecords:
                 times = {"started": effect.at} if effect.status == "running" else {"ended": effect.at}
                 error = ExecutionError(ename=effect.error.ename, evalue=effect.error.evalue) if effect.error else None
                 count = {} if effect.execution_count is None else {"execution_count": effect.execution_count}
-                self._update(effect.execution_id, status=effect.status.value, error=error, **times, **count)
+                asks = {"prompt": None} if effect.status in TERMINAL else {}
+                self._update(effect.execution_id, status=effect.status.value, error=error, **asks, **times, **count)
             case _:
                 pass  # for the shell to carry out
 

@@ -10,23 +10,30 @@ also those that an earlier daemon left behind.
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import logging
 import time
 from collections.abc import Iterable
-from dataclasses import replace
+from contextlib import suppress
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Final
 
+from clients.daemon.comm_table import CommRequest
+from clients.daemon.comm_writer import CommWriter
 from clients.daemon.desk import RequestDesk
-from clients.daemon.errors import DaemonError
+from clients.daemon.editor_services import EditorServices
+from clients.daemon.errors import DaemonError, KernelGone
 from clients.daemon.events import (
     Busy,
     ClearOutput,
+    CommHandled,
     Died,
     Finished,
     Idle,
     InputRequested,
+    KernelCommClose,
+    KernelCommMessage,
+    KernelCommOpen,
     Output,
     Started,
     UpdateDisplay,
@@ -34,39 +41,50 @@ from clients.daemon.events import (
 from clients.daemon.kernel import Kernel
 from clients.daemon.output_writer import OutputWriter
 from clients.daemon.queue import (
+    TERMINAL,
     CellId,
-    CellRun,
     Effect,
     ExecutionId,
     ExecutionQueue,
     InterruptKernel,
+    RecordStatus,
     RequestId,
     StartExecution,
     StartKernel,
     settle_orphans,
 )
 from clients.daemon.records import ExecutionRecords
+from clients.daemon.requests import cells_to_run, execution_ids, runs
+from clients.daemon.stdin import StdinDesk
 from clients.peer.errors import PeerError
 from clients.peer.notebook import Notebook
 from notebook_doc.events import CellRemoved
-from notebook_doc.runtime import KernelState
+from notebook_doc.runtime import KernelState, Requester
 from relay.errors import ErrorCode, WireError
 from relay.messages import (
+    AnswerInput,
+    CommClose,
+    CommOpen,
+    CommSend,
+    Complete,
     Execute,
+    Inspect,
     Interrupt,
-    PeerInfo,
+    KernelHistory,
     Request,
     RestartKernel,
     ShutdownKernel,
+    SignatureHelp,
+    Stop,
 )
 
 logger = logging.getLogger("quire.daemon")
 
 # Seconds that outputs are collected before they are written: people see them at once, the document gets few changes.
 FLUSH_EVERY: Final = 0.03
-# Characters of stream text that may wait; a kernel that prints faster than this is flushed, and thereby slowed, at
+# Characters of output that may wait; a kernel that prints faster than this is flushed, and thereby slowed, at
 # once.
-MAX_WAITING: Final = 4 * 1024 * 1024
+MAX_WAITING: Final = 1024 * 1024
 # Executions whose late output still finds its place.
 MAX_BUFFERS: Final = 32
 DEFAULT_KERNEL: Final = "python3"
@@ -81,6 +99,9 @@ class NotebookRunner:
         self._records = ExecutionRecords(notebook)
         self._queue = ExecutionQueue(first_seq=self._records.next_seq)
         self._outputs = OutputWriter(notebook)
+        self._comms = CommWriter(notebook, self._outputs, self._send_comm)
+        self._stdin = StdinDesk(self._records, self._send_input, self._outputs.feed)
+        self._editor = EditorServices(notebook.id, lambda: self._kernel)
         self._kernel: Kernel | None = None
         self._listening: asyncio.Task[None] | None = None  # to the kernel's events
         self._starting: asyncio.Task[None] | None = None
@@ -107,42 +128,41 @@ class NotebookRunner:
 
     async def _serve(self, request: Request) -> dict[str, Any]:
         match request.body:
-            case Execute(cell_ids=cell_ids):
-                return {"execution_ids": self._submit(request, cell_ids)}
+            case Execute() as body:
+                return {"execution_ids": self._submit(request, body)}
             case Interrupt(execution_id=execution_id):
                 return {"status": self._interrupt(execution_id)}
+            case AnswerInput() as body:
+                self._stdin.answer(body, _asker(request))
+                return {}
+            case Complete() | Inspect() | SignatureHelp() | KernelHistory() as body:
+                return await self._editor.serve(body, _asker(request).peer_id)
+            case Stop() as body:
+                return {"execution_ids": self._stop(request, body)}
             case RestartKernel():
                 await self._restart()
                 return {}
             case ShutdownKernel():
                 await self._shut_down()
                 return {}
+            case CommOpen() | CommSend() | CommClose() as body:
+                return await self._comms.serve(body)
             case body:
                 raise WireError(ErrorCode.BAD_REQUEST, f"The daemon does not serve {type(body).__name__}.")
 
-    def _submit(self, request: Request, cell_ids: list[str] | None) -> list[str]:
-        doc = self._notebook.doc
-        if cell_ids is None:
-            code = [cell_id for cell_id in doc.cell_ids() if doc.cell_type(cell_id) == "code"]
-            cell_ids = [cell_id for cell_id in code if doc.source(cell_id).strip()]
-        ids = [_execution_id(request.id, cell_id, number) for number, cell_id in enumerate(cell_ids)]
+    def _submit(self, request: Request, body: Execute) -> list[str]:
+        cell_ids = cells_to_run(self._notebook.doc, body)
+        ids = execution_ids(request.id, cell_ids)
         taken = [execution_id for execution_id in ids if self._notebook.runtime.execution(execution_id) is not None]
         if taken:
             return taken  # an earlier daemon took this very request
-        runs = [self._cell_run(cell_id, execution_id) for cell_id, execution_id in zip(cell_ids, ids, strict=True)]
-        requester = request.requester or PeerInfo(peer_id="", name="")
-        who = {"peer_id": requester.peer_id, "name": requester.name, "kind": requester.kind}
-        queued, effects = self._queue.submit(RequestId(request.id), runs, who, time.time())
+        asker = _asker(request)
+        wanted = runs(self._notebook.doc, cell_ids, ids)
+        queued, effects = self._queue.submit(RequestId(request.id), wanted, asdict(asker), time.time())
+        for execution_id in queued:
+            self._stdin.expect(execution_id, body.stdin, asker.kind)
         self._carry_out(effects)
         return list(queued)
-
-    def _cell_run(self, cell_id: str, execution_id: str) -> CellRun:
-        doc = self._notebook.doc
-        if doc.cell_type(cell_id) != "code":
-            kind = doc.cell_type(cell_id)
-            raise WireError(ErrorCode.BAD_REQUEST, f"Cell {cell_id} is a {kind} cell.", "Only code cells run.")
-        heads = tuple(head.hex() for head in doc.replica.heads())
-        return CellRun(CellId(cell_id), doc.source(cell_id), ExecutionId(execution_id), heads)
 
     def _interrupt(self, execution_id: str) -> str:
         record = self._notebook.runtime.execution(execution_id)
@@ -151,6 +171,15 @@ class NotebookRunner:
         status, effects = self._queue.interrupt(ExecutionId(execution_id), time.time())
         self._carry_out(effects)
         return status
+
+    def _stop(self, request: Request, body: Stop) -> list[str]:
+        if body.execution_ids is None and body.whose == "mine":
+            stopped, effects = self._queue.withdraw(_asker(request).peer_id, time.time(), running=body.running)
+        else:
+            named = self._queue.order if body.execution_ids is None else tuple(map(ExecutionId, body.execution_ids))
+            stopped, effects = self._queue.stop(named, time.time(), running=body.running)
+        self._carry_out(effects)
+        return list(stopped)
 
     # --- carrying out what the queue decides --------------------------------------------------------------------------
 
@@ -166,6 +195,8 @@ class NotebookRunner:
                     self._start(self._execute(execution_id, source), "execute")
                 case InterruptKernel(execution_id):
                     self._start(self._interrupt_kernel(execution_id), "interrupt")
+                case RecordStatus(execution_id, status) if status in TERMINAL:
+                    self._stdin.ended(execution_id)
                 case StartKernel():
                     self._starting = self._start(self._start_kernel(), "start a kernel")
                 case _:
@@ -178,6 +209,7 @@ class NotebookRunner:
     def _settle(self) -> None:
         """End what an earlier daemon left unfinished."""
         self._records.write(settle_orphans(self._records.unfinished(), time.time()), [])
+        self._comms.close_all()
         self._publish(self._state)
 
     # --- the kernel ---------------------------------------------------------------------------------------------------
@@ -204,13 +236,16 @@ class NotebookRunner:
                 case Started(execution_id, count):
                     self._carry_out(self._queue.started(ExecutionId(execution_id), count))
                 case Output() | ClearOutput():
-                    self._outputs.feed(event)
+                    self._comms.show(event)
                     if self._outputs.waiting > MAX_WAITING:
                         await self._outputs.flush()
                 case UpdateDisplay():
                     self._outputs.update_display(self._queue.running, event)
+                case KernelCommOpen() | KernelCommMessage() | KernelCommClose() | CommHandled():
+                    if self._kernel is kernel:
+                        self._comms.hear(event)
                 case Finished(execution_id, status, count, error):
-                    await self._outputs.flush()
+                    await self._comms.flush(cell_ended=True)
                     effects = self._queue.finished(ExecutionId(execution_id), status, time.time(), count, error)
                     self._carry_out(effects)
                 case Busy():
@@ -221,10 +256,13 @@ class NotebookRunner:
                     self._outputs.dirty.set()
                 case Died(reason):
                     await self._died(kernel, reason)
-                case InputRequested(execution_id):
-                    logger.warning("execution %s asks for input, which it was told it cannot have", execution_id)
+                case InputRequested():
+                    with suppress(DaemonError):  # it is ending: Died or a restart settles the execution
+                        self._stdin.asked(event)
 
     async def _died(self, kernel: Kernel, reason: str) -> None:
+        if self._kernel is kernel:
+            self._comms.close_all()
         await self._outputs.flush()
         logger.error("notebook %s: its kernel died: %s", self._notebook.id, reason)
         if self._kernel is kernel:
@@ -235,14 +273,26 @@ class NotebookRunner:
     async def _execute(self, execution_id: str, source: str) -> None:
         if self._kernel is not None:
             try:
-                await self._kernel.execute(source, execution_id)
+                await self._kernel.execute(source, execution_id, allow_stdin=True)
             except DaemonError as error:  # it is ending; Died or a restart settles the execution
                 logger.info("execution %s was not sent: %s", execution_id, error)
+
+    def _send_comm(self, request: CommRequest) -> None:
+        if self._kernel is None:
+            raise KernelGone(self._kernel_name(), "be sent a message of a widget")
+        self._kernel.comm(request)
+
+    def _send_input(self, value: str) -> None:
+        if self._kernel is None:
+            raise KernelGone(self._kernel_name(), "take input")
+        self._kernel.answer_input(value)
 
     async def _interrupt_kernel(self, execution_id: str) -> None:
         if self._kernel is not None and self._queue.running == execution_id:
             try:
+                asked = self._records.prompt(execution_id)
                 await self._kernel.interrupt()
+                self._stdin.interrupted(execution_id, asked)
             except DaemonError as error:
                 logger.info("execution %s was not interrupted: %s", execution_id, error)
 
@@ -265,6 +315,7 @@ class NotebookRunner:
         kernel, self._kernel = self._kernel, None
         if kernel is not None:
             await kernel.shutdown()
+            self._comms.close_all()
             await self._outputs.flush()
 
     def _kernel_name(self) -> str:
@@ -283,7 +334,7 @@ class NotebookRunner:
         while True:
             await self._outputs.dirty.wait()
             await asyncio.sleep(FLUSH_EVERY)
-            await self._outputs.flush()
+            await self._comms.flush()
             self._publish(self._state)
 
     async def _watch_cells(self) -> None:
@@ -292,11 +343,11 @@ class NotebookRunner:
                 self._carry_out(self._queue.cell_deleted(CellId(event.cell_id), time.time()))
 
 
+def _asker(request: Request) -> Requester:
+    who = request.requester
+    return Requester() if who is None else Requester(peer_id=who.peer_id, name=who.name, kind=who.kind)
+
+
 def _first(errors: BaseExceptionGroup[BaseException]) -> BaseException:
     first = errors.exceptions[0]
     return _first(first) if isinstance(first, BaseExceptionGroup) else first
-
-
-def _execution_id(request_id: str, cell_id: str, number: int) -> str:
-    """The same request makes the same ids at any daemon, so a request that is asked again after a crash runs once."""
-    return hashlib.sha256(f"{request_id}\0{cell_id}\0{number}".encode()).hexdigest()[:32]

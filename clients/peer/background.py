@@ -47,6 +47,11 @@ class BackgroundLoop:
         self._loop.call_soon_threadsafe(settle)
         return result.result()
 
+    def soon(self, function: Callable[[], None]) -> None:
+        """Call a function on the thread of the loop without waiting for it: also while the interpreter ends, when that
+        thread may not run any more."""
+        self._loop.call_soon_threadsafe(function)
+
     def start(self, coroutine: Coroutine[Any, Any, R]) -> concurrent.futures.Future[R]:
         """Run a coroutine on the loop without waiting for it."""
         return asyncio.run_coroutine_threadsafe(coroutine, self._loop)

@@ -15,192 +15,24 @@ import weakref
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import TracebackType
-from typing import Any, Final, overload
+from typing import Any, Final
 
-from clients.peer import cell as core_cell
 from clients.peer import execution as core_execution
 from clients.peer import notebook as core_notebook
 from clients.peer.background import background
+from clients.peer.blocking_cells import Cell, Cells, Execution, all_ended
+from clients.peer.blocking_widgets import Widgets
 from clients.peer.errors import PeerError
 from clients.peer.face import Face, here, waits
 from clients.peer.opened import Opened
 from clients.peer.watching import EventStream
 from notebook_doc.events import Event
-from notebook_doc.notebook import CellType
 from notebook_doc.runtime import KernelState
 from relay.errors import WireError
-from relay.messages import PeerKind, PresentPeer, Role
+from relay.messages import PeerKind, PresentPeer, Role, Stdin
 
 # Seconds that Ctrl-C during `run` waits for the interrupt to be answered, before it is raised all the same.
 INTERRUPT_SECONDS: Final = 10.0
-
-
-class Execution(Face[core_execution.Execution]):
-    """One run of one cell, live until it has ended."""
-
-    @property
-    def id(self) -> str:
-        """The execution's id."""
-        return self._core.id
-
-    @property
-    def status(self) -> str:
-        """ "queued", "running", "done", "error", "cancelled" or "died"."""
-        return self._here(lambda execution: execution.status)
-
-    @property
-    def ok(self) -> bool:
-        """Whether it ended well."""
-        return self._here(lambda execution: execution.ok)
-
-    @property
-    def outputs(self) -> list[dict[str, Any]]:
-        """The outputs so far, as nbformat outputs; large contents are fetched from the hub."""
-        return self._wait(lambda execution: execution.outputs())
-
-    @property
-    def text(self) -> str:
-        """What it printed and showed as plain text: streams, text/plain of displays and results, tracebacks."""
-        return self._wait(lambda execution: execution.text())
-
-    def wait(self, timeout: float | None = None) -> Execution:
-        """Wait until it has ended, however it did. Raises TimeoutError after `timeout` seconds."""
-        self._wait(lambda execution: _ended([execution], timeout))
-        return self
-
-    def check(self) -> Execution:
-        """Return the execution if it ended well. Raises ExecutionFailed, with the exception's name and text."""
-        self._here(lambda execution: execution.check())
-        return self
-
-    def interrupt(self) -> None:
-        """Interrupt it, or take it out of the queue; no other is touched."""
-        self._notebook.interrupt(self)
-
-
-class Cell(Face[core_cell.Cell]):
-    """One cell of a live notebook. It can be kept: it follows the cell through moves and the edits of others, and
-    raises UnknownCell once the cell is deleted."""
-
-    append = here(core_cell.Cell.append)
-    splice = here(core_cell.Cell.splice)
-    delete = here(core_cell.Cell.delete)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Cell) and other._core == self._core
-
-    def __hash__(self) -> int:
-        return hash(self._core)
-
-    @property
-    def id(self) -> str:
-        """The cell's id; it never changes."""
-        return self._core.id
-
-    @property
-    def source(self) -> str:
-        """The cell's text. Assigning makes a minimal edit, so what others type beside it survives."""
-        return self._here(lambda cell: cell.source)
-
-    @source.setter
-    def source(self, text: str) -> None:
-        self._here(lambda cell: setattr(cell, "source", text))
-
-    @property
-    def type(self) -> str:
-        """ "code", "markdown" or "raw"; assignable."""
-        return self._here(lambda cell: cell.type)
-
-    @type.setter
-    def type(self, cell_type: CellType) -> None:
-        self._here(lambda cell: setattr(cell, "type", cell_type))
-
-    @property
-    def metadata(self) -> dict[str, Any]:
-        """The cell's metadata, a copy; assigning writes what differs."""
-        return self._here(lambda cell: cell.metadata)
-
-    @metadata.setter
-    def metadata(self, metadata: dict[str, Any]) -> None:
-        self._here(lambda cell: setattr(cell, "metadata", metadata))
-
-    @property
-    def index(self) -> int:
-        """Where the cell stands among the others, counted from 0."""
-        return self._here(lambda cell: cell.index)
-
-    @property
-    def execution(self) -> Execution | None:
-        """The execution whose outputs the cell shows; None if it never ran."""
-        found = self._here(lambda cell: cell.execution)
-        return None if found is None else Execution(self._notebook, found)
-
-    @property
-    def outputs(self) -> list[dict[str, Any]]:
-        """What the cell shows, as nbformat outputs; large contents are fetched from the hub."""
-        return self._wait(lambda cell: cell.outputs())
-
-    def move(self, *, after: Cell | None = None, before: Cell | None = None) -> None:
-        """Put the cell after or before another, at the end if neither is named."""
-        self._here(lambda cell: cell.move(after=_core(after), before=_core(before)))
-
-    def split(self, at: int) -> Cell:
-        """Cut the source at a character; return the new cell, which has what follows it."""
-        return Cell(self._notebook, self._here(lambda cell: cell.split(at)))
-
-    def merge(self, other: Cell) -> None:
-        """Append another cell's source to this one's and delete the other."""
-        self._here(lambda cell: cell.merge(other._core))
-
-    def run(self, *, timeout: float | None = None) -> Execution:
-        """Run the cell with its source as it is here now, and wait until it has ended. See `Notebook.run`."""
-        (execution,) = self._notebook.run([self], timeout=timeout)
-        return execution
-
-
-class Cells(Sequence[Cell]):
-    """The cells of a notebook in order, looked up anew at every use: by index, by slice, or by id."""
-
-    def __init__(self, notebook: Notebook) -> None:
-        self._notebook = notebook
-
-    def __repr__(self) -> str:
-        return repr(list(self))
-
-    def __len__(self) -> int:
-        return self._notebook._here(lambda notebook: len(notebook.cells))
-
-    def __iter__(self) -> Iterator[Cell]:
-        return iter(self[:])
-
-    @overload
-    def __getitem__(self, key: int | str) -> Cell: ...
-
-    @overload
-    def __getitem__(self, key: slice) -> list[Cell]: ...
-
-    def __getitem__(self, key: int | str | slice) -> Cell | list[Cell]:
-        if isinstance(key, slice):
-            found = self._notebook._here(lambda notebook: notebook.cells[key])
-            return [Cell(self._notebook, cell) for cell in found]
-        return Cell(self._notebook, self._notebook._here(lambda notebook: notebook.cells[key]))
-
-    def add(
-        self,
-        source: str = "",
-        type: CellType = "code",
-        *,
-        after: Cell | None = None,
-        before: Cell | None = None,
-        metadata: dict[str, Any] | None = None,
-    ) -> Cell:
-        """Insert a cell after or before another, at the end if neither is named."""
-        added = self._notebook._here(
-            lambda notebook: notebook.cells.add(
-                source, type, after=_core(after), before=_core(before), metadata=metadata
-            )
-        )
-        return Cell(self._notebook, added)
 
 
 class Notebook(Face[core_notebook.Notebook]):
@@ -211,6 +43,10 @@ class Notebook(Face[core_notebook.Notebook]):
     kept = waits(core_notebook.Notebook.kept)
     restart_kernel = waits(core_notebook.Notebook.restart_kernel)
     shutdown_kernel = waits(core_notebook.Notebook.shutdown_kernel)
+    complete = waits(core_notebook.Notebook.complete)
+    inspect = waits(core_notebook.Notebook.inspect)
+    signature = waits(core_notebook.Notebook.signature)
+    kernel_history = waits(core_notebook.Notebook.kernel_history)
     blob = waits(core_notebook.Notebook.blob)
     put_blob = waits(core_notebook.Notebook.put_blob)
     set_metadata = here(core_notebook.Notebook.set_metadata)
@@ -240,6 +76,11 @@ class Notebook(Face[core_notebook.Notebook]):
     def cells(self) -> Cells:
         """The cells, in order."""
         return Cells(self)
+
+    @property
+    def widgets(self) -> Widgets:
+        """The widgets of the notebook's kernel, by their comm ids."""
+        return Widgets(self)
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -285,17 +126,29 @@ class Notebook(Face[core_notebook.Notebook]):
         with self._opened.draft():
             yield
 
-    def run(self, cells: Sequence[str | Cell] | None = None, *, timeout: float | None = None) -> list[Execution]:
-        """Run these cells in order (None: every code cell) and wait until each has ended.
+    def run(
+        self,
+        cells: Sequence[str | Cell] | None = None,
+        *,
+        above: str | Cell | None = None,
+        below: str | Cell | None = None,
+        stdin: Stdin | None = None,
+        timeout: float | None = None,
+    ) -> list[Execution]:
+        """Run cells in order and wait until each has ended: these, or the code cells above a cell, or a cell and the
+        code cells below it; without any of them, every code cell.
 
+        `stdin="eof"` has `input()` raise EOFError instead of asking the notebook's peers, as it is for agents anyway.
         What runs is their source as it is here now. A failing cell ends the run of those after it; look at the
         executions, or call `check()` on them. Ctrl-C interrupts these executions, and no others, before it is raised.
         Raises RequestFailed, NotConnected, TimeoutError.
         """
-        asked = background().start(self._core.start(_ids(cells)))
+        asked = background().start(
+            self._core.start(_ids(cells), above=_cell_id(above), below=_cell_id(below), stdin=stdin)
+        )
         try:
             started = asked.result()
-            self._wait(lambda _: _ended(started, timeout))
+            self._wait(lambda _: all_ended(started, timeout))
         except KeyboardInterrupt:
             with suppress(PeerError, WireError, TimeoutError):
                 self._wait(lambda notebook: _interrupt(notebook, asked))
@@ -306,9 +159,40 @@ class Notebook(Face[core_notebook.Notebook]):
         """Run every code cell in order. See `run`."""
         return self.run(timeout=timeout)
 
-    def start(self, cells: Sequence[str | Cell] | None = None) -> list[Execution]:
-        """Ask for these cells to be run and return their executions as soon as they are queued."""
-        return [Execution(self, one) for one in self._wait(lambda notebook: notebook.start(_ids(cells)))]
+    def start(
+        self,
+        cells: Sequence[str | Cell] | None = None,
+        *,
+        above: str | Cell | None = None,
+        below: str | Cell | None = None,
+        stdin: Stdin | None = None,
+    ) -> list[Execution]:
+        """Ask for cells to be run, as `run` does, and return their executions as soon as they are queued."""
+        asked = self._wait(
+            lambda notebook: notebook.start(_ids(cells), above=_cell_id(above), below=_cell_id(below), stdin=stdin)
+        )
+        return [Execution(self, one) for one in asked]
+
+    def stop(
+        self,
+        executions: Sequence[str | Execution] | None = None,
+        *,
+        everyone: bool = False,
+        running: bool = True,
+    ) -> list[Execution]:
+        """Cancel what waits and interrupt what runs: these executions, else what this peer asked for (`everyone`: all).
+
+        `running=False` leaves the running one alone. What another peer asked for too is only stopped if it is named or
+        `everyone` is set. Returns what was stopped.
+        """
+        ids = None if executions is None else [one if isinstance(one, str) else one.id for one in executions]
+        stopped = self._wait(lambda notebook: notebook.stop(ids, everyone=everyone, running=running))
+        return [Execution(self, one) for one in stopped]
+
+    def history(self, cell: str | Cell) -> list[Execution]:
+        """The executions of a cell that are on record, newest first; the cell may be deleted."""
+        cell_id = cell if isinstance(cell, str) else cell.id
+        return [Execution(self, one) for one in self._wait(lambda notebook: notebook.history(cell_id))]
 
     def interrupt(self, execution: str | Execution) -> None:
         """Interrupt this execution, or take it out of the queue; no other is touched."""
@@ -334,7 +218,7 @@ class Notebook(Face[core_notebook.Notebook]):
             while (event := self._wait(lambda _: _next(stream, timeout))) is not None:
                 yield event
         finally:
-            background().call(stream.close)
+            background().soon(stream.close)  # the generator may be let go when the interpreter ends
 
 
 def open(
@@ -364,28 +248,21 @@ def open(
     return Notebook(Opened(target, options))
 
 
-def _core(cell: Cell | None) -> core_cell.Cell | None:
-    return None if cell is None else cell._core
-
-
 def _ids(cells: Sequence[str | Cell] | None) -> list[str] | None:
     return None if cells is None else [cell if isinstance(cell, str) else cell.id for cell in cells]
 
 
-async def _ended(executions: Sequence[core_execution.Execution], timeout: float | None) -> None:
-    async with asyncio.timeout(timeout):
-        for execution in executions:
-            await execution.wait()
+def _cell_id(cell: str | Cell | None) -> str | None:
+    return cell.id if isinstance(cell, Cell) else cell
 
 
 async def _interrupt(
     notebook: core_notebook.Notebook, asked: concurrent.futures.Future[list[core_execution.Execution]]
 ) -> None:
-    """Interrupt what was asked for, the last first, so that none of them starts meanwhile."""
+    """Stop what was asked for."""
     async with asyncio.timeout(INTERRUPT_SECONDS):
         executions: list[core_execution.Execution] = await asyncio.wrap_future(asked)
-        for execution in reversed(executions):
-            await notebook.interrupt(execution)
+        await notebook.stop(executions)
 
 
 async def _next(stream: EventStream, timeout: float | None) -> Event | None:

@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
+from clients.peer.editor import Completions, Inspection, Signature
 from clients.peer.execution import Execution
 from notebook_doc.errors import UnknownCell
 from notebook_doc.notebook import CellType
+from relay.messages import Stdin
 
 if TYPE_CHECKING:
     from clients.peer.notebook import Notebook
@@ -114,10 +116,34 @@ class Cell:
         execution = self.execution
         return [] if execution is None else await execution.outputs()
 
-    async def run(self, *, timeout: float | None = None) -> Execution:
+    async def history(self) -> list[Execution]:
+        """The cell's executions that are on record, newest first, each with its source, times and outputs."""
+        return await self._notebook.history(self)
+
+    async def run(self, *, stdin: Stdin | None = None, timeout: float | None = None) -> Execution:
         """Run the cell with its source as it is here now, and wait until it has ended. See `Notebook.run`."""
-        (execution,) = await self._notebook.run([self.id], timeout=timeout)
+        (execution,) = await self._notebook.run([self.id], stdin=stdin, timeout=timeout)
         return execution
+
+    async def run_above(self, *, timeout: float | None = None) -> list[Execution]:
+        """Run the code cells above this one, in order. See `Notebook.run`."""
+        return await self._notebook.run(above=self, timeout=timeout)
+
+    async def run_below(self, *, timeout: float | None = None) -> list[Execution]:
+        """Run this cell and the code cells below it, in order. See `Notebook.run`."""
+        return await self._notebook.run(below=self, timeout=timeout)
+
+    async def complete(self, cursor: int | None = None) -> Completions:
+        """What can stand at the cursor (None: at the end) of this cell. See `Notebook.complete`."""
+        return await self._notebook.complete(self.source, cursor)
+
+    async def inspect(self, cursor: int | None = None, *, detail: bool = False) -> Inspection | None:
+        """What the kernel says about the name at the cursor of this cell. See `Notebook.inspect`."""
+        return await self._notebook.inspect(self.source, cursor, detail=detail)
+
+    async def signature(self, cursor: int | None = None) -> Signature | None:
+        """How the call that the cursor of this cell is in is called. See `Notebook.signature`."""
+        return await self._notebook.signature(self.source, cursor)
 
 
 def _id(cell: Cell | None) -> str | None:

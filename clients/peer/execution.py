@@ -8,8 +8,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from clients.peer.errors import ExecutionFailed, NotConnected
-from notebook_doc.contents import output_from_manifest
 from notebook_doc.runtime import Execution as Record
+from notebook_doc.runtime import Prompt
+from relay.messages import AnswerInput
 
 if TYPE_CHECKING:
     from clients.peer.notebook import Notebook
@@ -62,13 +63,24 @@ class Execution:
             raise ExecutionFailed(self.id, record.status, f"Cell {record.cell_id} failed: {what}")
         return self
 
+    @property
+    def prompt(self) -> Prompt | None:
+        """What the running code asks for with `input()` or `getpass()`; None if it asks for nothing."""
+        record = self._notebook.runtime.execution(self.id)
+        return None if record is None else record.prompt
+
+    async def answer(self, text: str | None) -> None:
+        """Answer its prompt; None ends the input, which raises EOFError there.
+
+        Raises RequestFailed if it asks for nothing (any more); the message names who answered first.
+        """
+        prompt = self.prompt
+        prompt_id = "" if prompt is None else prompt.id
+        await self._notebook.request(AnswerInput(execution_id=self.id, prompt_id=prompt_id, value=text))
+
     async def outputs(self) -> list[dict[str, Any]]:
         """The outputs so far, as nbformat outputs; large contents are fetched from the hub."""
-        from notebook_doc.interchange import blob_names  # brings nbformat, which takes half a second to import
-
-        manifests = self._notebook.runtime.outputs(self.id)
-        blobs = {name: await self._notebook.blob(name) for name in blob_names(manifests)}
-        return [output_from_manifest(manifest, blobs.__getitem__) for manifest in manifests]
+        return await self._notebook.outputs_of(self.id)
 
     async def text(self) -> str:
         """What it printed and showed as plain text: streams, text/plain of displays and results, tracebacks."""

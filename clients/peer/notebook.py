@@ -14,7 +14,9 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
+from clients.peer.at_once import all_of
 from clients.peer.cell import Cell, Cells
+from clients.peer.editor import EditorQuestions
 from clients.peer.errors import NotAllowed, NotConnected, PeerError, RequestFailed
 from clients.peer.execution import Execution
 from clients.peer.hub_address import HubAddress, HubClient
@@ -23,13 +25,17 @@ from clients.peer.keeper import Keeper
 from clients.peer.link import Dial, Link
 from clients.peer.session import EDITORS, PeerSession
 from clients.peer.watching import EventStream, Watchers
+from clients.peer.widget import Widgets
+from notebook_doc.contents import output_from_manifest
 from notebook_doc.events import Event, Reset
+from notebook_doc.execution_index import ExecutionIndex
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import Heads
 from notebook_doc.runtime import KernelState, RuntimeDoc
 from relay.connection import Connection
 from relay.errors import WireError
 from relay.messages import (
+    CommMessage,
     Execute,
     Interrupt,
     Message,
@@ -47,17 +53,21 @@ from relay.messages import (
     Save,
     SessionError,
     ShutdownKernel,
+    Stdin,
+    Stop,
 )
 from relay.websocket import open_websocket
 
 # Seconds to wait for the first complete copy of a notebook, and for the answer to a request.
 OPEN_SECONDS: Final = 30.0
 REQUEST_SECONDS: Final = 60.0
+# Blobs fetched at the same time: enough to overlap the hub's work with ours.
+BLOBS_AT_ONCE: Final = 4
 # Seconds that closing waits for the hub to acknowledge the latest edits.
 LEAVE_SECONDS: Final = 5.0
 
 
-class Notebook:
+class Notebook(EditorQuestions):
     """A notebook that is open here. Made by `Notebook.connect`; see the module."""
 
     def __init__(self, session: PeerSession, dial: Dial, hub: HubClient) -> None:
@@ -68,11 +78,13 @@ class Notebook:
         self._present: dict[str, PresentPeer] = {}
         self._watchers = Watchers()
         self._watched = (session.notebook, session.runtime)  # whose events the watchers were told
+        self._index = ExecutionIndex(session.runtime)
         self._draft: NotebookDoc | None = None
         self._movement = asyncio.Event()
         self._ended: BaseException | None = None
         self._serve: Callable[[Request], None] | None = None
         self._unserved: list[Request] = []  # came before `serve_requests`; the hub lets only so many wait
+        self.widgets = Widgets(self)
         self.keeper: Keeper | None = None
         self.last_save: NotebookSaved | None = None
         self.warnings: list[SessionError] = []
@@ -136,6 +148,7 @@ class Notebook:
             raise
         finally:
             self._changed()
+            self.widgets.ended()
             for answer in self._answers.values():
                 if not answer.done():
                     answer.set_exception(self._why_ended())
@@ -271,27 +284,77 @@ class Notebook:
 
     # --- running ------------------------------------------------------------------------------------------------------
 
-    async def run(self, cells: Sequence[str | Cell] | None = None, *, timeout: float | None = None) -> list[Execution]:
-        """Run these cells in order (None: every code cell) and wait until each has ended.
+    async def run(
+        self,
+        cells: Sequence[str | Cell] | None = None,
+        *,
+        above: str | Cell | None = None,
+        below: str | Cell | None = None,
+        stdin: Stdin | None = None,
+        timeout: float | None = None,
+    ) -> list[Execution]:
+        """Run cells in order and wait until each has ended: these, or the code cells above a cell, or a cell and the
+        code cells below it; without any of them, every code cell.
 
+        `stdin="eof"` has `input()` raise EOFError instead of asking the notebook's peers, as it is for agents anyway.
         What runs is their source as it is here now. A failing cell ends the run of those after it; look at the
         executions, or call `check()` on them. Raises RequestFailed, NotConnected, TimeoutError.
         """
-        executions = await self.start(cells)
+        executions = await self.start(cells, above=above, below=below, stdin=stdin)
         async with asyncio.timeout(timeout):
             for execution in executions:
                 await execution.wait()
         return executions
 
-    async def start(self, cells: Sequence[str | Cell] | None = None) -> list[Execution]:
-        """Ask for these cells to be run and return their executions as soon as they are queued."""
-        ids = None if cells is None else [cell if isinstance(cell, str) else cell.id for cell in cells]
-        result = await self.request(Execute(cell_ids=ids))
+    async def run_all(self, *, timeout: float | None = None) -> list[Execution]:
+        """Run every code cell in order. See `run`."""
+        return await self.run(timeout=timeout)
+
+    async def start(
+        self,
+        cells: Sequence[str | Cell] | None = None,
+        *,
+        above: str | Cell | None = None,
+        below: str | Cell | None = None,
+        stdin: Stdin | None = None,
+    ) -> list[Execution]:
+        """Ask for cells to be run, as `run` does, and return their executions as soon as they are queued."""
+        ids = None if cells is None else [_id(cell) for cell in cells]
+        body = Execute(
+            cell_ids=ids,
+            above=None if above is None else _id(above),
+            below=None if below is None else _id(below),
+            stdin=stdin,
+        )
+        result = await self.request(body)
         return [Execution(self, execution_id) for execution_id in result["execution_ids"]]
 
     async def interrupt(self, execution: str | Execution) -> None:
         """Interrupt this execution, or take it out of the queue; no other is touched."""
-        await self.request(Interrupt(execution_id=execution if isinstance(execution, str) else execution.id))
+        await self.request(Interrupt(execution_id=_id(execution)))
+
+    async def stop(
+        self,
+        executions: Sequence[str | Execution] | None = None,
+        *,
+        everyone: bool = False,
+        running: bool = True,
+    ) -> list[Execution]:
+        """Cancel what waits and interrupt what runs: these executions, else what this peer asked for (`everyone`: all).
+
+        `running=False` leaves the running one alone. What another peer asked for too is only stopped if it is named or
+        `everyone` is set. Returns what was stopped.
+        """
+        ids = None if executions is None else [_id(execution) for execution in executions]
+        body = Stop(execution_ids=ids, whose="all" if everyone else "mine", running=running)
+        result = await self.request(body)
+        return [Execution(self, execution_id) for execution_id in result["execution_ids"]]
+
+    async def history(self, cell: str | Cell) -> list[Execution]:
+        """The executions of a cell that are on record, newest first; the cell may be deleted."""
+        if self._index.runtime is not self.runtime:
+            self._index = ExecutionIndex(self.runtime)
+        return [Execution(self, execution_id) for execution_id in self._index.of(_id(cell))]
 
     async def restart_kernel(self) -> None:
         """A fresh kernel; what was running or queued is cancelled."""
@@ -379,6 +442,15 @@ class Notebook:
         """The bytes of an output or attachment."""
         return await self._hub.blob(sha256)
 
+    async def outputs_of(self, owner_id: str) -> list[dict[str, Any]]:
+        """The outputs of an execution or of an Output widget as nbformat outputs; large contents are fetched."""
+        from notebook_doc.interchange import blob_names  # brings nbformat, which takes half a second to import
+
+        manifests = self.runtime.outputs(owner_id)
+        names = list(blob_names(manifests))
+        blobs = dict(zip(names, await all_of(map(self.blob, names), BLOBS_AT_ONCE), strict=True))
+        return [output_from_manifest(manifest, blobs.__getitem__) for manifest in manifests]
+
     async def put_blob(self, data: bytes) -> str:
         """Keep bytes at the hub; return their name."""
         return await self._hub.put_blob(data)
@@ -397,6 +469,11 @@ class Notebook:
         self._session.send(response)
         self._link.wake()
 
+    def tell(self, message: CommMessage) -> None:
+        """Tell every other peer what the kernel said. Lost if there is no connection. Raises FrameTooLarge."""
+        self._session.send(message)
+        self._link.wake()
+
     # --- what comes in ------------------------------------------------------------------------------------------------
 
     def _message(self, message: Message) -> None:
@@ -409,6 +486,8 @@ class Notebook:
                 self._present.update({present.peer.peer_id: present for present in message.peers})
             case PresenceLeft():
                 self._present.pop(message.peer_id, None)
+            case CommMessage():
+                self.widgets.hear(message)
             case NotebookSaved():
                 self.last_save = message
             case SessionError():
@@ -447,3 +526,7 @@ class Notebook:
         if isinstance(self._ended, Exception):  # a defect of ours: show where
             closed.__cause__ = self._ended
         return closed
+
+
+def _id(named: str | Cell | Execution) -> str:
+    return named if isinstance(named, str) else named.id

@@ -39,6 +39,14 @@ def test_allowed_errors_do_not_end_the_run(served: Served, tmp_path: Path) -> No
     assert outputs(notebook) == ["ZeroDivisionError", "second\n"]
 
 
+def test_a_cell_that_asks_for_input_fails_at_once(served: Served, tmp_path: Path) -> None:
+    notebook = write_notebook(tmp_path / "asks.ipynb", "input('who is there? ')")
+    ran = served.home.quire("run", notebook)
+    assert ran.returncode == 1
+    assert "EOFError" in ran.stderr
+    assert outputs(notebook) == ["EOFError"]
+
+
 def test_a_cell_that_is_tagged_to_fail_may_fail(served: Served, tmp_path: Path) -> None:
     path = write_notebook(tmp_path / "tagged.ipynb", "1 / 0", "print('second')")
     content = nbformat.read(path, 4)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import json
+import sys
 from collections.abc import Callable, Coroutine, Iterator
 from pathlib import Path
 from typing import Any, TypeVar
@@ -91,6 +93,19 @@ def doomed(runner: asyncio.Runner, tmp_path: Path) -> Iterator[Driver]:
     driver = Driver(runner.run(_started(tmp_path)), runner)
     yield driver
     runner.run(driver.kernel.shutdown())
+
+
+@pytest.fixture
+def deno(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The name of a kernelspec for Deno, as `deno jupyter --install` writes it, that only this test sees."""
+    folder = tmp_path / "jupyter" / "kernels" / "deno"
+    folder.mkdir(parents=True)
+    argv = [str(Path(sys.executable).with_name("deno")), "jupyter", "--kernel", "--conn", "{connection_file}"]
+    (folder / "kernel.json").write_text(json.dumps({"argv": argv, "display_name": "Deno", "language": "typescript"}))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path / "jupyter"))
+    monkeypatch.setenv("DENO_DIR", str(tmp_path / "deno"))
+    monkeypatch.setenv("DENO_NO_UPDATE_CHECK", "1")
+    return "deno"
 
 
 def texts(events: list[KernelEvent], name: str = "stdout") -> str:

@@ -12,7 +12,7 @@ from typing import Any
 from clients.daemon.main import run_daemon
 from clients.peer.hub_address import HubAddress, HubClient
 from clients.peer.notebook import Notebook
-from relay.messages import PeerInfo
+from relay.messages import PeerInfo, PeerKind, Role
 from sync_server.serve import Listening, serve
 
 TOKEN = "a token for tests"
@@ -77,10 +77,12 @@ class Service:
             await client.close()
 
     @asynccontextmanager
-    async def peer(self, path: Path, name: str = "ann") -> AsyncIterator[Notebook]:
+    async def peer(
+        self, path: Path, name: str = "ann", kind: PeerKind = "person", role: Role = "editor"
+    ) -> AsyncIterator[Notebook]:
         """The notebook of a file, as a peer of this name has it."""
-        who = PeerInfo(peer_id=name, name=name, kind="person")
-        async with Notebook.connect(await self.open(path), self.address, peer=who) as notebook:
+        who = PeerInfo(peer_id=name, name=name, kind=kind)
+        async with Notebook.connect(await self.open(path), self.address, peer=who, role=role) as notebook:
             yield notebook
 
 

@@ -156,6 +156,61 @@ def test_interrupting_what_nobody_knows_is_refused() -> None:
         ExecutionQueue().interrupt(ExecutionId("?"), 1.0)
 
 
+def asked_by(peer: str, queue: ExecutionQueue, request: str, *runs: CellRun) -> None:
+    queue.submit(RequestId(request), runs, {"peer_id": peer}, 2.0)
+
+
+def test_stopping_several_ends_all_of_them_and_starts_none_meanwhile() -> None:
+    queue = queue_running(run("a", "1"), run("b", "2"), run("c", "3"))
+    stopped, effects = queue.stop([ExecutionId("1"), ExecutionId("2"), ExecutionId("gone")], 3.0)
+    assert stopped == ("1", "2")
+    assert effects == (
+        InterruptKernel(ExecutionId("1")),
+        RecordStatus(ExecutionId("2"), Status.CANCELLED, 3.0),
+    )
+    assert queue.order == ("1", "3")
+
+
+def test_what_waits_can_be_cancelled_without_touching_what_runs() -> None:
+    queue = queue_running(run("a", "1"), run("b", "2"))
+    assert statuses(queue.stop(queue.order, 3.0, running=False)[1]) == {"2": "cancelled"}
+    assert queue.order == ("1",)
+
+
+def test_a_peer_that_withdraws_stops_what_it_alone_wants() -> None:
+    queue = ExecutionQueue()
+    asked_by("ann", queue, "r1", run("a", "1"), run("b", "2"))
+    asked_by("ben", queue, "r2", run("b", "8"), run("c", "3"))
+    asked_by("ann", queue, "r3", run("d", "4"))
+    queue.kernel_ready(2.5)
+    queue.started(ExecutionId("1"), 1)
+    stopped, effects = queue.withdraw("ann", 3.0)
+    assert stopped == ("1", "4")
+    assert effects == (
+        InterruptKernel(ExecutionId("1")),
+        RecordStatus(ExecutionId("4"), Status.CANCELLED, 3.0),
+    )
+    assert queue.order == ("1", "2", "3")
+
+
+def test_a_wish_that_was_withdrawn_no_longer_ends_with_its_request() -> None:
+    queue = ExecutionQueue()
+    asked_by("ann", queue, "r1", run("a", "1"), run("b", "2"))
+    asked_by("ben", queue, "r2", run("b", "8"))
+    queue.kernel_ready(2.5)
+    queue.withdraw("ann", 3.0, running=False)
+    assert statuses(queue.finished(ExecutionId("1"), "error", 4.0)) == {"1": "error", "2": "running"}
+
+
+def test_withdrawing_leaves_what_another_peer_wants_running_too() -> None:
+    queue = ExecutionQueue()
+    asked_by("ann", queue, "r1", run("a", "1"))
+    asked_by("ben", queue, "r2", run("a", "9"))
+    queue.kernel_ready(2.5)
+    assert queue.withdraw("ann", 3.0) == ((), ())
+    assert queue.withdraw("ben", 3.0)[0] == ("1",)
+
+
 def test_a_kernel_that_dies_takes_the_running_execution_and_cancels_the_rest() -> None:
     queue = queue_running(run("a", "1"), run("b", "2"))
     assert statuses(queue.kernel_died(3.0)) == {"1": "died", "2": "cancelled"}
@@ -279,13 +334,18 @@ class EveryExecutionEndsExactlyOnce(RuleBasedStateMachine):
         self.now += 1
         return self.now
 
-    @rule(target=executions, cells=st.lists(st.sampled_from("abcd"), max_size=5), source=st.sampled_from("xy"))
-    def submit(self, cells: list[str], source: str) -> object:
+    @rule(
+        target=executions,
+        cells=st.lists(st.sampled_from("abcd"), max_size=5),
+        source=st.sampled_from("xy"),
+        peer=st.sampled_from(["ann", "ben"]),
+    )
+    def submit(self, cells: list[str], source: str, peer: str) -> object:
         runs = []
         for cell in cells:
             self.counter += 1
             runs.append(run(cell, str(self.counter), source))
-        ids, effects = self.queue.submit(RequestId(f"r{self.tick()}"), runs, {}, self.now)
+        ids, effects = self.queue.submit(RequestId(f"r{self.tick()}"), runs, {"peer_id": peer}, self.now)
         assert len(ids) == len(cells)
         self.carry_out(effects)
         return multiple(*ids)
@@ -295,6 +355,16 @@ class EveryExecutionEndsExactlyOnce(RuleBasedStateMachine):
         status, effects = self.queue.interrupt(execution, self.tick())
         assert status is self.seen[execution][-1]
         self.carry_out(effects)
+
+    @rule(named=st.lists(executions, max_size=3), running=st.booleans())
+    def stop(self, named: list[ExecutionId], running: bool) -> None:
+        stopped, effects = self.queue.stop(named, self.tick(), running=running)
+        assert set(stopped) <= set(named)
+        self.carry_out(effects)
+
+    @rule(peer=st.sampled_from(["ann", "ben"]), running=st.booleans())
+    def withdraw(self, peer: str, running: bool) -> None:
+        self.carry_out(self.queue.withdraw(peer, self.tick(), running=running)[1])
 
     @rule(cell=st.sampled_from("abcd"))
     def delete_cell(self, cell: str) -> None:

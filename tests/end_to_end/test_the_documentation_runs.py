@@ -43,5 +43,13 @@ def test_the_documentation_runs(tmp_path: Path) -> None:
             assert daemon.stdin is not None
             daemon.stdin.close()
             assert daemon.wait(30) == 0
-    for expected in ("12\n", "ZeroDivisionError: division by zero", "CellAdded(", "'Ada'", "from asyncio"):
+    for expected in (
+        "12\n",
+        "ZeroDivisionError: division by zero",
+        "CellAdded(",
+        "'Ada'",
+        "from asyncio",
+        "hello Ada",
+        "EOFError",
+    ):
         assert expected in said

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import pytest
 
 from notebook_doc.errors import BadEdit, CorruptDocument
-from notebook_doc.events import ExecutionChanged, KernelChanged, LatestChanged, QueueChanged
+from notebook_doc.events import ExecutionChanged, KernelChanged, LatestChanged, PromptChanged, QueueChanged
 from notebook_doc.replica import ROOT, Replica
-from notebook_doc.runtime import Execution, ExecutionError, KernelState, Manifest, Requester, RuntimeDoc
+from notebook_doc.runtime import Execution, ExecutionError, KernelState, Manifest, Prompt, Requester, RuntimeDoc
 from notebook_doc.touched import touches
 
 
@@ -228,6 +229,38 @@ def test_each_thing_that_happened_is_reported_once() -> None:
     doc.update(replace(RUN, status="done"))
     assert doc.take_events() == [ExecutionChanged("e1", outputs=False, status=True)]
     assert doc.take_events() == []
+
+
+def test_a_long_list_of_outputs_is_followed_at_the_cost_of_what_is_new() -> None:
+    doc = runtime(RUN)
+    assert (doc.output_count("e1"), doc.output_count("gone")) == (0, 0)
+
+    def append(number: int) -> float:
+        began = time.perf_counter()
+        with doc.edit():
+            for n in range(number):
+                doc.append_output("e1", {"output_type": "display_data", "data": {"text/plain": text(str(n))}})
+        doc.take_events()
+        assert doc.output("e1", doc.output_count("e1") - 1) is not None
+        return time.perf_counter() - began
+
+    first = min(append(250) for _ in range(4))
+    append(9_000)
+    assert doc.output_count("e1") == 10_000
+    assert min(append(250) for _ in range(4)) < 5 * first + 0.01
+
+
+def test_a_prompt_is_on_the_record_until_it_is_taken_away() -> None:
+    doc = runtime(RUN)
+    prompt = Prompt(id="p1", text="name? ", password=True)
+    doc.update(replace(RUN, prompt=prompt))
+    assert doc.take_events() == [PromptChanged("e1")]
+    recorded = doc.execution("e1")
+    assert recorded is not None
+    assert recorded.prompt == prompt
+    doc.update(replace(RUN, status="done"))
+    assert set(doc.take_events()) == {PromptChanged("e1"), ExecutionChanged("e1", outputs=False, status=True)}
+    assert doc.execution("e1") == replace(RUN, status="done")
 
 
 def test_what_the_daemon_wrote_is_reported_to_whoever_receives_it() -> None:

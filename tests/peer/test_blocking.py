@@ -202,6 +202,37 @@ def test_events_are_iterated_until_nothing_happens(nb: quire.Notebook, service: 
         assert list(events) == [CellChanged(added.id, frozenset(("source",)))]
 
 
+def test_a_widget_is_moved_heard_and_watched(nb: quire.Notebook) -> None:
+    source = """import ipywidgets as w
+s = w.IntSlider(3)
+s.on_msg(lambda widget, content, buffers: widget.send([content, 'got'], [bytes(buffers[0])]))
+s"""
+    nb.cells.add(source).run().check()
+    (slider,) = [widget for widget in nb.widgets.values() if widget.model == "IntSliderModel"]
+    assert slider in list(nb.widgets.values())
+    assert (slider["value"], slider.state["max"]) == (3, 100)
+    changes, messages = slider.changes(timeout=10), slider.messages(timeout=10)
+    slider.set(value=41)
+    assert slider["value"] == 41
+    assert next(changes) == {"value"}
+    slider.send("hello", [b"bytes"])
+    assert next(messages) == quire.WidgetMessage(["hello", "got"], (b"bytes",))
+    with pytest.raises(KeyError):
+        slider["nothing"]
+    slider.close()
+    assert not slider.is_open
+    assert slider.id not in nb.widgets
+    with pytest.raises(quire.errors.PeerError, match="closed"):
+        slider["value"]
+
+
+def test_events_that_a_program_still_holds_do_not_keep_it_from_ending(service: Service) -> None:
+    program = "nb = quire.open(sys.argv[1]); events = nb.events(); nb.cells.add('1'); print(next(events))"
+    ran = run_python(f"import quire, sys\n{program}", service.address())
+    assert "CellAdded" in ran.stdout
+    assert ran.stderr == ""
+
+
 def test_many_threads_may_use_one_notebook(nb: quire.Notebook) -> None:
     cell = nb.cells[0]
 
@@ -319,8 +350,8 @@ def test_what_the_faces_share_is_documented_and_typed_once() -> None:
 
 
 def test_the_asynchronous_face_has_nothing_that_the_synchronous_lacks_without_a_reason() -> None:
-    for_the_daemon = {"serve_requests", "respond", "touch", "stir", "request"}
-    for_the_synchronous_face = {"fork", "merge", "on", "doc", "runtime", "hub_heads", "is_joined"}
+    for_the_daemon = {"serve_requests", "respond", "tell", "touch", "stir", "request"}
+    for_the_synchronous_face = {"fork", "merge", "on", "doc", "runtime", "outputs_of", "hub_heads", "is_joined"}
     opened_otherwise = {"connect", "joined"}
     public = {name for name in vars(core.Notebook) if not name.startswith("_")}
     missing = public - set(vars(quire.Notebook)) - for_the_daemon - for_the_synchronous_face - opened_otherwise

@@ -13,10 +13,18 @@ from hypothesis import strategies as st
 from relay.errors import FrameTooLarge, MalformedFrame
 from relay.frames import PAYLOAD_CAPS, FrameType
 from relay.messages import (
+    AnswerInput,
+    CommClose,
+    CommMessage,
+    CommOpen,
+    CommSend,
+    Complete,
     ErrorInfo,
     Execute,
     Hello,
+    Inspect,
     Interrupt,
+    KernelHistory,
     Message,
     NotebookClosed,
     NotebookOpened,
@@ -33,6 +41,8 @@ from relay.messages import (
     Save,
     SessionError,
     ShutdownKernel,
+    SignatureHelp,
+    Stop,
     Welcome,
     decode,
     encode,
@@ -44,11 +54,40 @@ ADA_MAP = {"peer_id": "p-1", "name": "Ada", "kind": "person"}
 
 BARE: dict[str, Any] = {"required_heads": [], "requester": None}
 BODIES: list[tuple[RequestBody, dict[str, Any]]] = [
-    (Execute(), {"method": "execute", "cell_ids": None}),
+    (Execute(), {"method": "execute", "cell_ids": None, "above": None, "below": None, "stdin": None}),
+    (
+        Execute(above="c", stdin="eof"),
+        {"method": "execute", "cell_ids": None, "above": "c", "below": None, "stdin": "eof"},
+    ),
+    (
+        AnswerInput(execution_id="e", prompt_id="p", value="Ada"),
+        {"method": "answer_input", "execution_id": "e", "prompt_id": "p", "value": "Ada"},
+    ),
+    (Stop(), {"method": "stop", "execution_ids": None, "whose": "mine", "running": True}),
     (Interrupt(execution_id="e"), {"method": "interrupt", "execution_id": "e"}),
+    (Complete(code="a.", cursor=2), {"method": "complete", "code": "a.", "cursor": 2}),
+    (Inspect(code="a", cursor=1, detail=1), {"method": "inspect", "code": "a", "cursor": 1, "detail": 1}),
+    (SignatureHelp(code="a(", cursor=2), {"method": "signature_help", "code": "a(", "cursor": 2}),
+    (KernelHistory(), {"method": "kernel_history", "n": 100, "pattern": None, "unique": False}),
     (RestartKernel(), {"method": "restart_kernel"}),
     (ShutdownKernel(), {"method": "shutdown_kernel"}),
     (Save(), {"method": "save"}),
+    (
+        CommOpen(target_name="t", data={"state": {"v": 1}}, metadata={"version": "2.1.0"}, buffers=[b"x"]),
+        {
+            "method": "comm_open",
+            "target_name": "t",
+            "comm_id": "",
+            "data": {"state": {"v": 1}},
+            "metadata": {"version": "2.1.0"},
+            "buffers": [b"x"],
+        },
+    ),
+    (
+        CommSend(comm_id="c", data={"method": "custom", "content": None}, buffers=[b"x"]),
+        {"method": "comm_send", "comm_id": "c", "data": {"method": "custom", "content": None}, "buffers": [b"x"]},
+    ),
+    (CommClose(comm_id="c"), {"method": "comm_close", "comm_id": "c", "data": {}}),
 ]
 
 # Each message, its frame type, and the map that any MessagePack library would write for it.
@@ -93,7 +132,7 @@ EXAMPLES: list[tuple[Message, int, dict[str, Any]]] = [
         1,
         {
             "id": "r",
-            "body": {"method": "execute", "cell_ids": ["a", "b"]},
+            "body": {"method": "execute", "cell_ids": ["a", "b"], "above": None, "below": None, "stdin": None},
             "required_heads": [HEAD],
             "requester": ADA_MAP,
         },
@@ -115,6 +154,11 @@ EXAMPLES: list[tuple[Message, int, dict[str, Any]]] = [
         NotebookSaved(path="a.ipynb", heads=[HEAD]),
         3,
         {"type": "notebook_saved", "path": "a.ipynb", "heads": [HEAD], "error": None},
+    ),
+    (
+        CommMessage(comm_id="c", data={"content": 1}, buffers=[b"x"]),
+        3,
+        {"type": "comm_message", "comm_id": "c", "data": {"content": 1}, "buffers": [b"x"]},
     ),
     (PresenceState(state={"cell": "a", "at": 4}), 4, {"type": "state", "state": {"cell": "a", "at": 4}}),
     (

@@ -13,6 +13,8 @@ from notebook_doc.sync_message import encode as sync_message
 from relay.errors import ErrorCode
 from relay.frames import FrameType, frame
 from relay.messages import (
+    CommMessage,
+    CommSend,
     ErrorInfo,
     Execute,
     Message,
@@ -348,3 +350,37 @@ def test_requests_that_wait_are_bounded() -> None:
     for number in range(MAX_REQUESTS):
         ask(made, f"r{number}")
     assert closed(ask(made, "one too many")) == [(ADA, ErrorCode.BAD_REQUEST)]
+
+
+def test_large_requests_that_wait_are_bounded_together() -> None:
+    made = office()
+    large = CommSend(comm_id="c", data={}, buffers=[bytes(8_000_000)])
+
+    def ask_large(number: int) -> list[RoomEffect]:
+        return made.receive(ADA, encode(Request(id=f"r{number}", body=large)), 0.0)
+
+    for number in range(8):
+        assert forwarded(ask_large(number))
+    (refused,) = told(ask_large(8), ADA)
+    assert isinstance(refused, Response)
+    assert refused.error is not None
+    assert "64 MiB" in refused.error.message
+    assert forwarded(ask(made, "a small one"))
+
+
+def test_what_the_daemon_tells_everybody_leaves_after_the_changes_that_came_before_it() -> None:
+    made = office()
+    made.join(BOB, info("Bob"), "viewer")
+    said = CommMessage(comm_id="c", data={"content": 1}, buffers=[b"x"])
+    assert made.receive(DAEMON, encode(said), 0.0) == []
+    effects = made.end_of_turn(0.0)
+    assert [told(effects, peer) for peer in (ADA, BOB, DAEMON)] == [[said], [said], []]
+    assert told(made.end_of_turn(0.0), ADA) == []
+
+
+@pytest.mark.parametrize("role", ["owner", "editor", "runner", "viewer"])
+def test_only_the_daemon_tells_everybody_something(role: Role) -> None:
+    made = office(role)
+    effects = made.receive(ADA, encode(CommMessage(comm_id="c", data={})), 0.0)
+    assert closed(effects) == [(ADA, ErrorCode.BAD_FRAME)]
+    assert not [message for message in told(made.end_of_turn(0.0), DAEMON) if isinstance(message, CommMessage)]
