@@ -66,3 +66,27 @@ def test_a_very_long_stream_shows_its_ends_and_loads_more_on_demand(service: Ser
     assert "line 010000" not in text
     stream.get_by_role("button").click()
     tab.sees("more of it", lambda: "line 010000" in stream.inner_text())
+
+
+def test_a_cell_that_asks_for_input_is_answered_on_the_page(service: Service) -> None:
+    tab = service.start("print('hello', input('name? '))")
+    tab.cell(0).locator(".cm-line").first.click()
+    tab.press("Control+Enter")
+    field = tab.cell(0).get_by_label("name?")
+    field.fill("Ada")
+    field.press("Enter")
+    tab.sees("the answer was read", lambda: "hello Ada" in tab.output(0))
+    field.wait_for(state="detached")
+
+
+def test_the_kernel_suggests_what_can_follow_a_dot(service: Service) -> None:
+    tab = service.start("import math", "x = '🐦'; math")
+    tab.page.get_by_label("Run all cells").click()
+    tab.sees("both have run", lambda: tab.cell(1).get_attribute("data-status") == "done")
+    tab.click_into(1, line=0)
+    tab.type(".")
+    tab.page.locator(".cm-tooltip-autocomplete", has_text="acosh").wait_for()
+    tab.type("isq")
+    tab.page.locator("li[aria-selected]", has_text="isqrt").wait_for()
+    tab.press("Enter")
+    tab.sees("it was taken", lambda: tab.text(1) == "x = '🐦'; math.isqrt")

@@ -28,6 +28,8 @@ export interface ErrorInfo {
 export type RequestBody =
   | { method: "execute"; cell_ids: string[] | null }
   | { method: "interrupt"; execution_id: string }
+  | { method: "answer_input"; execution_id: string; prompt_id: string; value: string | null }
+  | { method: "complete"; code: string; cursor: number }
   | { method: "restart_kernel" }
   | { method: "save" };
 

@@ -52,8 +52,16 @@ export interface Output {
   traceback?: string[];
 }
 
+/** What running code asks for. */
+export interface Prompt {
+  readonly id: string;
+  readonly text: string;
+  readonly password: boolean;
+}
+
 export interface Execution {
   id: string;
+  prompt: Prompt | null;
   status: string;
   execution_count: number | null;
   started: number | null;
@@ -93,6 +101,7 @@ export function readExecution(root: Readonly<RuntimeRoot>, id: string): Executio
   const value = record(found);
   return {
     id,
+    prompt: readPrompt(value["prompt"]),
     status: text(value["status"], ""),
     execution_count: number(value["execution_count"]),
     started: number(value["started"]),
@@ -100,4 +109,10 @@ export function readExecution(root: Readonly<RuntimeRoot>, id: string): Executio
     requested_by: record(plain(value["requested_by"])),
     outputs: Array.isArray(value["outputs"]) ? value["outputs"].map((output) => record(plain(output)) as unknown as Output) : [],
   };
+}
+
+function readPrompt(value: unknown): Prompt | null {
+  if (value === undefined || value === null) return null;
+  const prompt = record(value);
+  return { id: text(prompt["id"], ""), text: text(prompt["text"], ""), password: prompt["password"] === true };
 }

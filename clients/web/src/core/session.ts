@@ -158,6 +158,11 @@ export class Session {
     return id;
   }
 
+  /** Nobody waits for this answer any more: it is not asked for again. */
+  forget(requestId: string): void {
+    this.#pending.delete(requestId);
+  }
+
   setPresence(state: Record<string, unknown>): void {
     this.#presence = state;
     if (this.phase === "open") this.#outbox.push(encodePresence(state));

@@ -10,6 +10,7 @@ import { Compartment, EditorState, type Extension, Prec } from "@codemirror/stat
 import { drawSelection, dropCursor, EditorView, type KeyBinding, keymap } from "@codemirror/view";
 import { tags as t } from "@lezer/highlight";
 import type { CellType } from "../core/schema.ts";
+import { completeAtWord, completion, type Suggest } from "./completion.ts";
 import { remoteCursors } from "./cursors.ts";
 
 const colours = HighlightStyle.define([
@@ -37,7 +38,7 @@ export function languageOf(type: CellType): Extension {
 /** The page's policy lets the editor's own style sheet in by a nonce. */
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="style-nonce"]')?.content ?? "";
 
-export function cellExtensions(type: CellType, label: string, keys: readonly KeyBinding[]): Extension {
+export function cellExtensions(type: CellType, label: string, keys: readonly KeyBinding[], suggest: Suggest): Extension {
   return [
     EditorView.cspNonce.of(nonce),
     EditorState.lineSeparator.of("\n"), // a carriage return is a character like others: offsets stay the document's
@@ -55,7 +56,8 @@ export function cellExtensions(type: CellType, label: string, keys: readonly Key
     remoteCursors,
     language.of(languageOf(type)),
     EditorView.contentAttributes.of({ "aria-label": label, autocapitalize: "off", spellcheck: "false" }),
+    completion(suggest), // its keys go before ours: Enter and Escape are the list's while it is open
     Prec.highest(keymap.of([...keys])),
-    keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, indentWithTab]),
+    keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, { key: "Tab", run: completeAtWord }, indentWithTab]),
   ];
 }

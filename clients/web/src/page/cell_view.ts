@@ -8,10 +8,12 @@ import { toCodePoints, toCodeUnits } from "../core/offsets.ts";
 import type { Origin } from "../core/replica.ts";
 import type { CellType, Execution } from "../core/schema.ts";
 import { Binding, fromDocument } from "../editor/binding.ts";
+import type { Suggest, Suggestions } from "../editor/completion.ts";
 import { type RemoteCursor, setCursors } from "../editor/cursors.ts";
 import { cellExtensions, language, languageOf } from "../editor/setup.ts";
 import { OutputArea } from "../outputs/render.ts";
 import { button, h } from "./dom.ts";
+import { PromptForm } from "./prompt_form.ts";
 import { renderMarkdown } from "./markdown.ts";
 
 export interface CellActions {
@@ -22,6 +24,8 @@ export interface CellActions {
   remove(cellId: string): void;
   setType(cellId: string, type: CellType): void;
   insertAfter(cellId: string, type: CellType): void;
+  answer(execution: Execution, value: string | null): void;
+  suggest: Suggest;
   cursor(cellId: string, anchor: number, head: number): void;
 }
 
@@ -48,6 +52,7 @@ export class CellView {
   readonly #input = h("div", { class: "input" });
   readonly #rendered = h("div", { class: "prose rendered" });
   readonly #select: HTMLSelectElement;
+  readonly #prompt = new PromptForm();
   readonly #people = h("div", { class: "visitors" });
   #editor: EditorView | null = null;
   #placeholder: HTMLElement | null = null;
@@ -90,7 +95,7 @@ export class CellView {
       "section",
       { class: "cell", tabindex: "-1", "data-cell": id },
       this.#gutter,
-      h("div", { class: "body" }, this.#people, tools, this.#input, this.#rendered, this.outputs.element),
+      h("div", { class: "body" }, this.#people, tools, this.#input, this.#rendered, this.outputs.element, this.#prompt.element),
       insert,
     );
     this.element.addEventListener("pointerdown", ({ target }) => {
@@ -127,6 +132,9 @@ export class CellView {
 
   takeExecution(execution: Execution | null, queued: boolean): void {
     this.outputs.update(this.#type === "code" ? execution : null);
+    const asked = this.#prompt.element.hasChildNodes();
+    this.#prompt.update(execution?.prompt ?? null, (value) => execution !== null && this.#actions.answer(execution, value));
+    if (!asked && this.element.classList.contains("selected") && !this.#editing) this.#prompt.focus();
     const status = execution?.status ?? "";
     this.element.dataset["status"] = status;
     const count = execution?.execution_count;
@@ -203,7 +211,7 @@ export class CellView {
       state: EditorState.create({
         doc: Text.of(this.#notebook.source(id).split("\n")),
         extensions: [
-          cellExtensions(this.#type, "Source", keys),
+          cellExtensions(this.#type, "Source", keys, (code, cursor) => this.#suggest(code, cursor)),
           this.#binding.extension,
           EditorView.updateListener.of((update) => {
             const own = update.transactions.some((transaction) => transaction.annotation(fromDocument) !== true);
@@ -227,6 +235,10 @@ export class CellView {
     this.#editor?.destroy();
     this.outputs.update(null);
     this.element.remove();
+  }
+
+  async #suggest(code: string, cursor: number): Promise<Suggestions | null> {
+    return this.#type === "code" ? this.#actions.suggest(code, cursor) : null;
   }
 
   #sayCursor(): void {

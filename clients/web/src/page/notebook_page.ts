@@ -6,7 +6,8 @@
 import type { Incoming, PresentPeer, RequestBody } from "../core/messages.ts";
 import type { CellRecord, Notebook, NotebookEvent } from "../core/notebook.ts";
 import type { Heads, Patch, Replica } from "../core/replica.ts";
-import { type CellType, latestExecution, readExecution, readKernel, readQueue, type RuntimeRoot } from "../core/schema.ts";
+import type { Suggestions } from "../editor/completion.ts";
+import { type CellType, type Execution, latestExecution, readExecution, readKernel, readQueue, type RuntimeRoot } from "../core/schema.ts";
 import type { Session } from "../core/session.ts";
 import type { Link, LinkState } from "../link.ts";
 import { toHex } from "../core/messages.ts";
@@ -21,6 +22,7 @@ import { rename } from "./you.ts";
 
 const SAY_CURSOR_EVERY = 80; // milliseconds
 const DELETED_KEPT = 50;
+const SUGGESTION_PATIENCE = 6000; // milliseconds
 
 export class NotebookPage implements CellActions {
   readonly element: HTMLElement;
@@ -36,6 +38,7 @@ export class NotebookPage implements CellActions {
   readonly #keys = new CommandKeys();
   readonly #peers = new Map<string, PresentPeer>();
   readonly #asked = new Map<string, string>(); // request id -> what was asked, in words
+  readonly #questions = new Map<string, (result: Record<string, unknown> | null) => void>();
   #runtime: Replica<RuntimeRoot> | null = null;
   #selected: string | null = null;
   #mode: "command" | "edit" = "command";
@@ -116,6 +119,11 @@ export class NotebookPage implements CellActions {
       this.#bar.setPath(message.path);
       this.#showSaving();
     } else if (message.type === "response") {
+      const question = this.#questions.get(message.id);
+      if (question !== undefined) {
+        question(message.error === null ? message.result : null);
+        return;
+      }
       const asked = this.#asked.get(message.id);
       this.#asked.delete(message.id);
       if (message.error !== null) this.toasts.say(`Could not ${asked ?? "do that"}: ${message.error.message} ${message.error.hint}`);
@@ -190,6 +198,29 @@ export class NotebookPage implements CellActions {
   insertAfter(cellId: string, type: CellType): void {
     this.#insert(this.#notebook.cellIds().indexOf(cellId) + 1, type);
   }
+
+  answer(execution: Execution, value: string | null): void {
+    if (execution.prompt === null) return;
+    this.#ask({ method: "answer_input", execution_id: execution.id, prompt_id: execution.prompt.id, value }, "answer");
+    if (this.#selected !== null) this.select(this.#selected, "command");
+  }
+
+  /** What the kernel suggests; nothing where it does not run, is busy, or was asked something newer. */
+  suggest = (code: string, cursor: number): Promise<Suggestions | null> => {
+    if (this.#linkState !== "online") return Promise.resolve(null);
+    return new Promise((resolve) => {
+      const id = this.#session.request({ method: "complete", code, cursor });
+      const answer = (result: Record<string, unknown> | null) => {
+        clearTimeout(timer);
+        this.#questions.delete(id);
+        this.#session.forget(id);
+        resolve(result as Suggestions | null);
+      };
+      const timer = setTimeout(answer, SUGGESTION_PATIENCE, null);
+      this.#questions.set(id, answer);
+      this.#link.poke();
+    });
+  };
 
   cursor(cellId: string, anchor: number, head: number): void {
     this.#sayPlace({ cell_id: cellId, anchor, head, status: "editing" });
