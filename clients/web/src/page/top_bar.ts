@@ -69,8 +69,9 @@ export class TopBar {
 
   setPeople(self: PresentPeer, others: readonly PresentPeer[]): void {
     const avatar = ({ peer }: PresentPeer, title: string, press: () => void) => {
+      const letters = h("span", { "aria-hidden": "true" }, initials(peer.name));
       const look = `avatar ${peer.kind} ${colourOf(peer.peer_id)}`;
-      return h("li", {}, h("button", { type: "button", class: look, title, "aria-label": title, click: press }, initials(peer.name)));
+      return h("li", {}, h("button", { type: "button", class: look, title, click: press }, letters, h("span", { class: "heard" }, title)));
     };
     const kinds = { person: "", agent: " (agent)", program: " (program)", daemon: " (runs the cells)" };
     this.#people.replaceChildren(
