@@ -50,7 +50,7 @@ class WebPageHook(BuildHookInterface[Any]):
 
 
 def _build(folder: Path) -> None:
-    _npm(folder, "ci", "--no-fund", "--no-audit")
+    _npm(folder, "ci", "--no-fund", "--no-audit", "--fetch-retries=1", "--fetch-retry-mintimeout=2000")
     _npm(folder, "run", "build")
 
 

@@ -42,6 +42,7 @@ export function cellExtensions(type: CellType, label: string, keys: readonly Key
   return [
     EditorView.cspNonce.of(nonce),
     EditorState.lineSeparator.of("\n"), // a carriage return is a character like others: offsets stay the document's
+    EditorView.clipboardInputFilter.of((text) => text.replaceAll(/\r\n?/g, "\n")), // but pasted lines end as ours do
     EditorState.tabSize.of(4),
     indentUnit.of("    "),
     EditorState.allowMultipleSelections.of(true),

@@ -447,7 +447,10 @@ export class NotebookPage implements CellActions {
     if (command === "restart") return this.#restart();
     if (command === "save") return this.#ask({ method: "save" }, "write the file");
     if (command === "help") return this.#help();
-    if (id === null) return;
+    if (id === null) {
+      if (command === "above" || command === "below") this.select(this.#notebook.addCell(0, "code"), "command");
+      return;
+    }
     if (command === "edit") this.select(id, "edit");
     else if (command === "next") this.select(ids[index + 1] ?? id, "command");
     else if (command === "previous") this.select(ids[index - 1] ?? id, "command");
