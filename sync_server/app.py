@@ -10,7 +10,7 @@
 | `WS /v1/server/sync` | a daemon's session about the server as a whole |
 | `GET`, `PUT /v1/blobs/{sha256}` | outputs too large for a document |
 | `POST /v1/login-codes`, `GET /login` | a browser's way in |
-| `GET /` | a page that says what is open |
+| `GET /`, `/notebooks/{id}`, `/assets/…` | the page that people use; if it was not built, `/` says what is open |
 
 The guard stands before all of them: Host, Origin, token.
 """
@@ -40,6 +40,7 @@ from sync_server.live_room import LiveRoom
 from sync_server.login import LoginCodes, login_router
 from sync_server.metrics import Registry, metrics_router
 from sync_server.peer_door import serve_peer
+from sync_server.web_page import page_router
 
 # WebSocket close code after an error frame: the frame says why, a browser shows at least the number.
 CLOSED_WITH_ERROR: Final = 4000
@@ -62,8 +63,8 @@ class OpenBody(msgspec.Struct, forbid_unknown_fields=True):
     create: bool = False
 
 
-def make_app(hub: Hub, policy: Policy, metrics: Registry, version: str) -> FastAPI:
-    """The application of a running hub."""
+def make_app(hub: Hub, policy: Policy, metrics: Registry, version: str, page: Path | None = None) -> FastAPI:
+    """The application of a running hub. `page` is the folder of the page that people use, if it was built."""
     app = FastAPI(title="Quire hub", version=version, docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(blob_router(hub.blobs))
     app.include_router(metrics_router(metrics))
@@ -74,9 +75,13 @@ def make_app(hub: Hub, policy: Policy, metrics: Registry, version: str) -> FastA
     async def health() -> dict[str, Any]:
         return {"ok": True, "version": version, "uptime_seconds": round(time.time() - started, 1)}
 
-    @app.get("/", response_class=HTMLResponse)
-    async def landing() -> HTMLResponse:
-        return landing_page([_describe(hub, live) for live in hub.open_rooms()], version)
+    if page is not None:
+        app.include_router(page_router(page))
+    else:
+
+        @app.get("/", response_class=HTMLResponse)
+        async def landing() -> HTMLResponse:
+            return landing_page([_describe(hub, live) for live in hub.open_rooms()], version)
 
     @app.post("/v1/notebooks/open")
     async def open_notebook(request: Request) -> Response:

@@ -1,4 +1,5 @@
-"""The page at the hub's root: which notebooks are open, and how to get at them. Static, without scripts."""
+"""The page at the hub's root when the one that people use was not built: which notebooks are open, how to get at them,
+and how to build that page. Static, without scripts."""
 
 from __future__ import annotations
 
@@ -29,6 +30,8 @@ def landing_page(rooms: list[dict[str, Any]], version: str) -> HTMLResponse:
     body = f"""<!doctype html><html lang="en"><head><meta charset="utf-8"><title>Quire</title>
 <meta name="viewport" content="width=device-width"><style>{_STYLE}</style></head>
 <body><h1>Quire</h1><main>{cards}</main>
+<p class=quiet>The page for editing notebooks was not built here. With the network at hand,
+<code>pip install -e .</code> in Quire's folder builds it; then start the service again.</p>
 <footer>Quire {escape(version)}. Peers connect with <code>quire.open(path)</code> from Python.</footer></body></html>"""
     headers = {
         "Content-Security-Policy": _POLICY,

@@ -54,10 +54,11 @@ async def serve(
     version: str,
     *,
     port: int = 0,
+    page: Path | None = None,
     stop: asyncio.Event,
     on_listening: Callable[[Listening], None],
 ) -> None:
-    """Run a hub on 127.0.0.1 (port 0: any free one) until `stop` is set.
+    """Run a hub on 127.0.0.1 (port 0: any free one) until `stop` is set; `page` is the folder of the page it serves.
 
     Raises StorageError if the state folder cannot be used, WireError if the port is taken.
     """
@@ -71,7 +72,7 @@ async def serve(
         blobs = await asyncio.to_thread(DirectoryBlobStore, state / "blobs")
         hub = await stack.enter_async_context(Hub.running(store, blobs, token))
         _measure(hub, metrics)
-        server = _Server(_config(make_app(hub, policy_for(token, bound), metrics, version)))
+        server = _Server(_config(make_app(hub, policy_for(token, bound), metrics, version, page)))
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve([listener]), name="serve HTTP")
             await server.listening.wait()

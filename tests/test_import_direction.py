@@ -47,7 +47,10 @@ def imports(path: Path) -> Iterator[str]:
 
 
 SOURCES: Final = sorted(
-    path for top in {package.split(".")[0] for package in rules()} for path in (ROOT / top).rglob("*.py")
+    path
+    for top in {package.split(".")[0] for package in rules()}
+    for path in (ROOT / top).rglob("*.py")
+    if "node_modules" not in path.parts
 )
 
 

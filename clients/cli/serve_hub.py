@@ -21,6 +21,7 @@ from clients.cli.hub_news import Look, look, news, registered
 from clients.cli.log_sink import log_to_file, log_to_stream
 from clients.cli.version import version
 from clients.cli.waiting import wait_for_end
+from clients.cli.web_page import web_page
 from notebook_doc.errors import NotebookDocError
 from relay.errors import WireError
 from relay.registry import Registration, ServerEntry, register, running
@@ -60,7 +61,15 @@ class _HubChild:
         stop = asyncio.Event()
         listening: asyncio.Future[Listening] = asyncio.get_running_loop().create_future()
         order = self._order
-        work = serve(self._state, order.token, version(), port=order.port, stop=stop, on_listening=listening.set_result)
+        work = serve(
+            self._state,
+            order.token,
+            version(),
+            port=order.port,
+            page=web_page(),
+            stop=stop,
+            on_listening=listening.set_result,
+        )
         serving = asyncio.create_task(work, name="serve")
         await asyncio.wait((serving, listening), return_when=asyncio.FIRST_COMPLETED)
         if not listening.done():

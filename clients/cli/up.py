@@ -21,6 +21,7 @@ from clients.cli.service import Service, start_service, state_folder, wait_for_s
 from clients.cli.service_lock import ServiceLock
 from clients.cli.supervisor import Supervisor
 from clients.cli.version import version
+from clients.cli.web_page import web_page
 
 _LABEL_WIDTH: Final = 12
 
@@ -62,19 +63,24 @@ def _open_in(service: Service, notebook: Path | None, *, create: bool, browser: 
 def _opened(hub: HubHttp, notebook: Path | None, create: bool, browser: bool, how_to_stop: str) -> str:
     """Open the notebook and say where everything is."""
     rows = [f"Quire {version()}", ""]
+    place = "/"
     if notebook is not None:
         notebook_id = hub.open_notebook(notebook, create=create)
         rows += [_row("notebook", str(notebook)), _row("id", notebook_id)]
+        if web_page() is not None:
+            place = f"/notebooks/{notebook_id}"
+        else:
+            rows.append(_row("page", "was not built; installing Quire again, with the network at hand, builds it"))
     rows += [
         _row("address", hub.url),
-        _row("browser", hub.login_link()),
+        _row("browser", hub.login_link(place)),
         _row("", "(this link logs one browser in, once, within ten minutes)"),
     ]
     if notebook is not None:
         rows.append(_row("Python", f'quire.open("{notebook}")'))
     rows.append(_row("to stop", how_to_stop))
     if browser and _has_a_desktop():
-        link = hub.login_link()
+        link = hub.login_link(place)
         threading.Thread(target=webbrowser.open, args=(link,), name="open the browser", daemon=True).start()
     return "\n".join([*rows, ""])
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from itertools import pairwise
 
 import pytest
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from notebook_doc.errors import BadEdit
 from notebook_doc.position import FIRST, ROOM, between, evenly, is_position
+from tests.notebook_doc.position_vectors import FILE, vectors
 
 positions = st.binary(max_size=5).map(lambda digits: (digits + b"\x80").hex().upper())
 
@@ -145,3 +147,7 @@ def test_a_string_that_is_no_position_is_refused(bad: str) -> None:
 @pytest.mark.parametrize("bad", [None, 80, b"80"])
 def test_only_strings_are_positions(bad: object) -> None:
     assert not is_position(bad)
+
+
+def test_the_vectors_that_the_browser_is_tested_with_are_these() -> None:
+    assert json.loads(FILE.read_text()) == vectors()

@@ -1,0 +1,140 @@
+// One tab's copy of one Automerge document: the only module that knows the `@automerge/automerge` package.
+//
+// A Replica owns the document. It tells its listener what changed, as patches, whoever changed it. It starts empty,
+// without even a seed: nothing is written before the hub has sent the document, so no root is ever created twice.
+// Text is indexed in UTF-16 code units here and in code points in Python; the operations are the same.
+
+import * as Automerge from "@automerge/automerge/slim";
+
+export type Heads = readonly string[]; // change hashes in hexadecimal, sorted
+export type Key = string | number;
+export type Patch = Automerge.Patch;
+export type Origin = object | "remote"; // who made a change: a token of this tab's own, or somebody else
+
+export { isWasmInitialized } from "@automerge/automerge/slim";
+
+/** Start the core; once, before anything else here. */
+export function initialize(wasm: Uint8Array | Promise<Uint8Array>): Promise<void> {
+  return Automerge.initializeWasm(wasm);
+}
+
+/** A string that is a scalar in the document: everything but a cell's source. */
+export const scalar = (text: string): unknown => new Automerge.ImmutableString(text.toWellFormed());
+
+/** JSON as the document holds it. */
+export function scalars(value: unknown): unknown {
+  if (typeof value === "string") return scalar(value);
+  if (Array.isArray(value)) return value.map(scalars);
+  if (value !== null && typeof value === "object") {
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, scalars(item)]));
+  }
+  return value;
+}
+
+/** What the document holds, as JSON. */
+export function plain(value: unknown): unknown {
+  if (value instanceof Automerge.ImmutableString || Automerge.isImmutableString(value)) return String(value);
+  if (Array.isArray(value)) return value.map(plain);
+  if (value !== null && typeof value === "object" && !(value instanceof Uint8Array) && !(value instanceof Date)) {
+    return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
+  }
+  return value;
+}
+
+export class Replica<T extends object> {
+  /** Called after each change with what it did. */
+  onPatches: (patches: Patch[], origin: Origin) => void = () => {};
+  #doc: Automerge.Doc<T>;
+
+  private constructor(doc: Automerge.Doc<T>) {
+    this.#doc = doc;
+  }
+
+  static empty<T extends object>(): Replica<T> {
+    return new Replica(Automerge.init<T>());
+  }
+
+  /** A replica of saved bytes: snapshots and changes, one after the other, in any order, known ones ignored. */
+  static load<T extends object>(pieces: readonly Uint8Array[]): Replica<T> {
+    let doc = Automerge.init<T>();
+    for (const piece of pieces) doc = Automerge.loadIncremental(doc, piece);
+    return new Replica(doc);
+  }
+
+  get value(): Readonly<Automerge.Doc<T>> {
+    return this.#doc;
+  }
+
+  get isEmpty(): boolean {
+    return this.heads().length === 0;
+  }
+
+  heads(): Heads {
+    return [...Automerge.getHeads(this.#doc)].sort();
+  }
+
+  contains(heads: Heads): boolean {
+    return Automerge.hasHeads(this.#doc, [...heads]);
+  }
+
+  /** The hashes of all changes that `heads` do not contain; heads not known here count as nothing. */
+  hashesSince(heads: Heads): string[] {
+    const known = heads.filter((head) => Automerge.hasHeads(this.#doc, [head]));
+    return Automerge.getChangesMetaSince(this.#doc, known).map(({ hash }) => hash);
+  }
+
+  save(): Uint8Array {
+    return Automerge.save(this.#doc);
+  }
+
+  /** The changes that `heads` do not contain, as bytes that `load` takes. */
+  saveSince(heads: Heads): Uint8Array {
+    return Automerge.saveSince(this.#doc, [...heads]);
+  }
+
+  /** One change, or none if `edit` writes nothing. An exception inside leaves no trace and passes on. */
+  change(edit: (draft: T) => void, origin: Origin): void {
+    this.#telling(origin, (patchCallback) => {
+      this.#doc = Automerge.change(this.#doc, { patchCallback, time: 0 }, edit);
+    });
+  }
+
+  /** Inside `change`: replace `remove` code units at `index` of a text. */
+  static splice(draft: object, path: Key[], index: number, remove: number, insert: string): void {
+    Automerge.splice(draft as Automerge.Doc<unknown>, path, index, remove, insert.toWellFormed());
+  }
+
+  /** A new conversation with the hub about this document. */
+  startSync(): Sync {
+    return { state: Automerge.initSyncState() };
+  }
+
+  receive(sync: Sync, payload: Uint8Array): void {
+    this.#telling("remote", (patchCallback) => {
+      [this.#doc, sync.state] = Automerge.receiveSyncMessage(this.#doc, sync.state, payload, { patchCallback });
+    });
+  }
+
+  /** The listener hears of the patches once the document is the new one: the core calls back before that. */
+  #telling(origin: Origin, act: (patchCallback: (patches: Patch[]) => void) => void): void {
+    let patches: Patch[] = [];
+    act((found) => (patches = found));
+    if (patches.length > 0) this.onPatches(patches, origin);
+  }
+
+  generate(sync: Sync): Uint8Array | null {
+    const [state, message] = Automerge.generateSyncMessage(this.#doc, sync.state);
+    sync.state = state;
+    return message;
+  }
+}
+
+export interface Sync {
+  state: Automerge.SyncState;
+}
+
+/** What a sync message says besides its changes. */
+export function readSyncMessage(payload: Uint8Array): { heads: Heads; needsSomething: boolean } {
+  const { heads, need } = Automerge.decodeSyncMessage(payload);
+  return { heads, needsSomething: need.length > 0 };
+}

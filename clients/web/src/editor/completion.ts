@@ -1,0 +1,41 @@
+// What the kernel suggests at the cursor: after a dot by itself, elsewhere when asked for with Tab or Ctrl-Space.
+
+import { autocompletion, type Completion, type CompletionContext, type CompletionResult, startCompletion } from "@codemirror/autocomplete";
+import type { Extension } from "@codemirror/state";
+import type { EditorView } from "@codemirror/view";
+import { toCodePoints, toCodeUnits } from "../core/offsets.ts";
+
+/** The kernel's answer; cursors and offsets are in code points. Null: it has none. */
+export type Suggest = (code: string, cursor: number) => Promise<Suggestions | null>;
+
+export interface Suggestions {
+  readonly start: number;
+  readonly end: number;
+  readonly matches: readonly { text: string; type: string; signature: string }[];
+}
+
+const TYPES: Record<string, string> = { function: "function", class: "class", module: "namespace", instance: "variable", keyword: "keyword" };
+
+export function completion(suggest: Suggest): Extension {
+  return autocompletion({ override: [(context) => ask(context, suggest)], icons: false, maxRenderedOptions: 200 });
+}
+
+/** Tab completes after a word or a dot; elsewhere it is for others. */
+export function completeAtWord(view: EditorView): boolean {
+  const { main } = view.state.selection;
+  const before = view.state.sliceDoc(Math.max(0, main.head - 1), main.head);
+  return main.empty && /[\p{L}\p{N}_.]/u.test(before) && startCompletion(view);
+}
+
+async function ask(context: CompletionContext, suggest: Suggest): Promise<CompletionResult | null> {
+  if (!context.explicit && context.matchBefore(/[\p{L}\p{N}_)\]"']\.$/u) === null) return null;
+  const code = context.state.doc.toString();
+  const found = await suggest(code, toCodePoints(code, context.pos));
+  if (found === null || context.aborted || found.matches.length === 0) return null;
+  const options: Completion[] = found.matches.map(({ text, type, signature }) => ({
+    label: text,
+    ...(TYPES[type] === undefined ? {} : { type: TYPES[type] }),
+    detail: signature || type,
+  }));
+  return { from: toCodeUnits(code, found.start), to: toCodeUnits(code, found.end), options, validFor: /^[\p{L}\p{N}_]*$/u };
+}

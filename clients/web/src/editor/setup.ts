@@ -1,0 +1,64 @@
+// What a cell's editor is made of: languages, keys, colours. It knows nothing of documents and peers.
+
+import { closeBrackets, closeBracketsKeymap } from "@codemirror/autocomplete";
+import { defaultKeymap, history, historyKeymap, indentWithTab } from "@codemirror/commands";
+import { markdown } from "@codemirror/lang-markdown";
+import { python } from "@codemirror/lang-python";
+import { bracketMatching, HighlightStyle, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
+import { highlightSelectionMatches } from "@codemirror/search";
+import { Compartment, EditorState, type Extension, Prec } from "@codemirror/state";
+import { drawSelection, dropCursor, EditorView, type KeyBinding, keymap } from "@codemirror/view";
+import { tags as t } from "@lezer/highlight";
+import type { CellType } from "../core/schema.ts";
+import { completeAtWord, completion, type Suggest } from "./completion.ts";
+import { remoteCursors } from "./cursors.ts";
+
+const colours = HighlightStyle.define([
+  { tag: [t.keyword, t.operatorKeyword, t.modifier], class: "tok-keyword" },
+  { tag: [t.string, t.special(t.string), t.regexp], class: "tok-string" },
+  { tag: [t.number, t.bool, t.null, t.atom], class: "tok-number" },
+  { tag: [t.comment, t.lineComment], class: "tok-comment" },
+  { tag: [t.function(t.variableName), t.function(t.definition(t.variableName))], class: "tok-function" },
+  { tag: [t.className, t.typeName, t.definition(t.className)], class: "tok-class" },
+  { tag: [t.self, t.meta], class: "tok-meta" },
+  { tag: t.heading, class: "tok-heading" },
+  { tag: t.emphasis, class: "tok-emphasis" },
+  { tag: t.strong, class: "tok-strong" },
+  { tag: [t.link, t.url], class: "tok-link" },
+]);
+
+export const language = new Compartment();
+
+export function languageOf(type: CellType): Extension {
+  if (type === "code") return python();
+  if (type === "markdown") return [markdown(), EditorView.lineWrapping];
+  return EditorView.lineWrapping;
+}
+
+/** The page's policy lets the editor's own style sheet in by a nonce. */
+const nonce = document.querySelector<HTMLMetaElement>('meta[name="style-nonce"]')?.content ?? "";
+
+export function cellExtensions(type: CellType, label: string, keys: readonly KeyBinding[], suggest: Suggest): Extension {
+  return [
+    EditorView.cspNonce.of(nonce),
+    EditorState.lineSeparator.of("\n"), // a carriage return is a character like others: offsets stay the document's
+    EditorView.clipboardInputFilter.of((text) => text.replaceAll(/\r\n?/g, "\n")), // but pasted lines end as ours do
+    EditorState.tabSize.of(4),
+    indentUnit.of("    "),
+    EditorState.allowMultipleSelections.of(true),
+    history(),
+    drawSelection(),
+    dropCursor(),
+    indentOnInput(),
+    bracketMatching(),
+    closeBrackets(),
+    highlightSelectionMatches(),
+    syntaxHighlighting(colours),
+    remoteCursors,
+    language.of(languageOf(type)),
+    EditorView.contentAttributes.of({ "aria-label": label, autocapitalize: "off", spellcheck: "false" }),
+    completion(suggest), // its keys go before ours: Enter and Escape are the list's while it is open
+    Prec.highest(keymap.of([...keys])),
+    keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, { key: "Tab", run: completeAtWord }, indentWithTab]),
+  ];
+}

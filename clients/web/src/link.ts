@@ -1,0 +1,126 @@
+// The WebSocket to the hub, opened again whenever it is lost, with a back-off. Drives a Session; owns timers and socket.
+
+import { Refused, type Session } from "./core/session.ts";
+import type { Incoming } from "./core/messages.ts";
+
+const FIRST_WAIT = 250; // milliseconds
+const LONGEST_WAIT = 10_000;
+
+// Refusals after which another connection may do: the hub comes back, or this browser logs in anew in another tab.
+const PASSING: readonly string[] = ["shutting_down", "unauthorized"];
+
+export type LinkState = "connecting" | "online" | "offline" | "refused";
+
+export class Link {
+  onState: (state: LinkState) => void = () => {};
+  onMessage: (message: Incoming) => void = () => {};
+  onRefused: (refusal: Refused) => void = () => {};
+  /** After anything was received or sent. */
+  onProgress: () => void = () => {};
+  readonly #session: Session;
+  readonly #url: string;
+  #socket: WebSocket | null = null;
+  #wait = FIRST_WAIT;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #retry: ReturnType<typeof setTimeout> | undefined;
+  #arrived: Uint8Array[] = [];
+  #scheduled = false;
+  #refused = false;
+
+  constructor(session: Session, url: string) {
+    this.#session = session;
+    this.#url = url;
+    addEventListener("online", () => this.connectNow());
+  }
+
+  connect(): void {
+    if (this.#refused) return;
+    clearTimeout(this.#retry);
+    this.onState("connecting");
+    const socket = new WebSocket(this.#url);
+    socket.binaryType = "arraybuffer";
+    this.#socket = socket;
+    socket.onopen = () => {
+      this.#session.connected();
+      this.flush();
+    };
+    socket.onmessage = ({ data }) => {
+      this.#arrived.push(new Uint8Array(data as ArrayBuffer));
+      this.#schedule();
+    };
+    socket.onclose = () => this.#lost(socket);
+  }
+
+  /** Do not wait for the next attempt. */
+  connectNow(): void {
+    if (this.#socket === null) this.connect();
+  }
+
+  /** Something may have to be sent: at the end of this turn. */
+  poke(): void {
+    this.#schedule();
+  }
+
+  #schedule(): void {
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    setTimeout(() => {
+      this.#scheduled = false;
+      this.#turn();
+    });
+  }
+
+  #turn(): void {
+    const frames = this.#arrived;
+    this.#arrived = [];
+    if (frames.length > 0) {
+      try {
+        for (const message of this.#session.receive(frames, now())) {
+          if (message.type === "welcome") {
+            this.#wait = FIRST_WAIT;
+            this.onState("online");
+          }
+          this.onMessage(message);
+        }
+      } catch (error) {
+        this.#failed(error);
+        return;
+      }
+    }
+    this.flush();
+  }
+
+  flush(): void {
+    if (this.#socket?.readyState === WebSocket.OPEN) {
+      for (const whole of this.#session.pump(now())) this.#socket.send(whole);
+    }
+    clearTimeout(this.#timer);
+    const due = this.#session.due;
+    if (due !== null) this.#timer = setTimeout(() => this.flush(), Math.max(0, (due - now()) * 1000));
+    this.onProgress();
+  }
+
+  #failed(error: unknown): void {
+    this.#refused = error instanceof Refused && !PASSING.includes(error.code);
+    if (!(error instanceof Refused)) console.error("the session failed; it is begun again", error);
+    this.#socket?.close();
+    if (error instanceof Refused && error.code !== "shutting_down") this.onRefused(error);
+  }
+
+  #lost(socket: WebSocket): void {
+    if (socket !== this.#socket) return;
+    this.#socket = null;
+    this.#arrived = [];
+    clearTimeout(this.#timer);
+    this.#session.disconnected();
+    if (this.#refused) {
+      this.onState("refused");
+      return;
+    }
+    this.onState("offline");
+    this.#retry = setTimeout(() => this.connect(), this.#wait * (0.75 + Math.random() / 2));
+    this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
+  }
+}
+
+const now = () => performance.now() / 1000;

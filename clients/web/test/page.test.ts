@@ -1,0 +1,54 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { spans } from "../src/core/ansi.ts";
+import { CommandKeys, type Pressed } from "../src/page/keys.ts";
+import { saySafety } from "../src/page/saving.ts";
+
+const key = (name: string, more: Partial<Pressed> = {}): Pressed => ({
+  key: name,
+  ctrlKey: false,
+  shiftKey: false,
+  altKey: false,
+  metaKey: false,
+  ...more,
+});
+
+test("colours of a terminal are spans, and its other sequences are nothing", () => {
+  assert.deepEqual(spans("a\x1b[31;1mred\x1b[0mb\x1b[2K\x1b]8;;http://x\x07c"), [
+    { text: "a", style: {} },
+    { text: "red", style: { fg: "1", bold: true } },
+    { text: "b", style: {} },
+    { text: "c", style: {} },
+  ]);
+  assert.deepEqual(spans("\x1b[38;5;196mx")[0]?.style, { fg: "#ff0000" });
+  assert.deepEqual(spans("\x1b[48;2;1;2;300mx")[0]?.style, { bg: "#0102ff" });
+});
+
+test("text in a terminal is never markup", () => {
+  assert.deepEqual(spans("<b>&"), [{ text: "<b>&", style: {} }]);
+});
+
+test("d twice deletes, once or late it does not", () => {
+  const keys = new CommandKeys();
+  assert.equal(keys.press(key("d"), 0), null);
+  assert.equal(keys.press(key("d"), 300), "delete");
+  assert.equal(keys.press(key("d"), 400), null);
+  assert.equal(keys.press(key("d"), 4000), null);
+});
+
+test("Enter edits, with a modifier it runs", () => {
+  const keys = new CommandKeys();
+  assert.equal(keys.press(key("Enter"), 0), "edit");
+  assert.equal(keys.press(key("Enter", { shiftKey: true }), 10), "run-next");
+  assert.equal(keys.press(key("Enter", { ctrlKey: true }), 20), "run");
+  assert.equal(keys.press(key("c", { ctrlKey: true }), 30), null);
+});
+
+test("the page says where the notebook is safe", () => {
+  const safe = { link: "online", joined: true, unsaved: 0, inFile: true, fileError: null } as const;
+  assert.equal(saySafety(safe).text, "Saved");
+  assert.equal(saySafety({ ...safe, inFile: false }).text, "Saved on the server");
+  assert.equal(saySafety({ ...safe, unsaved: 2 }).text, "Saving…");
+  assert.equal(saySafety({ ...safe, link: "offline", unsaved: 2 }).text, "Offline · 2 edits only here");
+  assert.equal(saySafety({ ...safe, inFile: false, fileError: "The disk is full." }).tone, "warn");
+});

@@ -1,0 +1,128 @@
+"""Tabs of a browser on one notebook, and what a person sees in them and does with them."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+from tests.cli.services import Home, Running, until, write_notebook
+
+# playwright's types are not imported here: it may not be installed, and then these tests say so by themselves.
+Browser = Any
+Page = Any
+
+CHROMIUM_FLAGS: Final = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+PATIENCE: Final = 60_000  # milliseconds
+_TEXT: Final = """cell => {
+  const lines = [...cell.querySelectorAll('.cm-line')].map(line => {
+    const copy = line.cloneNode(true);
+    copy.querySelectorAll('.remote-caret').forEach(caret => caret.remove());
+    return copy.textContent;
+  });
+  return lines.join('\\n');
+}"""
+
+
+class Service:
+    """A service with one notebook, and one person's browser."""
+
+    def __init__(self, home: Home, notebook: Path, browser: Browser) -> None:
+        self.home, self.notebook = home, notebook
+        self._context = browser.new_context(viewport={"width": 1200, "height": 900})
+        self._context.set_default_timeout(PATIENCE)
+        self.up: Running | None = None
+        self.requests: list[str] = []
+        self.errors: list[str] = []
+
+    def start(self, *sources: str) -> Tab:
+        """Run the service with a notebook of these code cells; the tab that its link opens."""
+        write_notebook(self.notebook, *sources)
+        self.up = self.home.up(self.notebook)
+        link = re.search(r"http://\S+/login\S+", self.up.printed)
+        assert link is not None, self.up.printed
+        return self.tab(link[0])
+
+    def tab(self, address: str) -> Tab:
+        """Another tab."""
+        page = self._context.new_page()
+        page.on("request", lambda request: self.requests.append(request.url))
+        page.on("pageerror", lambda error: self.errors.append(str(error)))
+        page.goto(address)
+        return Tab(page)
+
+    @property
+    def kept_cookie(self) -> str:
+        """The name of the cookie that the hub gave to the browser; it gave one."""
+        (cookie,) = self._context.cookies()
+        assert cookie["httpOnly"]
+        return str(cookie["name"])
+
+    def close(self) -> None:
+        """Close all tabs."""
+        self._context.close()
+
+
+class Tab:
+    """One tab on a notebook."""
+
+    def __init__(self, page: Page) -> None:
+        self.page = page
+        page.wait_for_selector(".cell")
+
+    @property
+    def address(self) -> str:
+        """What stands in its address bar."""
+        return str(self.page.url)
+
+    def cell(self, number: int) -> Any:
+        """The cell at this place, counted from 0."""
+        return self.page.locator(".cell").nth(number)
+
+    def text(self, number: int) -> str:
+        """What the editor of a cell shows."""
+        return str(self.cell(number).evaluate(_TEXT))
+
+    def texts(self) -> list[str]:
+        """What all editors show, in order."""
+        return [self.text(number) for number in range(self.page.locator(".cell").count())]
+
+    def click_into(self, number: int, *, line: int, at_end: bool = True) -> None:
+        """Put the cursor at an end of a line of a cell's editor."""
+        self.cell(number).locator(".cm-line").nth(line).click()
+        self.page.keyboard.press("End" if at_end else "Home")
+
+    def type(self, text: str) -> None:
+        """Type where the cursor is."""
+        self.page.keyboard.type(text)
+
+    def press(self, *keys: str) -> None:
+        """Press keys, one after the other."""
+        for key in keys:
+            self.page.keyboard.press(key)
+
+    def sees(self, what: str, condition: Callable[[], bool]) -> None:
+        """Wait until something is so on the page; what it is, for the one who reads the failure."""
+        try:
+            until(lambda: bool(self.page.evaluate("1")) and condition())
+        except AssertionError:
+            raise AssertionError(f"{what}: {json.dumps(self.texts())}, {self.saving!r}") from None
+
+    @property
+    def saving(self) -> str:
+        """What the page says about where the notebook is safe."""
+        return str(self.page.locator(".saving").inner_text())
+
+    def output(self, number: int) -> str:
+        """The text of a cell's outputs."""
+        return str(self.cell(number).locator(".outputs").inner_text()).strip()

@@ -1,0 +1,92 @@
+"""Running cells from the page: outputs, errors, the kernel, and the requests that a page makes."""
+
+from __future__ import annotations
+
+from tests.web.tabs import Service
+
+
+def test_a_cell_runs_as_it_was_typed_and_its_output_appears(service: Service) -> None:
+    tab = service.start("print(6 * 7)")
+    tab.click_into(0, line=0)
+    tab.type("; print('\\033[31mred\\033[0m')")
+    tab.press("Shift+Enter")
+    tab.sees("the output", lambda: tab.output(0) == "42\nred")
+    assert tab.cell(0).locator(".ansi-fg-1").inner_text() == "red"
+    tab.sees("the kernel rests", lambda: tab.page.locator(".kernel").inner_text().endswith("idle"))
+    tab.sees("it has a number", lambda: tab.cell(0).locator(".count").text_content() == "1")
+
+
+def test_all_cells_run_in_order_until_one_fails(service: Service) -> None:
+    tab = service.start("a = 1", "a / 0", "print('never')")
+    tab.page.get_by_label("Run all cells").click()
+    tab.sees("the error", lambda: "ZeroDivisionError: division by zero" in tab.output(1))
+    tab.cell(2).locator(".run-status", has_text="cancelled").wait_for()
+    assert "never" not in tab.output(2)
+
+
+def test_a_running_cell_is_seen_to_run_and_can_be_interrupted(service: Service) -> None:
+    tab = service.start("import time; print('begun', flush=True); time.sleep(600)", "1")
+    tab.page.get_by_label("Run all cells").click()
+    tab.sees("it has begun", lambda: "begun" in tab.output(0))
+    assert tab.cell(0).get_attribute("data-status") == "running"
+    assert tab.cell(1).locator(".run-status").inner_text() == "waiting"
+    tab.page.get_by_role("button", name="Interrupt").click()
+    tab.sees("it was interrupted", lambda: "KeyboardInterrupt" in tab.output(0))
+
+
+def test_rich_outputs_are_shown(service: Service) -> None:
+    tab = service.start(
+        "from IPython.display import *; import json\n"
+        "display(Markdown('**bold** $x^2$'), JSON({'key': [1, 2]}), Latex('$E = mc^2$'))\n"
+        'box = \'<svg xmlns="http://www.w3.org/2000/svg" width="20" height="20"><rect width="9" height="9"/></svg>\'\n'
+        "display(SVG(box))\n"
+        "display(HTML('<table><tr><td>in a frame</td></tr></table>'))\n"
+        "{'plain': True}"
+    )
+    tab.cell(0).locator(".cm-line").first.click()
+    tab.press("Control+Enter")
+    tab.cell(0).locator("strong", has_text="bold").wait_for()
+    tab.cell(0).locator(".math math").first.wait_for()
+    tab.cell(0).locator(".json-key", has_text="key").wait_for()
+    tab.cell(0).locator("img[src^='blob:']").wait_for()
+    tab.page.frame_locator(".html-output").get_by_text("in a frame").wait_for()
+    frame = tab.cell(0).locator("iframe")
+    tab.sees("the frame is as tall as the table", lambda: 10 < frame.bounding_box()["height"] < 60)
+    tab.sees("the result", lambda: "{'plain': True}" in tab.output(0))
+
+
+def test_a_very_long_stream_shows_its_ends_and_loads_more_on_demand(service: Service) -> None:
+    tab = service.start("for n in range(60_000): print(f'line {n:06}')")
+    tab.cell(0).locator(".cm-line").first.click()
+    tab.press("Control+Enter")
+    stream = tab.cell(0).locator("pre.stream")
+    tab.sees("its end", lambda: "line 059999" in stream.inner_text() and "not shown" in stream.inner_text())
+    text = stream.inner_text()
+    assert "line 000000" in text
+    assert "line 010000" not in text
+    stream.get_by_role("button").click()
+    tab.sees("more of it", lambda: "line 010000" in stream.inner_text())
+
+
+def test_a_cell_that_asks_for_input_is_answered_on_the_page(service: Service) -> None:
+    tab = service.start("print('hello', input('name? '))")
+    tab.cell(0).locator(".cm-line").first.click()
+    tab.press("Control+Enter")
+    field = tab.cell(0).get_by_label("name?")
+    field.fill("Ada")
+    field.press("Enter")
+    tab.sees("the answer was read", lambda: "hello Ada" in tab.output(0))
+    field.wait_for(state="detached")
+
+
+def test_the_kernel_suggests_what_can_follow_a_dot(service: Service) -> None:
+    tab = service.start("import math", "x = '🐦'; math")
+    tab.page.get_by_label("Run all cells").click()
+    tab.sees("both have run", lambda: tab.cell(1).get_attribute("data-status") == "done")
+    tab.click_into(1, line=0)
+    tab.type(".")
+    tab.page.locator(".cm-tooltip-autocomplete", has_text="acosh").wait_for()
+    tab.type("isq")
+    tab.page.locator("li[aria-selected]", has_text="isqrt").wait_for()
+    tab.press("Enter")
+    tab.sees("it was taken", lambda: tab.text(1) == "x = '🐦'; math.isqrt")

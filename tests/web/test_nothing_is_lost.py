@@ -1,0 +1,108 @@
+"""What survives a reload, a killed hub, and being offline; and that the page says where the notebook is safe."""
+
+from __future__ import annotations
+
+import nbformat
+import psutil
+
+from tests.cli.services import until
+from tests.web.tabs import Service, Tab
+
+
+def test_what_was_typed_is_there_after_a_reload_and_in_the_file(service: Service) -> None:
+    tab = service.start("x = 1")
+    tab.click_into(0, line=0)
+    tab.type("0  # ten")
+    tab.sees("it is in the file", lambda: tab.saving == "Saved")
+    assert nbformat.read(service.notebook, 4).cells[0].source == "x = 10  # ten"
+    tab.page.reload()
+    tab.page.wait_for_selector(".cm-line")
+    tab.sees("it is still there", lambda: tab.text(0) == "x = 10  # ten")
+
+
+def test_a_hub_that_is_killed_and_comes_back_gets_what_was_typed_meanwhile(service: Service) -> None:
+    tab = service.start("x = 1")
+    tab.click_into(0, line=0)
+    hub = psutil.Process(service.home.pid("hub"))
+    hub.suspend()
+    tab.type("  # typed while the hub stood still")
+    assert tab.text(0) == "x = 1  # typed while the hub stood still"
+    tab.sees("the page says that it is not saved", lambda: tab.saving.startswith(("Saving", "Offline")))
+    hub.kill()
+    tab.type(", and while it was gone")
+    tab.sees("it is safe again", lambda: tab.saving.startswith("Saved"))
+    until(lambda: "and while it was gone" in nbformat.read(service.notebook, 4).cells[0].source)
+    assert tab.text(0) == "x = 1  # typed while the hub stood still, and while it was gone"
+
+
+def test_edits_of_a_tab_that_closed_while_the_hub_was_gone_are_merged_when_it_opens_again(service: Service) -> None:
+    tab = service.start("x = 1", "y = 2")
+    other = service.tab(tab.address)
+    tab.click_into(0, line=0)
+    hub = psutil.Process(service.home.pid("hub"))
+    hub.suspend()
+    tab.type("  # only in this browser")
+    tab.page.wait_for_timeout(1500)  # the browser keeps what was typed half a second later; a person sees nothing of it
+    tab.page.close()
+    hub.kill()
+    other.sees("the hub is back", lambda: other.saving.startswith("Saved"))
+    other.click_into(1, line=0)
+    other.type("0")
+    again = service.tab(other.address)
+    again.sees("both edits are there", lambda: again.texts() == ["x = 1  # only in this browser", "y = 20"])
+    other.sees("the other tab has them too", lambda: other.texts() == again.texts())
+
+
+def test_many_small_pieces_become_one_in_time(service: Service) -> None:
+    tab = service.start("x = 1")
+    tab.click_into(0, line=0)
+    tab.type("0")
+    tab.sees("the browser has kept it", lambda: pieces(tab) >= 1)
+    tab.page.evaluate(f"""async () => {{
+        {IN_DATABASE}
+        const [record] = await done(records().getAll());
+        for (let n = 0; n < 250; n++) await done(records().add(record));
+    }}""")
+    tab.page.reload()
+    tab.page.wait_for_selector(".cm-line")
+    tab.click_into(0, line=0)
+    tab.type("0")
+    tab.sees("they are one", lambda: pieces(tab) <= 2)
+    tab.page.reload()
+    tab.sees("nothing is lost", lambda: tab.texts() == ["x = 100"])
+
+
+def test_a_copy_of_another_notebook_is_shown_and_set_aside_when_its_reader_says_so(service: Service) -> None:
+    tab = service.start("x = 1")
+    tab.sees("the browser has kept it", lambda: pieces(tab) >= 1)
+    tab.page.evaluate(f"""async () => {{
+        {IN_DATABASE}
+        const [header] = await done(headers().getAll());
+        const [name] = await done(headers().getAllKeys());
+        await done(headers().put({{ ...header, genesis: "ab".repeat(16) }}, name));
+    }}""")
+    tab.page.reload()
+    tab.page.get_by_role("alert").get_by_text("another notebook").wait_for()
+    assert tab.texts() == ["x = 1"]
+    with tab.page.expect_navigation():
+        tab.page.get_by_role("button", name="Set my copy aside").click()
+    tab.page.wait_for_selector(".cell")
+    tab.sees("the server's is open", lambda: tab.saving.startswith("Saved"))
+    tab.sees("the copy is kept", lambda: pieces(tab) >= 2)
+
+
+IN_DATABASE = """
+    const done = (request) => new Promise((resolve, reject) => {
+        request.onsuccess = () => resolve(request.result);
+        request.onerror = () => reject(request.error);
+    });
+    const database = await done(indexedDB.open("quire"));
+    const store = (name) => database.transaction(name, "readwrite").objectStore(name);
+    const records = () => store("records");
+    const headers = () => store("headers");
+"""
+
+
+def pieces(tab: Tab) -> int:
+    """How many records the browser keeps."""
+    return int(tab.page.evaluate(f"async () => {{ {IN_DATABASE} return done(records().count()); }}"))
