@@ -280,7 +280,9 @@ class LiveRoom:
         seat = self._seats.pop(peer, None)
         if seat is None:
             return
-        logger.warning("notebook %s: %s is sent away: %s", self.notebook_id, seat.connection.peer_name, error.message)
+        level = logging.INFO if error.code == ErrorCode.SHUTTING_DOWN else logging.WARNING
+        who = seat.connection.peer_name
+        logger.log(level, "notebook %s: %s is sent away: %s", self.notebook_id, who, error.message)
         seat.outbox.put(encode(error))
         seat.outbox.close()
         self._tasks.start(seat.connection.close(error.message), f"close {seat.connection.peer_name}")
