@@ -95,6 +95,30 @@ async def test_a_kernel_that_only_computes_is_not_unresponsive(tmp_path: Path) -
 
 
 @aio
+async def test_a_machine_that_slept_goes_on_where_it_was(tmp_path: Path) -> None:
+    """As far as processes can tell: daemon, keeper and kernel stand still for longer than a kernel may be silent."""
+    path = notebook_file(tmp_path, ["for n in range(40): print(n, flush=True); time.sleep(0.05)", "import time"])
+    async with hub_and_daemon(tmp_path) as (service, daemon), service.peer(path) as ann:
+        await ann.cells["c1"].run()
+        (execution,) = await ann.start(["c0"])
+        await until_it_printed(ann, execution.id, "3")
+        keeper = await daemon.keeper()
+        asleep = (daemon.pid, keeper.pid, keeper.kernel_pid)
+        seen = set()
+        for pid in asleep:
+            os.kill(pid, signal.SIGSTOP)
+        await asyncio.sleep(3)
+        for pid in asleep:
+            os.kill(pid, signal.SIGCONT)
+        while not execution.record.is_terminal:
+            seen.add(ann.kernel.activity)
+            await asyncio.sleep(0.02)
+        assert execution.status == "done"
+        assert (await execution.text()).split() == [str(n) for n in range(40)]
+        assert "unresponsive" not in seen
+
+
+@aio
 async def test_what_a_dying_kernel_wrote_past_jupyter_is_told(tmp_path: Path) -> None:
     path = notebook_file(tmp_path, [_LAST_WORDS])
     async with running_service(tmp_path) as service, service.peer(path) as ann:

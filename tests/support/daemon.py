@@ -24,6 +24,12 @@ class DaemonProcess:
         self._arguments = [address.url, address.token, str(state), str(epoch_bytes)]
         self._process: subprocess.Popen[bytes] | None = None
 
+    @property
+    def pid(self) -> int:
+        """The process that runs now."""
+        assert self._process is not None, "it was started"
+        return self._process.pid
+
     def start(self) -> None:
         """Start one; it looks for its hub by itself."""
         command = [sys.executable, "-m", "tests.support.daemon", *self._arguments]
