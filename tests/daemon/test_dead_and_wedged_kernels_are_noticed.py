@@ -110,6 +110,8 @@ async def test_a_machine_that_slept_goes_on_where_it_was(tmp_path: Path) -> None
         await asyncio.sleep(3)
         for pid in asleep:
             os.kill(pid, signal.SIGCONT)
+            await asyncio.sleep(0.5)  # they do not wake at the same time, the kernel last
+            seen.add(ann.kernel.activity)
         while not execution.record.is_terminal:
             seen.add(ann.kernel.activity)
             await asyncio.sleep(0.02)
