@@ -167,6 +167,8 @@ class Keeper:
 
     async def _beat(self) -> None:
         while not self._kernel.exited.done():
+            with contextlib.suppress(zmq.Again):  # it has enough beats to answer; the first waits until it is there
+                self._heart.send([b"", b"beat"])
             slept_at = self._loop.time()
             await asyncio.sleep(BEAT_SECONDS)
             if self._loop.time() - slept_at > BEAT_SECONDS + LATE_SECONDS:
@@ -176,8 +178,6 @@ class Keeper:
                 if self._missed > MISSED_BEATS:
                     stopped = manifest.process_is_stopped(self._kernel.pid)
                     self._set_unresponsive("it was stopped by a signal" if stopped else "it does not answer")
-            with contextlib.suppress(zmq.Again):  # it has enough beats to answer
-                self._heart.send([b"", b"beat"])
             self._look_after_the_lonely()
         while True:
             await asyncio.sleep(BEAT_SECONDS)
