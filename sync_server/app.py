@@ -192,6 +192,7 @@ def _describe(hub: Hub, live: LiveRoom) -> dict[str, Any]:
         "notebook_id": live.notebook_id,
         "path": None if path is None else str(path),
         "saved": hub.is_saved(live.notebook_id),
+        "heads": [head.hex() for head in live.room.notebook.durable_heads],
         "kernel": _kernel(live),
         "peers": [
             {"peer_id": p.peer.peer_id, "name": p.peer.name, "kind": p.peer.kind, "role": p.role}

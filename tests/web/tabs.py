@@ -53,9 +53,11 @@ class Service:
         assert link is not None, self.up.printed
         return self.tab(link[0])
 
-    def tab(self, address: str) -> Tab:
-        """Another tab."""
+    def tab(self, address: str, held_back: tuple[str, Callable[[Any], object]] | None = None) -> Tab:
+        """Another tab. `held_back`: requests to addresses like this one are given to this function instead."""
         page = self._context.new_page()
+        if held_back is not None:
+            page.route(*held_back)
         page.on("request", lambda request: self.requests.append(request.url))
         page.on("pageerror", lambda error: self.errors.append(str(error)))
         page.goto(address)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import nbformat
 import psutil
 
@@ -13,11 +15,29 @@ def test_what_was_typed_is_there_after_a_reload_and_in_the_file(service: Service
     tab = service.start("x = 1")
     tab.click_into(0, line=0)
     tab.type("0  # ten")
+    tab.sees("it is not in the file yet", lambda: tab.saving != "Saved")
     tab.sees("it is in the file", lambda: tab.saving == "Saved")
     assert nbformat.read(service.notebook, 4).cells[0].source == "x = 10  # ten"
     tab.page.reload()
     tab.page.wait_for_selector(".cm-line")
     tab.sees("it is still there", lambda: tab.text(0) == "x = 10  # ten")
+
+
+def test_a_late_answer_about_the_file_does_not_make_newer_edits_look_saved(service: Service) -> None:
+    first = service.start("x = 1")
+    answers: list[tuple[Any, Any]] = []  # routes, and what the hub answered before anything was typed
+    about = "**/v1/notebooks/*"
+    tab = service.tab(first.address, held_back=(about, lambda route: answers.append((route, route.fetch()))))
+    tab.sees("the page has asked about the file", lambda: len(answers) == 1)
+    service.notebook.write_text("not a notebook")
+    tab.click_into(0, line=0)
+    tab.type("0")
+    tab.sees("it is only on the server", lambda: tab.saving == "Saved on the server, not in the file")
+    ((route, answer),) = answers
+    with tab.page.expect_event("requestfinished"):
+        route.fulfill(response=answer)
+    tab.page.evaluate("new Promise(done => setTimeout(done, 100))")  # what it does with the answer, it does at once
+    assert tab.saving == "Saved on the server, not in the file"
 
 
 def test_a_hub_that_is_killed_and_comes_back_gets_what_was_typed_meanwhile(service: Service) -> None:

@@ -2,7 +2,7 @@
 
 import wasmAddress from "@automerge/automerge/automerge.wasm?url";
 import { Notebook } from "./core/notebook.ts";
-import { initialize, Replica } from "./core/replica.ts";
+import { type Heads, initialize, Replica } from "./core/replica.ts";
 import type { NotebookRoot } from "./core/schema.ts";
 import { type Kept, type Refused, Session } from "./core/session.ts";
 import { Keeper } from "./keeper.ts";
@@ -77,9 +77,9 @@ async function restore(store: Store): Promise<Kept | null> {
 async function describe(notebookId: string, page: NotebookPage): Promise<void> {
   const response = await fetch(`/v1/notebooks/${encodeURIComponent(notebookId)}`);
   if (!response.ok) return;
-  const { path, saved } = (await response.json()) as { path: string | null; saved: boolean };
+  const { path, saved, heads } = (await response.json()) as { path: string | null; saved: boolean; heads: Heads };
   page.setPath(path);
-  if (saved) page.fileIsCurrent();
+  if (saved) page.fileSaid(heads);
 }
 
 function refused(refusal: Refused, notebookId: string, store: Store | null, page: NotebookPage): void {

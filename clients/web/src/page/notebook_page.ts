@@ -47,7 +47,6 @@ export class NotebookPage implements CellActions {
   #drawing = false;
   #linkState: LinkState = "connecting";
   #file: { heads: Heads; error: string | null } = { heads: [], error: null };
-  #fileIsCurrent = false; // said before it was known at which heads
   #place: Record<string, unknown> = { status: "reading" };
   #placeTimer: ReturnType<typeof setTimeout> | null = null;
 
@@ -87,9 +86,9 @@ export class NotebookPage implements CellActions {
     this.#bar.setPath(path);
   }
 
-  /** The file says what the server has. */
-  fileIsCurrent(): void {
-    this.#fileIsCurrent = true;
+  /** The file said this when the session began; what the hub has told since is newer. */
+  fileSaid(heads: Heads): void {
+    if (this.#file.heads.length === 0 && this.#file.error === null) this.#file = { heads, error: null };
     this.#showSaving();
   }
 
@@ -107,7 +106,9 @@ export class NotebookPage implements CellActions {
   }
 
   take(message: Incoming): void {
-    if (message.type === "peers") {
+    if (message.type === "welcome") {
+      this.#file = { heads: [], error: null };
+    } else if (message.type === "peers") {
       for (const present of message.peers) this.#peers.set(present.peer.peer_id, present);
       this.#showPeople();
     } else if (message.type === "left") {
@@ -375,10 +376,6 @@ export class NotebookPage implements CellActions {
 
   #showSaving(): void {
     const { replica } = this.#notebook;
-    if (this.#fileIsCurrent && this.#session.notebookSync.joined) {
-      this.#fileIsCurrent = false;
-      this.#file = { heads: this.#session.notebookSync.hubHeads ?? [], error: null };
-    }
     const { heads, error } = this.#file;
     const inFile = replica.contains(heads) && replica.hashesSince(heads).length === 0;
     const { joined, unsaved } = this.#session.notebookSync;
