@@ -1,0 +1,62 @@
+// What this tab asks of the hub and the daemon, and what becomes of the answers.
+//
+// Owns the requests under way: those whose failure is told to the reader in words, and those somebody here waits for.
+
+import type { ErrorInfo, RequestBody } from "../core/messages.ts";
+import type { Session } from "../core/session.ts";
+import type { Link, LinkState } from "../link.ts";
+import type { Toasts } from "./toast.ts";
+
+const PATIENCE = 6000; // milliseconds
+
+type Result = Record<string, unknown>;
+
+export class Requests {
+  readonly #session: Session;
+  readonly #link: Link;
+  readonly #toasts: Toasts;
+  readonly #asked = new Map<string, string>(); // request id -> what was asked, in words
+  readonly #questions = new Map<string, (result: Result | null) => void>();
+  linkState: LinkState = "connecting";
+
+  constructor(session: Session, link: Link, toasts: Toasts) {
+    this.#session = session;
+    this.#link = link;
+    this.#toasts = toasts;
+  }
+
+  /** Ask for something to be done; the reader is told if it was not. */
+  ask(body: RequestBody, inWords: string): void {
+    this.#asked.set(this.#session.request(body), inWords);
+    this.#link.poke();
+    if (this.linkState !== "online") this.#toasts.say(`Offline: the server will ${inWords} when it is back.`);
+  }
+
+  /** Ask something that is worthless later: null if there is no answer soon. */
+  question(body: RequestBody): Promise<Result | null> {
+    if (this.linkState !== "online") return Promise.resolve(null);
+    return new Promise((resolve) => {
+      const id = this.#session.request(body);
+      const answer = (result: Result | null) => {
+        clearTimeout(timer);
+        this.#questions.delete(id);
+        this.#session.forget(id);
+        resolve(result);
+      };
+      const timer = setTimeout(answer, PATIENCE, null);
+      this.#questions.set(id, answer);
+      this.#link.poke();
+    });
+  }
+
+  take({ id, result, error }: { id: string; result: Result; error: ErrorInfo | null }): void {
+    const question = this.#questions.get(id);
+    if (question !== undefined) {
+      question(error === null ? result : null);
+      return;
+    }
+    const asked = this.#asked.get(id);
+    this.#asked.delete(id);
+    if (error !== null) this.#toasts.say(`Could not ${asked ?? "do that"}: ${error.message} ${error.hint}`);
+  }
+}
