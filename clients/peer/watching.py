@@ -75,7 +75,7 @@ class Watchers:
         """Whether anybody wants to hear of RuntimeDoc."""
         return any(stream.of_runtime for stream in self._streams)
 
-    def watch(self, check_alive: Callable[[], None], *, of_runtime: bool) -> EventStream:
+    def watch(self, check_alive: Callable[[], None], *, of_runtime: bool = True) -> EventStream:
         """A new stream."""
         stream = EventStream(check_alive, of_runtime=of_runtime)
         self._streams.add(stream)
