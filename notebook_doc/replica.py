@@ -425,8 +425,12 @@ class Replica(ReadView):
 
     def contains(self, heads: Iterable[bytes]) -> bool:
         """Whether every one of these changes is here. Costs the history only if they were not seen lately."""
-        self._note_recent()
+        self._recent.update(dict.fromkeys(self.heads()))  # which a question about the present or the last past is about
         missing = {head for head in heads if head not in self._recent}
+        if not missing:
+            return True
+        self._note_recent()
+        missing.difference_update(self._recent)
         return not missing or self.present(sorted(missing)) == missing
 
     def _note_recent(self) -> None:

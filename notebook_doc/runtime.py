@@ -229,6 +229,11 @@ class RuntimeDoc(Document):
         """Whether there is a record of this execution."""
         return self._view.child(self._executions, execution_id) is not None
 
+    def status(self, execution_id: str) -> ExecutionStatus | None:
+        """An execution's status alone, at a tenth of the cost of its record; None if there is none."""
+        obj = self._view.child(self._executions, execution_id)
+        return None if obj is None else _status(self._view.scalar(obj, "status"))
+
     def execution(self, execution_id: str) -> Execution | None:
         """An execution's record; None if there is none."""
         obj = self._view.child(self._executions, execution_id)
@@ -455,7 +460,7 @@ class RuntimeDoc(Document):
         return Execution(
             id=execution_id,
             cell_id=str(plain.get("cell_id") or ""),
-            status=cast(ExecutionStatus, plain.get("status") or "died"),
+            status=_status(plain.get("status")),
             source=str(plain.get("source") or ""),
             notebook_heads=tuple(bytes.fromhex(str(head)) for head in told.get("notebook_heads") or ()),
             requested_by=Requester(**_strings(told.get("requested_by") or {}, "peer_id", "name", "kind")),
@@ -471,6 +476,10 @@ class RuntimeDoc(Document):
             wanted_by=_wishes(told.get("wanted_by") or {}),
             input_ended=plain.get("input_ended") is True,
         )
+
+
+def _status(value: object) -> ExecutionStatus:
+    return cast(ExecutionStatus, value or "died")
 
 
 def _strings(value: Mapping[str, Json], *keys: str) -> dict[str, str]:

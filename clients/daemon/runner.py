@@ -523,7 +523,7 @@ class NotebookRunner:
             await self._epochs.turn_if_due()
 
     async def _watch_cells(self) -> None:
-        async for event in self._notebook.events():
+        async for event in self._notebook.events(of_runtime=False):
             if isinstance(event, CellRemoved):
                 self._carry_out(self._queue.cell_deleted(CellId(event.cell_id), time.time()))
 

@@ -155,6 +155,9 @@ class DocSync:
 
     def _forget_saved(self) -> None:
         if self._unsaved and self.hub_heads is not None:
+            if self.hub_heads == self._pumped:  # it has what is here: that need not be asked of the core
+                self._unsaved = {}
+                return
             missing = {change_hash for change_hash, _ in self.replica.hashed_changes_since(self.hub_heads)}
             self._unsaved = {
                 change_hash: chunk for change_hash, chunk in self._unsaved.items() if change_hash in missing

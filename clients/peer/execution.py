@@ -15,8 +15,8 @@ from clients.peer.archives import archived
 from clients.peer.errors import ExecutionFailed, NotConnected, RequestFailed
 from notebook_doc.errors import CorruptDocument
 from notebook_doc.rotation import ArchivedExecution
+from notebook_doc.runtime import TERMINAL_STATUSES, ExecutionStatus, Prompt
 from notebook_doc.runtime import Execution as Record
-from notebook_doc.runtime import Prompt
 from relay.messages import AnswerInput
 
 if TYPE_CHECKING:
@@ -45,13 +45,19 @@ class Execution:
         """Status, source, times, who asked. Raises NotConnected while the daemon's record has not arrived."""
         record = self._known()
         if record is None:
-            raise NotConnected(f"The record of execution {self.id} has not arrived.", "Wait for it with `wait()`.")
+            raise self._not_here()
         return record
 
+    def _not_here(self) -> NotConnected:
+        return NotConnected(f"The record of execution {self.id} has not arrived.", "Wait for it with `wait()`.")
+
     @property
-    def status(self) -> str:
-        """ "queued", "running", "done", "error", "cancelled" or "died"."""
-        return self.record.status
+    def status(self) -> ExecutionStatus:
+        """ "queued", "running", "done", "error", "cancelled" or "died". Raises as `record` does."""
+        status = self._known_status()
+        if status is None:
+            raise self._not_here()
+        return status
 
     @property
     def ok(self) -> bool:
@@ -61,11 +67,9 @@ class Execution:
     async def wait(self) -> Execution:
         """Wait until it has ended, however it did; all its outputs are here then."""
         looked_in: list[Any] = []
-        while True:
-            record, archives = self._known(), self._notebook.runtime.archive()
-            if record is not None and record.is_terminal:
-                return self
-            if record is None and self._notebook.is_joined and archives != looked_in:  # perhaps it came and went
+        while (status := self._known_status()) not in TERMINAL_STATUSES:
+            archives = self._notebook.runtime.archive() if status is None else looked_in
+            if self._notebook.is_joined and archives != looked_in:  # perhaps it came and went
                 try:
                     await self._look_in_archives()
                 except NotConnected:
@@ -75,13 +79,18 @@ class Execution:
                     logger.warning("execution %s was not looked for in the archives: %s", self.id, error)
                 looked_in = archives
             else:
-                await self._notebook.until(partial(self._moved_on, record, looked_in))
+                await self._notebook.until(partial(self._moved_on, status, looked_in))
+        return self
 
-    def _moved_on(self, record: Record | None, looked_in: list[Any]) -> bool:
-        now = self._known()
-        if now is None and record is None:
+    def _moved_on(self, status: ExecutionStatus | None, looked_in: list[Any]) -> bool:
+        now = self._known_status()
+        if now is None and status is None:
             return self._notebook.is_joined and self._notebook.runtime.archive() != looked_in
-        return now != record
+        return now != status
+
+    def _known_status(self) -> ExecutionStatus | None:
+        status = self._notebook.runtime.status(self.id)
+        return self._archived.execution.status if status is None and self._archived is not None else status
 
     def _known(self) -> Record | None:
         record = self._notebook.runtime.execution(self.id)
@@ -95,8 +104,8 @@ class Execution:
 
     def check(self) -> Execution:
         """Return the execution if it ended well. Raises ExecutionFailed, with the exception's name and text."""
-        record = self.record
-        if record.status != "done":
+        if self.status != "done":
+            record = self.record
             what = f"{record.error.ename}: {record.error.evalue}" if record.error else f"it ended as {record.status}"
             raise ExecutionFailed(self.id, record.status, f"Cell {record.cell_id} failed: {what}")
         return self

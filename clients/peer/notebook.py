@@ -440,15 +440,17 @@ class Notebook(EditorQuestions):
         """Something that a condition may ask about has changed: `until` looks again."""
         self._movement.set()
 
-    def events(self) -> EventStream:
+    def events(self, *, of_runtime: bool = True) -> EventStream:
         """What happens to the notebook from now on, local edits included: iterate over it with `async for`.
 
+        Without `of_runtime`, only what people and agents write: finding what a run has written costs time at each run.
         A reader that falls behind gets a Reset. Raises what ends the session; close the stream to end it yourself.
         """
         self._tell_watchers()
         self.doc.take_events()  # what happened before now is not for the new one
-        self.runtime.take_events()
-        return self._watchers.watch(self._check_alive)
+        if of_runtime:
+            self.runtime.take_events()
+        return self._watchers.watch(self._check_alive, of_runtime=of_runtime)
 
     def set_presence(self, /, **state: Any) -> None:
         """Tell the others where this peer is: `cell_id=…, anchor=…, head=…, status=…`. Kept over reconnects."""
@@ -559,9 +561,10 @@ class Notebook(EditorQuestions):
         if notebook is not old_notebook:
             self._watchers.tell([Reset()])
             return
-        events: list[Event] = [*notebook.take_events()]
-        events += runtime.take_events() if runtime is old_runtime else events_between(old_runtime, runtime)
-        self._watchers.tell(events)
+        of_runtime: Sequence[Event] = ()
+        if self._watchers.of_runtime:
+            of_runtime = runtime.take_events() if runtime is old_runtime else events_between(old_runtime, runtime)
+        self._watchers.tell(notebook.take_events(), of_runtime)
 
     def _check_alive(self) -> None:
         if self._ended is not None:

@@ -22,7 +22,10 @@ MAX_UNREAD: Final = 1024
 class EventStream(AsyncIterator[Event]):
     """What happens to a notebook, from the moment this was made. Ends when closed, raises what ends the notebook."""
 
-    def __init__(self, check_alive: Callable[[], None], max_unread: int = MAX_UNREAD) -> None:
+    def __init__(
+        self, check_alive: Callable[[], None], max_unread: int = MAX_UNREAD, *, of_runtime: bool = True
+    ) -> None:
+        self.of_runtime = of_runtime  # it wants to hear of RuntimeDoc too
         self._check_alive = check_alive
         self._max_unread = max_unread
         self._unread: deque[Event] = deque()
@@ -67,13 +70,18 @@ class Watchers:
     def __bool__(self) -> bool:
         return len(self._streams) > 0
 
-    def watch(self, check_alive: Callable[[], None]) -> EventStream:
+    @property
+    def of_runtime(self) -> bool:
+        """Whether anybody wants to hear of RuntimeDoc."""
+        return any(stream.of_runtime for stream in self._streams)
+
+    def watch(self, check_alive: Callable[[], None], *, of_runtime: bool = True) -> EventStream:
         """A new stream."""
-        stream = EventStream(check_alive)
+        stream = EventStream(check_alive, of_runtime=of_runtime)
         self._streams.add(stream)
         return stream
 
-    def tell(self, events: Sequence[Event]) -> None:
-        """Hand events to every stream."""
+    def tell(self, events: Sequence[Event], of_runtime: Sequence[Event] = ()) -> None:
+        """Hand events to every stream, those of RuntimeDoc to those that want them."""
         for stream in list(self._streams):
-            stream.put(events)
+            stream.put([*events, *of_runtime] if stream.of_runtime else events)
