@@ -10,6 +10,7 @@
     │   └── WrongGenesis           wrong_genesis    a document of another notebook, or of another life of this one
     ├── SchemaTooNew               schema_version   a document written by a later Quire
     ├── UnknownCell                unknown_cell     there is no such cell (any more)
+    ├── UnknownMoment              unknown_moment   no moment of the notebook's history is named so
     ├── BadEdit                    bad_edit         an edit that makes no sense where it is applied
     └── NotANotebook               not_a_notebook   a file that cannot be read as .ipynb; says where it breaks
 
@@ -85,6 +86,12 @@ class UnknownCell(NotebookDocError):
     ) -> None:
         super().__init__(message or f"there is no cell {cell_id!r} in this notebook.", hint)
         self.cell_id = cell_id
+
+
+class UnknownMoment(NotebookDocError):
+    """A name that fits no moment of the notebook's history, or several."""
+
+    code: ClassVar[str] = "unknown_moment"
 
 
 class BadEdit(NotebookDocError):

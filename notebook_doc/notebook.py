@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Final, Literal, cast
 
-from notebook_doc.cell_order import CellOrder, readable
+from notebook_doc.cell_order import UNREADABLE, CellOrder, readable
 from notebook_doc.change_writer import ChangeWriter
 from notebook_doc.document import Document
 from notebook_doc.errors import BadEdit, CorruptDocument, UnknownCell
@@ -25,7 +25,7 @@ from notebook_doc.events import CellAdded, CellChanged, CellField, CellRemoved, 
 from notebook_doc.json_values import Json
 from notebook_doc.object_index import ObjectIndex
 from notebook_doc.plain import well_formed
-from notebook_doc.replica import ROOT, ObjectId, Replica, Transaction
+from notebook_doc.replica import ROOT, ObjectId, ReadView, Replica, Transaction
 from notebook_doc.seed import give_birth, seed
 from notebook_doc.text_diff import Splice, splices
 from notebook_doc.touched import ROOT_KEY, ObjectKey
@@ -137,22 +137,15 @@ class NotebookDoc(Document):
 
     def cell(self, cell_id: str) -> Cell:
         """Everything of a cell. Raises UnknownCell."""
-        entry = self._entry(cell_id)
-        value = cast(dict[str, Json], self._view.json(entry.obj))
-        cell_type, source = value.get("cell_type"), value.get("source")
-        metadata, attachments = value.get("metadata"), value.get("attachments")
-        return Cell(
-            cell_id,
-            cell_type if isinstance(cell_type, str) else _UNKNOWN_TYPE,
-            entry.position,
-            source if isinstance(source, str) else "",
-            metadata if isinstance(metadata, dict) else {},
-            attachments if isinstance(attachments, dict) else None,
-        )
+        return read_cell(self._view, cell_id, self._entry(cell_id).obj)
 
     def cells(self) -> list[Cell]:
         """All cells, in order."""
         return [self.cell(cell_id) for cell_id in self.cell_ids()]
+
+    def source_text(self, cell_id: str) -> ObjectId | None:
+        """The Text that is a cell's source; None for a cell that a foreign program made without. Raises UnknownCell."""
+        return self._entry(cell_id).source
 
     def source(self, cell_id: str) -> str:
         """A cell's source. Raises UnknownCell."""
@@ -266,6 +259,23 @@ class NotebookDoc(Document):
                 self._tx.put_json(obj, "attachments", dict(attachments))
             elif self._tx.child(obj, "attachments") is not None:
                 self._tx.delete(obj, "attachments")
+
+    def put_cell(self, cell: Cell, *, move: bool) -> None:
+        """Make a cell what `cell` says, writing only what differs; it is made if there is none of that id.
+
+        With `move` it gets the position of `cell` too.
+        """
+        with self.edit():
+            if cell.id not in self._entries:
+                position = cell.position if cell.position != UNREADABLE else self._place(None, None)
+                self._create(cell.id, cell.cell_type, position, cell.source, cell.metadata)
+            else:
+                self._tx.put(self._entry(cell.id).obj, "cell_type", cell.cell_type)
+                self.set_source(cell.id, cell.source)
+                self.set_cell_metadata(cell.id, cell.metadata)
+                if move and cell.position != UNREADABLE:
+                    self._set_position(cell.id, cell.position)
+            self.set_attachments(cell.id, cell.attachments)
 
     def set_metadata(self, metadata: Mapping[str, Json]) -> None:
         """Make the notebook's metadata equal to this, writing only what differs."""
@@ -384,6 +394,22 @@ class NotebookDoc(Document):
         for cell_id, position in placement.others:
             self._set_position(cell_id, position)
         return placement.position
+
+
+def read_cell(view: ReadView, cell_id: str, obj: ObjectId) -> Cell:
+    """A cell as a view has it."""
+    value = cast(dict[str, Json], view.json(obj))
+    cell_type, source = value.get("cell_type"), value.get("source")
+    position = value.get("position")
+    metadata, attachments = value.get("metadata"), value.get("attachments")
+    return Cell(
+        cell_id,
+        cell_type if isinstance(cell_type, str) else _UNKNOWN_TYPE,
+        readable(position if isinstance(position, str) else None),
+        source if isinstance(source, str) else "",
+        metadata if isinstance(metadata, dict) else {},
+        attachments if isinstance(attachments, dict) else None,
+    )
 
 
 def cell_values(

@@ -1,0 +1,77 @@
+"""Who is behind an actor, and when its changes reached the hub: told by the hub, for a change has neither.
+
+A span says that the changes of one actor, from a number on, came from this peer at this time; it reaches as far as the
+next span of that actor. Times are those of arrival: an edit made offline has the time at which its author was back, and
+is marked as brought along. What no span tells of is by somebody unknown.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Final, Literal
+
+AuthorKind = Literal["person", "agent", "program", "daemon", "file", "unknown"]
+
+
+@dataclass(frozen=True, slots=True)
+class Author:
+    """Who wrote: a peer by its id, or (kind "file") the notebook's file, whose `name` is then the file's."""
+
+    peer_id: str
+    name: str
+    kind: AuthorKind
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """The changes of `actor` from number `from_seq` on: whose, and when (seconds since 1970) the first of them came.
+
+    `brought`: its author had them when it connected, so they may be older.
+    """
+
+    actor: bytes
+    from_seq: int
+    author: Author
+    time: float
+    brought: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """What is known of one change: by whom, and when it arrived; None if nobody has told."""
+
+    author: Author
+    time: float | None
+    brought: bool = False
+
+
+_NAMELESS: Final = "somebody"
+
+
+@dataclass(slots=True)
+class _Actor:
+    seqs: list[int] = field(default_factory=list)
+    spans: list[Span] = field(default_factory=list)
+
+
+class Authors:
+    """Looks up spans. `own` are actors of this peer whose changes the hub may not have yet, and who that is."""
+
+    def __init__(self, spans: Iterable[Span] = (), own: Mapping[bytes, Author] | None = None) -> None:
+        self._actors: dict[bytes, _Actor] = {}
+        self._own = dict(own or {})
+        for span in sorted(spans, key=lambda span: span.from_seq):
+            actor = self._actors.setdefault(span.actor, _Actor())
+            actor.seqs.append(span.from_seq)
+            actor.spans.append(span)
+
+    def of(self, actor: bytes, seq: int) -> Writing:
+        """What is known of an actor's change of this number."""
+        known = self._actors.get(actor)
+        number = 0 if known is None else bisect_right(known.seqs, seq)
+        if known is None or number == 0:
+            return Writing(self._own.get(actor) or Author(actor.hex(), _NAMELESS, "unknown"), None)
+        span = known.spans[number - 1]
+        return Writing(span.author, span.time, span.brought)
