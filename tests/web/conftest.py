@@ -25,9 +25,9 @@ else:
     playwright = pytest.importorskip("playwright.sync_api", reason="no playwright: the page is NOT tested")
 
 
-@pytest.fixture(scope="module")
-def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
-    """A browser. For one module at a time: playwright keeps an event loop running in this thread."""
+@pytest.fixture(scope="package")
+def browser() -> Iterator[Browser]:
+    """A browser. For this folder alone: playwright keeps an event loop running in this thread."""
     chromium = shutil.which("chromium")
     missing = "chromium is not installed" if chromium is None else "the page was not built" if not web_page() else None
     if missing is not None:
@@ -40,11 +40,29 @@ def browser(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Browser]:
         launched.close()
 
 
+@pytest.fixture(scope="package")
+def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """The service that the tests here share; it takes seconds to start."""
+    with Home.at(tmp_path_factory.mktemp("web") / "home") as home:
+        home.up()
+        yield home
+
+
 @pytest.fixture
-def service(tmp_path: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    """A service of its own; whatever runs under it when the test ends is killed."""
+def service(shared_home: Home, tmp_path: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """A notebook and a browser context of its own, in the service that all share: leave its processes as they are."""
+    monkeypatch.setenv("QUIRE_HOME", str(shared_home.folder))
+    service = Service(shared_home, tmp_path / "work" / "book.ipynb", browser)
+    yield service
+    service.close()
+
+
+@pytest.fixture
+def own_service(tmp_path: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """A service of its own, whose processes the test may end; what is left of them is killed."""
     monkeypatch.setenv("QUIRE_HOME", str(tmp_path / "home"))
     with Home.at(tmp_path / "home") as home:
+        home.up()
         service = Service(home, tmp_path / "work" / "book.ipynb", browser)
         yield service
         service.close()

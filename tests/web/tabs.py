@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
-from tests.cli.services import Home, Running, until, write_notebook
+from clients.cli.hub_http import HubHttp
+from tests.cli.services import Home, until, write_notebook
 
 # playwright's types are not imported here: it may not be installed, and then these tests say so by themselves.
 Browser = Any
@@ -35,23 +35,27 @@ _TEXT: Final = """cell => {
 
 
 class Service:
-    """A service with one notebook, and one person's browser."""
+    """A notebook in a service, and the browser of one person who has it open."""
 
     def __init__(self, home: Home, notebook: Path, browser: Browser) -> None:
         self.home, self.notebook = home, notebook
         self._context = browser.new_context(viewport={"width": 1200, "height": 900})
         self._context.set_default_timeout(PATIENCE)
-        self.up: Running | None = None
         self.requests: list[str] = []
         self.errors: list[str] = []
 
     def start(self, *sources: str) -> Tab:
-        """Run the service with a notebook of these code cells; the tab that its link opens."""
+        """Open a notebook of these code cells in the service; the tab of this person, who logs in."""
         write_notebook(self.notebook, *sources)
-        self.up = self.home.up(self.notebook)
-        link = re.search(r"http://\S+/login\S+", self.up.printed)
-        assert link is not None, self.up.printed
-        return self.tab(link[0])
+        return self.open()
+
+    def open(self) -> Tab:
+        """Open the notebook as it is on the disk; the tab of this person, who logs in."""
+        entry = self.home.server("hub")
+        assert entry is not None, "the service runs"
+        hub = HubHttp.of(entry)
+        notebook_id = hub.open_notebook(self.notebook)
+        return self.tab(hub.login_link(f"/notebooks/{notebook_id}"))
 
     def tab(self, address: str, held_back: tuple[str, Callable[[Any], object]] | None = None) -> Tab:
         """Another tab. `held_back`: requests to addresses like this one are given to this function instead."""

@@ -40,10 +40,10 @@ def test_a_late_answer_about_the_file_does_not_make_newer_edits_look_saved(servi
     assert tab.saving == "Saved on the server, not in the file"
 
 
-def test_a_hub_that_is_killed_and_comes_back_gets_what_was_typed_meanwhile(service: Service) -> None:
-    tab = service.start("x = 1")
+def test_a_hub_that_is_killed_and_comes_back_gets_what_was_typed_meanwhile(own_service: Service) -> None:
+    tab = own_service.start("x = 1")
     tab.click_into(0, line=0)
-    hub = psutil.Process(service.home.pid("hub"))
+    hub = psutil.Process(own_service.home.pid("hub"))
     hub.suspend()
     tab.type("  # typed while the hub stood still")
     assert tab.text(0) == "x = 1  # typed while the hub stood still"
@@ -51,15 +51,15 @@ def test_a_hub_that_is_killed_and_comes_back_gets_what_was_typed_meanwhile(servi
     hub.kill()
     tab.type(", and while it was gone")
     tab.sees("it is safe again", lambda: tab.saving.startswith("Saved"))
-    until(lambda: "and while it was gone" in nbformat.read(service.notebook, 4).cells[0].source)
+    until(lambda: "and while it was gone" in nbformat.read(own_service.notebook, 4).cells[0].source)
     assert tab.text(0) == "x = 1  # typed while the hub stood still, and while it was gone"
 
 
-def test_edits_of_a_tab_that_closed_while_the_hub_was_gone_are_merged_when_it_opens_again(service: Service) -> None:
-    tab = service.start("x = 1", "y = 2")
-    other = service.tab(tab.address)
+def test_edits_of_a_tab_that_closed_while_the_hub_was_gone_are_merged_when_it_opens_again(own_service: Service) -> None:
+    tab = own_service.start("x = 1", "y = 2")
+    other = own_service.tab(tab.address)
     tab.click_into(0, line=0)
-    hub = psutil.Process(service.home.pid("hub"))
+    hub = psutil.Process(own_service.home.pid("hub"))
     hub.suspend()
     tab.type("  # only in this browser")
     tab.page.wait_for_timeout(1500)  # the browser keeps what was typed half a second later; a person sees nothing of it
@@ -68,7 +68,7 @@ def test_edits_of_a_tab_that_closed_while_the_hub_was_gone_are_merged_when_it_op
     other.sees("the hub is back", lambda: other.saving.startswith("Saved"))
     other.click_into(1, line=0)
     other.type("0")
-    again = service.tab(other.address)
+    again = own_service.tab(other.address)
     again.sees("both edits are there", lambda: again.texts() == ["x = 1  # only in this browser", "y = 20"])
     other.sees("the other tab has them too", lambda: other.texts() == again.texts())
 

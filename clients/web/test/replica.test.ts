@@ -1,0 +1,39 @@
+// What this tab's core does with a hub that asks for what nobody has any more. The hub's binding, an older one, falls silent
+// then, which is why notebook_doc/replica.py filters what it is asked; should this test fail, so must replica.ts.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as Automerge from "@automerge/automerge/slim";
+import { Replica } from "../src/core/replica.ts";
+import { coreIsReady } from "./core.ts";
+
+await coreIsReady;
+
+const LOST = "ab".repeat(32);
+
+function withText(name: string): Replica<Record<string, string>> {
+  const replica = Replica.empty<Record<string, string>>();
+  replica.change((draft) => void (draft[name] = "written here"), "remote");
+  return replica;
+}
+
+for (const alone of [true, false]) {
+  test(`a hub that asks for what is lost for good ${alone ? "alone" : "and our heads"} still gets everything`, () => {
+    const tab = withText("tab");
+    const hub = withText("hub");
+    const [ours, theirs] = [tab.startSync(), hub.startSync()];
+    for (let round = 0; round < 5; round++) {
+      if (round === 2) tab.change((draft) => void (draft["later"] = "too"), "remote");
+      const message = hub.generate(theirs);
+      if (message !== null) {
+        const said = Automerge.decodeSyncMessage(message);
+        const need = [LOST, ...(alone ? [] : tab.heads())];
+        tab.receive(ours, Automerge.encodeSyncMessage({ ...said, need: [...said.need, ...need] }));
+      }
+      const answer = tab.generate(ours);
+      if (answer !== null) hub.receive(theirs, answer);
+    }
+    assert.deepEqual(hub.heads(), tab.heads());
+    assert.deepEqual(Object.keys(hub.value).sort(), ["hub", "later", "tab"]);
+  });
+}
