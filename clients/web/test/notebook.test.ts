@@ -6,29 +6,17 @@ import { toCodePoints, toCodeUnits } from "../src/core/offsets.ts";
 import { plain, Replica } from "../src/core/replica.ts";
 import type { NotebookRoot } from "../src/core/schema.ts";
 import { coreIsReady } from "./core.ts";
+import { notebook, sources } from "./notebooks.ts";
 
 await coreIsReady;
-
-function notebook(...sources: string[]): Notebook {
-  const replica = Replica.empty<NotebookRoot>();
-  replica.change((draft) => {
-    draft.cells = {};
-    draft.metadata = {};
-  }, "remote");
-  const made = new Notebook(replica);
-  for (const [index, source] of sources.entries()) made.addCell(index, "code", source);
-  return made;
-}
-
-const sources = (of: Notebook) => of.cellIds().map((id) => of.source(id));
 
 test("cells stand where they were put", () => {
   const book = notebook("a", "b", "c");
   const [a, , c] = book.cellIds() as [string, string, string];
   book.addCell(0, "markdown", "first");
-  book.moveCell(c, 1);
+  book.moveCells([c], 1);
   assert.deepEqual(sources(book), ["first", "c", "a", "b"]);
-  book.moveCell(a, 3);
+  book.moveCells([a], 3);
   assert.deepEqual(sources(book), ["first", "c", "b", "a"]);
 });
 
@@ -45,10 +33,10 @@ test("a deleted cell comes back where it was, with its id", () => {
   const book = notebook("a", "b", "c");
   const id = book.cellIds()[1] as string;
   const record = book.record(id);
-  book.deleteCell(id);
+  book.deleteCells([id]);
   assert.deepEqual(sources(book), ["a", "c"]);
   assert.ok(record);
-  book.restoreCell(record);
+  book.restoreCells([record]);
   assert.deepEqual(sources(book), ["a", "b", "c"]);
   assert.equal(book.cellIds()[1], id);
 });
@@ -57,9 +45,9 @@ test("edits of a cell that is gone do nothing", () => {
   const book = notebook("a");
   const heads = book.replica.heads();
   book.editSource("gone", [{ from: 0, to: 0, insert: "x" }], {});
-  book.deleteCell("gone");
-  book.setType("gone", "raw");
-  book.moveCell("gone", 0);
+  book.deleteCells(["gone"]);
+  book.setTypes([["gone", "raw"]]);
+  book.moveCells(["gone"], 0);
   assert.deepEqual(book.replica.heads(), heads);
 });
 
@@ -70,8 +58,8 @@ test("events say what happened to which cell, and who did it", () => {
   book.onEvents = (events) => seen.push(...events);
   const me = {};
   book.editSource(id, [{ from: 1, to: 3, insert: "b" }], me);
-  book.setType(id, "markdown");
-  book.moveCell(id, 0);
+  book.setTypes([[id, "markdown"]]);
+  book.moveCells([id], 0);
   const edits = seen.flatMap((event) => (event.kind === "source" && event.origin === me ? event.edits : []));
   assert.deepEqual(edits, [
     { from: 1, to: 1, insert: "b" },

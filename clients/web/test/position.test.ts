@@ -39,7 +39,7 @@ test("cells at one position are spread when another goes between them", () => {
     { id: "a", position: "80" },
     { id: "c", position: "8180" },
   ]);
-  const { position, others } = placeAt(places, 1);
+  const { positions: [position = ""], others } = placeAt(places, 1);
   const [[moved, to]] = others as [readonly [string, string]];
   assert.equal(moved, "b");
   assert.ok("80" < position && position < to && to < "8180");
@@ -51,7 +51,7 @@ test("cells without a readable position are given one when another goes among th
     { id: "x", position: UNREADABLE },
     { id: "y", position: UNREADABLE },
   ]);
-  const { position, others } = placeAt(places, 2);
+  const { positions: [position = ""], others } = placeAt(places, 2);
   const given = new Map(others);
   assert.ok("80" < (given.get("x") as string) && (given.get("x") as string) < position && position < (given.get("y") as string));
 });

@@ -19,7 +19,16 @@ export type NotebookEvent =
   | { kind: "replaced"; cellId: string } // a cell, as a whole, is another one now
   | { kind: "source"; cellId: string; edits: TextEdit[]; origin: Origin }
   | { kind: "type"; cellId: string }
+  | { kind: "cell metadata"; cellId: string }
   | { kind: "metadata" };
+
+/** What a new cell is made of. */
+export interface NewCell {
+  readonly type: CellType;
+  readonly source: string;
+  readonly metadata?: unknown;
+  readonly attachments?: unknown;
+}
 
 /** Everything of a cell, to bring it back. */
 export interface CellRecord {
@@ -76,6 +85,10 @@ export class Notebook {
     return (plain(this.#cells[cellId]?.attachments ?? {}) ?? {}) as Record<string, Record<string, unknown>>;
   }
 
+  metadata(cellId: string): Record<string, unknown> {
+    return (plain(this.#cells[cellId]?.metadata ?? {}) ?? {}) as Record<string, unknown>;
+  }
+
   record(cellId: string): CellRecord | null {
     const cell = this.#cells[cellId];
     if (cell === undefined) return null;
@@ -93,55 +106,116 @@ export class Notebook {
 
   /** One change with the text edits of one transaction of an editor. */
   editSource(cellId: string, edits: readonly TextEdit[], origin: Origin): void {
-    if (!this.has(cellId) || edits.length === 0) return;
+    this.editSources([[cellId, edits]], origin);
+  }
+
+  /** The text edits of several cells as one change. */
+  editSources(all: Iterable<readonly [string, readonly TextEdit[]]>, origin: Origin): void {
+    const wanted = [...all].filter(([cellId, edits]) => this.has(cellId) && edits.length > 0);
+    if (wanted.length === 0) return;
     this.replica.change((draft) => {
-      if (draft.cells[cellId]?.source === undefined) (draft.cells[cellId] as CellMap).source = "";
-      for (const { from, to, insert } of edits) {
-        Replica.splice(draft, ["cells", cellId, "source"], from, to - from, insert);
-      }
+      for (const [cellId, edits] of wanted) spliceAll(draft, cellId, edits);
     }, origin);
   }
 
   /** A new cell at `index`; returns its id. */
   addCell(index: number, type: CellType, source = ""): string {
-    const bytes = crypto.getRandomValues(new Uint8Array(8));
-    const id = Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
-    const placement = placeAt(this.places(), index);
+    return this.addCells(index, [{ type, source }])[0] as string;
+  }
+
+  /** New cells at `index`, in this order; returns their ids. */
+  addCells(index: number, cells: readonly NewCell[]): string[] {
+    if (cells.length === 0) return [];
+    const ids = cells.map(newId);
+    const { positions, others } = placeAt(this.places(), index, cells.length);
     this.replica.change((draft) => {
-      for (const [other, position] of placement.others) setScalar(draft, other, "position", position);
-      draft.cells[id] = newCell({ id, type, position: placement.position, source, metadata: {}, attachments: undefined });
+      for (const [other, position] of others) setScalar(draft, other, "position", position);
+      for (const [i, cell] of cells.entries()) {
+        const id = ids[i] as string;
+        draft.cells[id] = newCell({ metadata: {}, attachments: undefined, ...cell, id, position: positions[i] as string });
+      }
+    }, this);
+    return ids;
+  }
+
+  /** Bring deleted cells back to where they were; those that are here again are left as they are. */
+  restoreCells(records: readonly CellRecord[]): void {
+    const gone = records.filter(({ id }) => !this.has(id));
+    if (gone.length === 0) return;
+    this.replica.change((draft) => {
+      for (const record of gone) draft.cells[record.id] = newCell(record);
+    }, this);
+  }
+
+  deleteCells(cellIds: readonly string[]): void {
+    const here = cellIds.filter((id) => this.has(id));
+    if (here.length === 0) return;
+    this.replica.change((draft) => {
+      for (const id of here) delete draft.cells[id];
+    }, this);
+  }
+
+  /** Put cells, in this order, at `index` among the others. */
+  moveCells(cellIds: readonly string[], index: number): void {
+    const moving = new Set(cellIds.filter((id) => this.has(id)));
+    if (moving.size === 0) return;
+    const { positions, others } = placeAt(this.places().filter(({ id }) => !moving.has(id)), index, moving.size);
+    this.setPositions([...others, ...[...moving].map((id, i) => [id, positions[i] as string] as const)]);
+  }
+
+  setPositions(positions: readonly (readonly [string, string])[]): void {
+    const here = positions.filter(([id]) => this.has(id));
+    if (here.length === 0) return;
+    this.replica.change((draft) => {
+      for (const [id, position] of here) setScalar(draft, id, "position", position);
+    }, this);
+  }
+
+  setTypes(types: Iterable<readonly [string, CellType]>): void {
+    const other = [...types].filter(([id, type]) => this.has(id) && this.type(id) !== type);
+    if (other.length === 0) return;
+    this.replica.change((draft) => {
+      for (const [id, type] of other) setScalar(draft, id, "cell_type", type);
+    }, this);
+  }
+
+  /** Cut a cell's source before this code unit; what follows becomes a new cell after it, whose id is returned. */
+  splitCell(cellId: string, at: number): string | null {
+    const cell = this.record(cellId);
+    if (cell === null) return null;
+    const id = newId();
+    const { positions, others } = placeAt(this.places(), this.cellIds().indexOf(cellId) + 1);
+    this.replica.change((draft) => {
+      for (const [other, position] of others) setScalar(draft, other, "position", position);
+      spliceAll(draft, cellId, [{ from: at, to: cell.source.length, insert: "" }]);
+      const { type, metadata } = cell;
+      draft.cells[id] = newCell({ id, type, position: positions[0] as string, source: cell.source.slice(at), metadata, attachments: undefined });
     }, this);
     return id;
   }
 
-  /** Bring a deleted cell back to where it was. */
-  restoreCell(record: CellRecord): void {
-    if (this.has(record.id)) return;
+  /** Append the others' sources to this cell's, a separator between those that say anything, and delete the others. */
+  mergeCells(cellId: string, otherIds: readonly string[], separator = "\n"): void {
+    const others = otherIds.filter((id) => id !== cellId && this.has(id));
+    if (!this.has(cellId) || others.length === 0) return;
     this.replica.change((draft) => {
-      draft.cells[record.id] = newCell(record);
+      for (const other of others) {
+        const end = draft.cells[cellId]?.source.length ?? 0;
+        const source = `${draft.cells[other]?.source ?? ""}`;
+        const insert = end > 0 && source !== "" ? separator + source : source;
+        spliceAll(draft, cellId, [{ from: end, to: end, insert }]);
+        delete draft.cells[other];
+      }
     }, this);
   }
 
-  deleteCell(cellId: string): void {
-    if (!this.has(cellId)) return;
+  /** Set keys of cells' metadata, each named by its path; undefined takes a key away. What it stands in is made. */
+  setMetadata(settings: readonly { cellId: string; path: readonly string[]; value: unknown }[]): void {
+    const here = settings.filter(({ cellId }) => this.has(cellId));
+    if (here.length === 0) return;
     this.replica.change((draft) => {
-      delete draft.cells[cellId];
+      for (const { cellId, path, value } of here) setAt(draft.cells[cellId] as CellMap, ["metadata", ...path], value);
     }, this);
-  }
-
-  /** Put a cell at `index` among the others. */
-  moveCell(cellId: string, index: number): void {
-    if (!this.has(cellId)) return;
-    const placement = placeAt(this.places().filter(({ id }) => id !== cellId), index);
-    this.replica.change((draft) => {
-      for (const [other, position] of placement.others) setScalar(draft, other, "position", position);
-      setScalar(draft, cellId, "position", placement.position);
-    }, this);
-  }
-
-  setType(cellId: string, type: CellType): void {
-    if (!this.has(cellId) || this.type(cellId) === type) return;
-    this.replica.change((draft) => setScalar(draft, cellId, "cell_type", type), this);
   }
 
   // --- events --------------------------------------------------------------------------------------------------------
@@ -152,6 +226,7 @@ export class Notebook {
     const replaced = new Set<string>();
     const edited = new Map<string, TextEdit[]>();
     const retyped = new Set<string>();
+    const described = new Set<string>();
     let structure = false;
     let metadata = false;
     for (const patch of patches) {
@@ -163,6 +238,7 @@ export class Notebook {
         if (typeof cellId === "string") replaced.add(cellId);
       } else if (field === "position") structure = true;
       else if (field === "cell_type") retyped.add(cellId);
+      else if (field === "metadata") described.add(cellId);
       else if (field === "source" && typeof index !== "number") replaced.add(cellId);
       else if (field === "source") {
         const edit = textEdit(patch, index as number);
@@ -171,6 +247,7 @@ export class Notebook {
     }
     if (structure) events.push({ kind: "cells" });
     for (const cellId of replaced) events.push({ kind: "replaced", cellId });
+    for (const cellId of described) if (!replaced.has(cellId)) events.push({ kind: "cell metadata", cellId });
     for (const cellId of retyped) if (!replaced.has(cellId)) events.push({ kind: "type", cellId });
     for (const [cellId, edits] of edited) {
       if (!replaced.has(cellId)) events.push({ kind: "source", cellId, edits, origin });
@@ -184,6 +261,30 @@ function textEdit(patch: Patch, index: number): TextEdit | null {
   if (patch.action === "splice") return { from: index, to: index, insert: patch.value };
   if (patch.action === "del") return { from: index, to: index + (patch.length ?? 1), insert: "" };
   return null;
+}
+
+function newId(): string {
+  return Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function spliceAll(draft: NotebookRoot, cellId: string, edits: readonly TextEdit[]): void {
+  const cell = draft.cells[cellId] as CellMap;
+  if (cell.source === undefined) cell.source = "";
+  for (const { from, to, insert } of edits) Replica.splice(draft, ["cells", cellId, "source"], from, to - from, insert);
+}
+
+function setAt(target: object, path: readonly string[], value: unknown): void {
+  let map = target as Record<string, unknown>;
+  for (const key of path.slice(0, -1)) {
+    if (map[key] === null || typeof map[key] !== "object") {
+      if (value === undefined) return;
+      map[key] = {};
+    }
+    map = map[key] as Record<string, unknown>;
+  }
+  const last = path.at(-1) as string;
+  if (value === undefined) delete map[last];
+  else if (plain(map[last]) !== value) map[last] = scalars(value);
 }
 
 function newCell(cell: CellRecord): CellMap {

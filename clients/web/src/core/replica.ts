@@ -104,6 +104,22 @@ export class Replica<T extends object> {
     Automerge.splice(draft as Automerge.Doc<unknown>, path, index, remove, insert.toWellFormed());
   }
 
+  /** A name for what stands at `index` of a text, that others' edits do not shift. */
+  cursor(path: readonly Key[], index: number): TextCursor {
+    return { path, text: this.#objectAt(path), at: Automerge.getCursor(this.#doc, [...path], index) };
+  }
+
+  /** Where in its text that stands now, or stood if it is gone; null if the text is gone. */
+  indexOf({ path, text, at }: TextCursor): number | null {
+    if (text === null || this.#objectAt(path) !== text) return null; // the core panics on a cursor of another text
+    return Automerge.getCursorPosition(this.#doc, [...path], at);
+  }
+
+  #objectAt(path: readonly Key[]): string | null {
+    const holder = path.slice(0, -1).reduce<any>((value, key) => value?.[key], this.#doc);
+    return holder === undefined ? null : Automerge.getObjectId(holder, path.at(-1) as Key);
+  }
+
   /** A new conversation with the hub about this document. */
   startSync(): Sync {
     return { state: Automerge.initSyncState() };
@@ -127,6 +143,12 @@ export class Replica<T extends object> {
     sync.state = state;
     return message;
   }
+}
+
+export interface TextCursor {
+  readonly path: readonly Key[];
+  readonly text: string | null;
+  readonly at: string;
 }
 
 export interface Sync {

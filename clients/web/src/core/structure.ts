@@ -1,0 +1,268 @@
+// What this tab does to the notebook beyond typing: add, delete, move, split, merge, change types, replace; and taking
+// that back. Pure.
+//
+// Each deed is one change of the document, and leaves a step that undoes it. Undoing takes back what this tab did and
+// nothing else: what others wrote meanwhile in a cell survives, a cell that somebody else has moved or retyped since is left
+// where and what it is. Places in a text are remembered as the document's own cursors, so edits around them do no harm.
+
+import type { CellRecord, NewCell, Notebook, TextEdit } from "./notebook.ts";
+import type { CellType } from "./schema.ts";
+
+/** Does something and returns what takes it back; null if there was nothing to do (any more). */
+type Step = () => Step | null;
+
+interface Entry {
+  readonly what: string;
+  readonly step: Step;
+}
+
+/** Replace `from` to `to` of the text as it is, whatever else is replaced with it. */
+export interface Replacement extends TextEdit {
+  readonly cellId: string;
+}
+
+/** A cell that was appended to another, and where in that its text begins. */
+interface Part {
+  readonly record: CellRecord;
+  readonly separator: number;
+  readonly find: () => number | null;
+}
+
+const REMEMBERED = 200;
+
+export class Structure {
+  readonly #notebook: Notebook;
+  /** Cells somebody else has written in since this tab made them. */
+  readonly #writtenByOthers = new Set<string>();
+  #done: Entry[] = [];
+  #undone: Entry[] = [];
+
+  constructor(notebook: Notebook) {
+    this.#notebook = notebook;
+  }
+
+  othersWrote(cellId: string): void {
+    this.#writtenByOthers.add(cellId);
+  }
+
+  // --- deeds -----------------------------------------------------------------------------------------------------------
+
+  insert(index: number, cells: readonly NewCell[], what = "the new cell"): string[] {
+    const ids = this.#notebook.addCells(index, cells);
+    this.#remember(what, this.#withdrawal(ids));
+    return ids;
+  }
+
+  remove(cellIds: readonly string[], what = "the deletion"): void {
+    this.#do(what, this.#removal(cellIds));
+  }
+
+  move(cellIds: readonly string[], index: number): void {
+    const before = this.#positions();
+    this.#notebook.moveCells(cellIds, index);
+    const moved = [...this.#positions()].filter(([id, position]) => before.get(id) !== position);
+    const back = moved.map(([id, now]) => ({ id, now, other: before.get(id) as string }));
+    if (back.length > 0) this.#remember("the move", this.#placing(back));
+  }
+
+  setType(cellIds: readonly string[], type: CellType): void {
+    const changes = cellIds.filter((id) => this.#notebook.has(id)).map((id) => ({ id, now: this.#notebook.type(id), other: type }));
+    this.#do("the change of type", this.#typing(changes.filter(({ now, other }) => now !== other)));
+  }
+
+  /** Make text cells of these, headings of this level. */
+  setHeading(cellIds: readonly string[], level: number): void {
+    const here = cellIds.filter((id) => this.#notebook.has(id));
+    const marks = `${"#".repeat(level)} `;
+    const edits = here.flatMap((cellId): Replacement[] => {
+      const [before = ""] = /^#*[ \t]*/.exec(this.#notebook.source(cellId)) ?? [];
+      return before === marks ? [] : [{ cellId, from: 0, to: before.length, insert: marks }];
+    });
+    const types = here.map((id) => ({ id, now: this.#notebook.type(id), other: "markdown" as const }));
+    this.#do("the heading", all([this.#typing(types.filter(({ now }) => now !== "markdown")), () => this.#replace(edits)]));
+  }
+
+  split(cellId: string, at: number): string | null {
+    const made = this.#notebook.splitCell(cellId, at);
+    if (made !== null) this.#remember("the split", this.#joining(cellId, made));
+    return made;
+  }
+
+  merge(cellIds: readonly string[]): void {
+    const [first, ...others] = cellIds.filter((id) => this.#notebook.has(id));
+    if (first !== undefined && others.length > 0) this.#do("the merge", this.#merging(first, others));
+  }
+
+  /** All of them as one change; those of one cell do not overlap. Returns how many there were. */
+  replace(edits: readonly Replacement[], what = "the replacement"): number {
+    this.#do(what, () => this.#replace(edits));
+    return edits.length;
+  }
+
+  // --- taking back -----------------------------------------------------------------------------------------------------
+
+  /** Take back what this tab did last; says what that was, null if there is nothing. */
+  undo(): string | null {
+    return this.#step(this.#done, this.#undone);
+  }
+
+  redo(): string | null {
+    return this.#step(this.#undone, this.#done);
+  }
+
+  #step(from: Entry[], to: Entry[]): string | null {
+    for (let entry = from.pop(); entry !== undefined; entry = from.pop()) {
+      const back = entry.step();
+      if (back === null) continue; // others have seen to it that there is nothing left of it
+      to.push({ what: entry.what, step: back });
+      return entry.what;
+    }
+    return null;
+  }
+
+  #do(what: string, step: Step): void {
+    const back = step();
+    if (back !== null) this.#remember(what, back);
+  }
+
+  #remember(what: string, step: Step): void {
+    this.#done = [...this.#done, { what, step }].slice(-REMEMBERED);
+    this.#undone = [];
+  }
+
+  // --- steps -----------------------------------------------------------------------------------------------------------
+
+  #removal(ids: readonly string[]): Step {
+    return () => {
+      const records = ids.flatMap((id) => this.#notebook.record(id) ?? []);
+      this.#notebook.deleteCells(ids);
+      return records.length > 0 ? this.#restoring(records) : null;
+    };
+  }
+
+  #restoring(records: readonly CellRecord[]): Step {
+    return () => {
+      const gone = records.filter(({ id }) => !this.#notebook.has(id));
+      this.#notebook.restoreCells(gone);
+      return gone.length > 0 ? this.#withdrawal(gone.map(({ id }) => id)) : null;
+    };
+  }
+
+  /** Take new cells away again, but not what somebody else has begun to write in. */
+  #withdrawal(ids: readonly string[]): Step {
+    for (const id of ids) this.#writtenByOthers.delete(id);
+    return () => this.#removal(ids.filter((id) => !this.#writtenByOthers.has(id)))();
+  }
+
+  #placing(changes: readonly { id: string; now: string; other: string }[]): Step {
+    return () => {
+      const positions = this.#positions();
+      const mine = changes.filter(({ id, now }) => positions.get(id) === now);
+      this.#notebook.setPositions(mine.map(({ id, other }) => [id, other]));
+      return mine.length > 0 ? this.#placing(mine.map(({ id, now, other }) => ({ id, now: other, other: now }))) : null;
+    };
+  }
+
+  #typing(changes: readonly { id: string; now: CellType; other: CellType }[]): Step {
+    return () => {
+      const mine = changes.filter(({ id, now }) => this.#notebook.has(id) && this.#notebook.type(id) === now);
+      this.#notebook.setTypes(mine.map(({ id, other }) => [id, other]));
+      return mine.length > 0 ? this.#typing(mine.map(({ id, now, other }) => ({ id, now: other, other: now }))) : null;
+    };
+  }
+
+  /** Put the two halves of a cell together again, with what has been written in them since. */
+  #joining(first: string, second: string): Step {
+    return () => {
+      const record = this.#notebook.record(second);
+      if (record === null || !this.#notebook.has(first)) return null;
+      const at = this.#notebook.source(first).length;
+      this.#notebook.mergeCells(first, [second], "");
+      return this.#cutting(first, [{ record, separator: 0, find: this.#finder(first, at) }]);
+    };
+  }
+
+  #merging(first: string, others: readonly string[]): Step {
+    return () => {
+      const records = others.flatMap((id) => this.#notebook.record(id) ?? []);
+      if (!this.#notebook.has(first) || records.length === 0) return null;
+      let end = this.#notebook.source(first).length;
+      const parts = records.map((record) => {
+        const separator = end > 0 && record.source !== "" ? 1 : 0;
+        const start = end;
+        end += separator + record.source.length;
+        return { record, separator, start };
+      });
+      this.#notebook.mergeCells(first, records.map(({ id }) => id));
+      return this.#cutting(first, parts.map(({ record, separator, start }) => ({ record, separator, find: this.#finder(first, start) })));
+    };
+  }
+
+  /** What finds the place where this index is now, later on; null then if the text is gone. */
+  #finder(cellId: string, index: number): () => number | null {
+    const { replica } = this.#notebook;
+    const cursor = replica.cursor(["cells", cellId, "source"], index);
+    return () => replica.indexOf(cursor);
+  }
+
+  /** Give the parts of a merged cell their own cells again, with what has been written in them since. */
+  #cutting(first: string, parts: readonly Part[]): Step {
+    return () => {
+      const source = this.#notebook.source(first);
+      let end = source.length;
+      const records: CellRecord[] = [];
+      for (const { record, separator, find } of parts.toReversed()) {
+        if (record.source === "") {
+          records.unshift(record);
+          continue;
+        }
+        const start = find();
+        if (start === null) return null; // the merged cell is gone, or was brought back as another
+        records.unshift({ ...record, source: source.slice(Math.min(end, start + separator), end) });
+        end = Math.min(end, start);
+      }
+      this.#notebook.editSource(first, [{ from: end, to: source.length, insert: "" }], this.#notebook);
+      this.#notebook.restoreCells(records);
+      const ids = records.map(({ id }) => id);
+      const wasSplit = parts.every(({ separator }) => separator === 0) && parts.length === 1;
+      return wasSplit ? this.#joining(first, ids[0] as string) : this.#merging(first, ids);
+    };
+  }
+
+  #replace(edits: readonly Replacement[]): Step | null {
+    const cells = Map.groupBy(edits.filter(({ cellId }) => this.#notebook.has(cellId)), ({ cellId }) => cellId);
+    const texts = new Map([...cells.keys()].map((id) => [id, this.#notebook.source(id)]));
+    const lastFirst = [...cells].map(([id, of]) => [id, of.toSorted((a, b) => b.from - a.from)] as const);
+    this.#notebook.editSources(lastFirst, this.#notebook);
+    const back = lastFirst.flatMap(([cellId, of]) => {
+      let shift = 0;
+      return of.toReversed().map(({ from, to, insert }) => {
+        const find = this.#finder(cellId, from + shift);
+        shift += insert.length - (to - from);
+        return { cellId, find, written: insert, before: (texts.get(cellId) as string).slice(from, to) };
+      });
+    });
+    if (back.length === 0) return null;
+    return () =>
+      this.#replace(
+        back.flatMap(({ cellId, find, written, before }) => {
+          const from = find();
+          if (from === null) return [];
+          const to = from + written.length;
+          return this.#notebook.source(cellId).slice(from, to) === written ? [{ cellId, from, to, insert: before }] : [];
+        }),
+      );
+  }
+
+  #positions(): Map<string, string> {
+    return new Map(this.#notebook.places().map(({ id, position }) => [id, position]));
+  }
+}
+
+/** Several steps that are taken back together, the last one first. */
+function all(steps: readonly Step[]): Step {
+  return () => {
+    const back = steps.flatMap((step) => step() ?? []);
+    return back.length > 0 ? all(back.toReversed()) : null;
+  };
+}
