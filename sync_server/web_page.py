@@ -3,8 +3,9 @@
 `GET /` and `GET /notebooks/{id}` are the same document: the page looks at its own address. It comes with a policy under
 which it runs its own scripts and nobody else's, and talks to this hub alone. What has its content's hash in its name is
 kept by browsers for ever. HTML outputs live in `/output-frame`, a document that the policy gives an origin of its own:
-it may run what an output brings and can reach neither the page nor the cookie nor any address. Like all routes these
-are behind the guard. The module is given the folder; it does not know where it lies.
+it may run what an output brings and can reach neither the page nor the cookie nor any address. The libraries that
+draw outputs are handed to it by the page as `blob:` scripts. Like all routes these are behind the guard. The module is
+given the folder; it does not know where it lies.
 """
 
 from __future__ import annotations
@@ -32,9 +33,9 @@ _POLICY: Final = (
     "base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 _FRAME_POLICY: Final = (
-    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval'; style-src 'unsafe-inline'; "
-    "img-src data: blob:; media-src data: blob:; font-src data:; base-uri 'none'; form-action 'none'; "
-    "frame-ancestors 'self'"
+    "sandbox allow-scripts; default-src 'none'; script-src 'unsafe-inline' 'unsafe-eval' blob:; "
+    "style-src 'unsafe-inline'; img-src data: blob:; media-src data: blob:; font-src data:; "
+    "base-uri 'none'; form-action 'none'; frame-ancestors 'self'"
 )
 _SAFETY: Final = {
     "X-Content-Type-Options": "nosniff",

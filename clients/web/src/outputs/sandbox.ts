@@ -1,0 +1,72 @@
+// Outputs that bring code: a frame of an origin of its own, sandboxed twice (here and by the hub's answer), which can run
+// the output's scripts and reach nothing. It is handed HTML, or one of the page's frame programs (src/frames) as a Blob:
+// the frame has no network to fetch it with. What comes out of it is a height, and messages that are nobody's word: who
+// takes them (`hear`) checks them.
+
+import { h } from "../page/dom.ts";
+
+const TALLEST = 4000; // pixels
+const COLOURS = ["--ink", "--quiet", "--line", "--stripe", "--paper", "--raised", "--accent", "--bad"];
+
+const dark = matchMedia("(prefers-color-scheme: dark)");
+
+export type Shown = { readonly html: string } | { readonly code: Blob; readonly input: unknown };
+
+export interface Sandbox {
+  readonly element: HTMLIFrameElement;
+  /** Tell the program in it something. Bytes are copied. */
+  tell(message: unknown): void;
+}
+
+/** A frame that shows this. `hear` gets what its program says; `gone` is called when the frame is disposed of. */
+export function sandbox(title: string, shown: Shown, hear?: (message: unknown) => void, gone?: () => void): Sandbox {
+  const element = h("iframe", { class: "html-output", sandbox: "allow-scripts", src: "/output-frame", title });
+  const post = (message: object) => element.contentWindow?.postMessage(message, "*");
+  const recolour = () => post(colours());
+  const listen = ({ source, data }: MessageEvent) => {
+    if (source === null || source !== element.contentWindow || data === null || typeof data !== "object") return;
+    if (data.quireReady === true) post({ ...colours(), ...shown });
+    const height = Number(data.quireHeight);
+    if (height >= 0) element.style.height = `${Math.min(height, TALLEST)}px`;
+    if (data.quireSays !== undefined) hear?.(data.quireSays);
+  };
+  addEventListener("message", listen);
+  dark.addEventListener("change", recolour);
+  onDispose(element, () => {
+    removeEventListener("message", listen);
+    dark.removeEventListener("change", recolour);
+    gone?.();
+  });
+  return { element, tell: (message) => post({ message }) };
+}
+
+function colours(): object {
+  const style = getComputedStyle(document.documentElement);
+  const named = COLOURS.map((name) => [name, resolved(style.getPropertyValue(name))]);
+  return { dark: dark.matches, colours: Object.fromEntries(named) };
+}
+
+/** A colour as the frame can use it whatever it thinks of light and dark. */
+function resolved(colour: string): string {
+  const parts = /^light-dark\((.*),(.*)\)$/.exec(colour.trim());
+  return (parts === null ? colour : ((dark.matches ? parts[2] : parts[1]) as string)).trim();
+}
+
+const undoing = new WeakMap<Element, () => void>();
+
+/** Call this when the element is disposed of. */
+export function onDispose(element: Element, undo: () => void): void {
+  const before = undoing.get(element);
+  undoing.set(element, () => {
+    before?.();
+    undo();
+  });
+}
+
+/** This element leaves the page for good, with all that is in it. */
+export function dispose(element: Element): void {
+  for (const part of [element, ...element.querySelectorAll("*")]) {
+    undoing.get(part)?.();
+    if (part instanceof HTMLImageElement && part.src.startsWith("blob:")) URL.revokeObjectURL(part.src);
+  }
+}
