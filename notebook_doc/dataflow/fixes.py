@@ -24,9 +24,7 @@ def problems_of(graph: Graph, cell_id: str, source: Source) -> tuple[Problem, ..
     """What is wrong with a cell, by itself and together with others."""
     analysis = graph.analysis(cell_id)
     own = tuple(_own(problem, cell_id, source) for problem in analysis.problems)
-    shared = [
-        _multiply_defined(graph, cell_id, name, source) for name in sorted(analysis.defs & graph.disputed)
-    ]
+    shared = [_multiply_defined(graph, cell_id, name, source) for name in sorted(analysis.defs & graph.disputed)]
     if cycle := graph.cycle_of(cell_id):
         shared.append(_cycle(graph, cell_id, cycle))
     if graph.is_setup(cell_id) and (inputs := graph.inputs(cell_id)):
@@ -43,9 +41,7 @@ def _own(problem: Problem, cell_id: str, source: Source) -> Problem:
         if match is not None and not match[1].startswith("."):
             edit = ReplaceText(cell_id, place, said, f"import {match[1]}")
             fixes = (Fix(f"Import the module {match[1]} instead, and write {match[1]}.name", (edit,)),)
-    return Problem(
-        code=problem.code, message=problem.message, range=problem.range, cells=(cell_id,), fixes=fixes
-    )
+    return Problem(code=problem.code, message=problem.message, range=problem.range, cells=(cell_id,), fixes=fixes)
 
 
 def _multiply_defined(graph: Graph, cell_id: str, name: str, source: Source) -> Problem:
@@ -117,13 +113,13 @@ def occurrences(source: str, name: str) -> list[Range]:
                 return []
             start = positions.at(node.lineno, node.col_offset)
             found.append(Range(start, start + len(name)))
-        elif _is_scope(node) and not isinstance(node, ast.ClassDef) and name in _parameters(node):
-            return []
-        elif isinstance(node, ast.Global | ast.Nonlocal) and name in node.names:
-            return []
-        elif pattern_name(node) == name or (isinstance(node, ast.ExceptHandler) and node.name == name):
-            return []
-        elif isinstance(node, ast.alias) and name in (node.asname, node.name.partition(".")[0]):
+        elif (
+            (_is_scope(node) and not isinstance(node, ast.ClassDef) and name in _parameters(node))
+            or (isinstance(node, ast.Global | ast.Nonlocal) and name in node.names)
+            or pattern_name(node) == name
+            or (isinstance(node, ast.ExceptHandler) and node.name == name)
+            or (isinstance(node, ast.alias) and name in (node.asname, node.name.partition(".")[0]))
+        ):
             return []
         elif isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef) and node.name == name:
             if id(node) in inner:

@@ -1,9 +1,9 @@
 """Which cell depends on which: the graph that the analyses of a notebook's cells make, kept current edit by edit.
 
-A Graph owns an index from names to the cells that define and read them. Edges are not stored, they follow from the index,
-so an edit costs the names of the one cell, however many others read them; what is asked costs what it goes through. It
-promises to say the same as a graph made from scratch of the same cells in the same order. It refuses nothing: names with
-several owners and cycles are answers, not errors.
+A Graph owns an index from names to the cells that define and read them. Edges are not stored, they follow from the
+index, so an edit costs the names of the one cell, however many others read them; what is asked costs what it goes
+through. It promises to say the same as a graph made from scratch of the same cells in the same order. It refuses
+nothing: names with several owners and cycles are answers, not errors.
 
 A cell that reads a name gets it from its owner; of several owners, from the last one above it, or else the first below.
 """
@@ -92,9 +92,11 @@ class Graph:
         """A new cycle goes through the cell that changed, unless an owner that was hidden behind it shows again."""
         if self._cycles is None:
             return
-        if everywhere or not self._disputed.isdisjoint(names):
-            self._cycles = None
-        elif any(name in self._owners and name in self._readers for name in names) and self._returns(cell_id):
+        if (
+            everywhere
+            or not self._disputed.isdisjoint(names)
+            or (any(name in self._owners and name in self._readers for name in names) and self._returns(cell_id))
+        ):
             self._cycles = None
 
     def _returns(self, cell_id: str) -> bool:
@@ -188,9 +190,7 @@ class Graph:
 
     def edges(self) -> list[Edge]:
         """All edges, by reader in notebook order, then by name."""
-        return [
-            Edge(owner, reader, name) for reader in self._order for name, owner in self.inputs(reader).items()
-        ]
+        return [Edge(owner, reader, name) for reader in self._order for name, owner in self.inputs(reader).items()]
 
     def ancestors(self, *cell_ids: str) -> set[str]:
         """The cells that these depend on, over any number of steps; without these, unless they are in a cycle."""

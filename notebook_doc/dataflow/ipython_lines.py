@@ -2,8 +2,8 @@
 
 IPython's own rules (its input transformers) as far as names go: cell magics, `%magic` and `!command` lines, assignments
 from them, `?` for help, and the escapes for calls without parentheses. A line that is no Python is replaced by one that
-reads the same names, so that the order of reading and binding stays true. Lines are only looked at where a statement can
-begin, never inside brackets or strings. Knows nothing of scopes; owns nothing.
+reads the same names, so that the order of reading and binding stays true. Lines are only looked at where a statement
+can begin, never inside brackets or strings. Knows nothing of scopes; owns nothing.
 """
 
 from __future__ import annotations

@@ -76,15 +76,15 @@ class Problem:
 
 
 def apply_fix(doc: NotebookDoc, fix: Fix) -> None:
-    """Carry out a fix as one change. Raises BadEdit if the source is no longer what the fix was made for, UnknownCell."""
+    """Carry out a fix as one change. Raises UnknownCell, and BadEdit if the source is not what it was made for."""
     with doc.edit():
         replaced = [edit for edit in fix.edits if isinstance(edit, ReplaceText)]
-        for edit in sorted(replaced, key=lambda edit: -edit.range.start):  # from behind, so that ranges stay right
-            start, end = edit.range.start, edit.range.end
-            if doc.source(edit.cell_id)[start:end] != edit.old:
-                message = f"cell {edit.cell_id!r} was edited meanwhile: there is no {edit.old!r} at {start} any more."
+        for one in sorted(replaced, key=lambda one: -one.range.start):  # from behind, so that ranges stay right
+            start, end = one.range.start, one.range.end
+            if doc.source(one.cell_id)[start:end] != one.old:
+                message = f"cell {one.cell_id!r} was edited meanwhile: there is no {one.old!r} at {start} any more."
                 raise BadEdit(message, "Look at the problem again; its fix is made anew.")
-            doc.splice_source(edit.cell_id, start, end - start, edit.new)
+            doc.splice_source(one.cell_id, start, end - start, one.new)
         for edit in fix.edits:
             if isinstance(edit, DeleteCell):
                 doc.delete_cell(edit.cell_id)

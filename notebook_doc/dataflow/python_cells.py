@@ -89,9 +89,7 @@ def _parsed(code: str) -> tuple[ast.Module | None, SyntaxError | None]:
 def _syntax_error(error: SyntaxError, positions: Positions) -> Problem:
     line, column = error.lineno or 1, max(0, (error.offset or 1) - 1)
     place = positions.in_characters(line, column)
-    return Problem(
-        code="syntax_error", message=f"Syntax error on line {line}: {error.msg}.", range=Range(place, place)
-    )
+    return Problem(code="syntax_error", message=f"Syntax error on line {line}: {error.msg}.", range=Range(place, place))
 
 
 def _salvage(code: str, walk: _Walk) -> None:
@@ -399,9 +397,7 @@ class _Walk:
         before = set(self.definite)
         body = self.branch(before, node.body)
         started = before & self.definite  # what the body may have deleted is not sure in a handler
-        ends: list[set[str] | None] = []
-        for handler in node.handlers:
-            ends.append(self._handler(started, handler))
+        ends = [self._handler(started, handler) for handler in node.handlers]
         if body is not None and node.orelse:
             body = self.branch(body, node.orelse)
         self.merge(body, *ends)

@@ -1,36 +1,57 @@
 """Which names the scopes inside a cell (functions, classes, comprehensions) take from outside, by Python's own rules.
 
 `outside` answers for one such node what its body reads from the module when it is executed, at once for a class or a
-comprehension, later for a function, and what it writes there by `global`. In a function a name that is bound anywhere is
-local everywhere; in a class a name is local from where it is bound, and not for the functions inside. Pure, without
+comprehension, later for a function, and what it writes there by `global`. In a function a name that is bound anywhere
+is local everywhere; in a class a name is local from where it is bound, and not for the functions inside. Pure, without
 state; order within a function means nothing here.
 """
 
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterable
-from functools import cache
-from typing import Final
+from collections.abc import Callable, Iterable
+from typing import Any, Final
 
 FUNCTIONS: Final = frozenset((ast.FunctionDef, ast.AsyncFunctionDef))
 COMPREHENSIONS: Final = frozenset((ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp))
+_CHILDREN: Final[dict[type[ast.AST], tuple[str, ...]]] = {}
 # Fields that hold texts, numbers and operators only.
 _NO_NODES: Final = frozenset(
-    "arg asname attr conversion ctx id is_async kind level module name n op ops rest s simple type_comment".split()
+    [
+        "arg",
+        "asname",
+        "attr",
+        "conversion",
+        "ctx",
+        "id",
+        "is_async",
+        "kind",
+        "level",
+        "module",
+        "name",
+        "n",
+        "op",
+        "ops",
+        "rest",
+        "s",
+        "simple",
+        "type_comment",
+    ]
 )
 
 
-@cache
-def children_of(kind: type[ast.AST]) -> tuple[str, ...]:
+def _children_of(kind: type[ast.AST]) -> tuple[str, ...]:
     """The fields of a kind of node that can hold nodes with names in them."""
-    return tuple(name for name in kind._fields if name not in _NO_NODES)
+    known = _CHILDREN.get(kind)
+    if known is None:
+        known = _CHILDREN[kind] = tuple(name for name in kind._fields if name not in _NO_NODES)
+    return known
 
 
 def children(node: ast.AST) -> list[ast.AST]:
     """The nodes below a node, in the order of the source as far as the grammar keeps it."""
     found: list[ast.AST] = []
-    for name in children_of(type(node)):
+    for name in _children_of(type(node)):
         value = getattr(node, name, None)
         if value.__class__ is list:
             found.extend(item for item in value if isinstance(item, ast.AST))
@@ -272,7 +293,7 @@ class _Scope:
         self.bound.add(node.name.id)  # type: ignore[attr-defined]
 
 
-_HANDLERS: Final = {
+_HANDLERS: Final[dict[type[ast.AST], Callable[[_Scope, Any, list[ast.AST]], None]]] = {
     ast.FunctionDef: _Scope._function,
     ast.AsyncFunctionDef: _Scope._function,
     ast.Lambda: _Scope._lambda,

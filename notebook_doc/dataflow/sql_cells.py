@@ -1,9 +1,9 @@
 """What a SQL cell reads and defines: `{name}` interpolations, the tables it names, the variable its result goes to.
 
-A table name counts as a read because engines that query data frames (DuckDB's `%%sql`) find them by their variable; if no
-cell defines a variable of that name it means nothing. Common table expressions and qualified names (`schema.table`) are
-the query's own. The result's variable is in the first line (`%%sql name <<`, `%%sql --out name`) or in the metadata.
-Strings and comments are passed over, except for interpolations. Knows no dialect.
+A table name counts as a read because engines that query data frames (DuckDB's `%%sql`) find them by their variable; if
+no cell defines a variable of that name it means nothing. Common table expressions and qualified names (`schema.table`)
+are the query's own. The result's variable is in the first line (`%%sql name <<`, `%%sql --out name`) or in the
+metadata. Strings and comments are passed over, except for interpolations. Knows no dialect.
 """
 
 from __future__ import annotations
@@ -26,7 +26,9 @@ _TABLES: Final = re.compile(
     re.IGNORECASE,
 )
 _TABLE: Final = re.compile(rf"({_NAME})(\s*\.\s*{_NAME})*")
-_CTE: Final = re.compile(rf"(?:\bwith\b(?:\s+recursive\b)?|,)\s*({_NAME})\s*(?:\([^()]*\)\s*)?\bas\b\s*\(", re.IGNORECASE)
+_CTE: Final = re.compile(
+    rf"(?:\bwith\b(?:\s+recursive\b)?|,)\s*({_NAME})\s*(?:\([^()]*\)\s*)?\bas\b\s*\(", re.IGNORECASE
+)
 _RESULT: Final = re.compile(r"(?:^|\s)([^\W\d]\w*)\s*<<|--out\s+([^\W\d]\w*)")
 
 
@@ -53,7 +55,7 @@ def analyze_sql(cell: CellText) -> Analysis:
         defs=public,
         reads=frozenset(name for name in reads if not is_private(name)),
         bound=defs,
-        places={name: (1, 0, False) for name in public},
+        places=dict.fromkeys(public, (1, 0, False)),
         find=lambda _name, _place: site,
     )
 
