@@ -42,6 +42,12 @@ class CellOrder:
     def __len__(self) -> int:
         return len(self._places)
 
+    def copy(self) -> CellOrder:
+        """An order of the same cells."""
+        other = CellOrder()
+        other._places = list(self._places)
+        return other
+
     def cell_ids(self) -> list[str]:
         """The ids of all cells, in order."""
         return [cell_id for _, cell_id in self._places]

@@ -11,6 +11,8 @@
     ├── SchemaTooNew               schema_version   a document written by a later Quire
     ├── UnknownCell                unknown_cell     there is no such cell (any more)
     ├── UnknownMoment              unknown_moment   no moment of the notebook's history is named so
+    ├── CellDeletedMeanwhile       deleted_meanwhile  a batch changes a cell that somebody deleted since it was read
+    ├── CellEditedMeanwhile        edited_meanwhile   a batch deletes a cell that somebody wrote in since it was read
     ├── BadEdit                    bad_edit         an edit that makes no sense where it is applied
     └── NotANotebook               not_a_notebook   a file that cannot be read as .ipynb; says where it breaks
 
@@ -92,6 +94,38 @@ class UnknownMoment(NotebookDocError):
     """A name that fits no moment of the notebook's history, or several."""
 
     code: ClassVar[str] = "unknown_moment"
+
+
+class _Meanwhile(NotebookDocError):
+    """What somebody did to a cell since it was read stands against a batch; nothing of the batch was applied.
+
+    `actors` are who did, as the document knows them.
+    """
+
+    def __init__(self, message: str, hint: str, cell_id: str, actors: frozenset[bytes]) -> None:
+        super().__init__(message, hint)
+        self.cell_id = cell_id
+        self.actors = actors
+
+
+class CellDeletedMeanwhile(_Meanwhile):
+    """A batch changes a cell that somebody deleted since it was read. It stays deleted."""
+
+    code: ClassVar[str] = "deleted_meanwhile"
+
+    def __init__(self, cell_id: str, actors: frozenset[bytes] = frozenset()) -> None:
+        message = f"cell {cell_id!r} was deleted by somebody after you read it, so nothing was changed."
+        super().__init__(message, "Read the notebook again; create a new cell if it is still wanted.", cell_id, actors)
+
+
+class CellEditedMeanwhile(_Meanwhile):
+    """A batch deletes a cell that somebody wrote in since it was read. It stays as they left it."""
+
+    code: ClassVar[str] = "edited_meanwhile"
+
+    def __init__(self, cell_id: str, actors: frozenset[bytes] = frozenset()) -> None:
+        message = f"cell {cell_id!r} was edited by somebody after you read it, so it was not deleted."
+        super().__init__(message, "Read it again, and delete it if that is still right.", cell_id, actors)
 
 
 class BadEdit(NotebookDocError):

@@ -13,7 +13,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from copy import copy
+from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final, Literal, cast
 
@@ -25,7 +26,7 @@ from notebook_doc.events import CellAdded, CellChanged, CellField, CellRemoved, 
 from notebook_doc.json_values import Json
 from notebook_doc.object_index import ObjectIndex
 from notebook_doc.plain import well_formed
-from notebook_doc.replica import ROOT, ObjectId, ReadView, Replica, Transaction
+from notebook_doc.replica import ROOT, Heads, ObjectId, ReadView, Replica, Transaction
 from notebook_doc.seed import give_birth, seed
 from notebook_doc.text_diff import Splice, splices
 from notebook_doc.touched import ROOT_KEY, ObjectKey
@@ -50,8 +51,10 @@ class Cell:
     attachments: dict[str, Json] | None  # None: the cell has none, and its file no such key
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class _Entry:
+    """Frozen, so that forks share them."""
+
     obj: ObjectId
     source: ObjectId | None
     position: str
@@ -95,9 +98,9 @@ class NotebookDoc(Document):
         self._reported.update(self._entries)
 
     @classmethod
-    def blank(cls) -> NotebookDoc:
+    def blank(cls, actor: bytes | None = None) -> NotebookDoc:
         """A replica that holds only the seed: where a peer starts that will receive the rest."""
-        return cls(Replica.load(notebook_seed()))
+        return cls(Replica.load(notebook_seed(), actor))
 
     @classmethod
     def create(cls, notebook_id: str) -> NotebookDoc:
@@ -117,8 +120,19 @@ class NotebookDoc(Document):
         return minor if isinstance(minor, int) else DEFAULT_NBFORMAT_MINOR
 
     def fork(self) -> NotebookDoc:
-        """An independent copy with an actor of its own, to edit what was read and merge later."""
-        return NotebookDoc(self.replica.fork())
+        """An independent copy with an actor of its own, to edit what was read and merge later.
+
+        Cheap, however many cells there are: the index is copied, not read again.
+        """
+        self._refresh()
+        fork = copy(self)
+        fork.replica = self.replica.fork()
+        fork._objects = self._objects.for_fork(fork.replica)
+        fork._entries = dict(self._entries)
+        fork._order = self._order.copy()
+        fork._pending, fork._pending_metadata, fork._pending_reset = {}, set(), False
+        fork._reported = set(self._entries)
+        return fork
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
@@ -138,6 +152,15 @@ class NotebookDoc(Document):
     def cell(self, cell_id: str) -> Cell:
         """Everything of a cell. Raises UnknownCell."""
         return read_cell(self._view, cell_id, self._entry(cell_id).obj)
+
+    def writers_since(self, heads: Heads) -> dict[str, set[bytes]]:
+        """The cells that were written to, made or deleted since these heads, and the actors that did."""
+        self._refresh()
+        found: dict[str, set[bytes]] = {}
+        for path, actors in self._objects.writers_since(heads).items():
+            if len(path) > 1 and path[0] == "cells":
+                found.setdefault(path[1], set()).update(actors)
+        return found
 
     def cells(self) -> list[Cell]:
         """All cells, in order."""
@@ -175,8 +198,10 @@ class NotebookDoc(Document):
         before: str | None = None,
         cell_id: str | None = None,
         metadata: Mapping[str, Json] | None = None,
+        position: str | None = None,
     ) -> str:
-        """Insert a cell after or before another, at the end if neither is named; return its id.
+        """Insert a cell after or before another, at the end if neither is named; return its id. `position` is a
+        fractional index that it had or was given elsewhere, instead of a neighbour.
 
         Raises UnknownCell for the neighbour, BadEdit for an id that is taken or an unknown cell type.
         """
@@ -185,7 +210,7 @@ class NotebookDoc(Document):
         with self.edit():
             if cell_id in self._entries:
                 raise BadEdit(f"there is a cell {cell_id!r} already.", "Leave the id out to get a fresh one.")
-            position = self._place(after, before)
+            position = self._place(after, before) if position is None else position
             return self._create(cell_id, cell_type, position, well_formed(source), metadata or {})
 
     def delete_cell(self, cell_id: str) -> None:
@@ -207,6 +232,12 @@ class NotebookDoc(Document):
                 position = self._place(after, before)
             finally:
                 self._order.add(entry.position, cell_id)
+            self._set_position(cell_id, position)
+
+    def place_cell(self, cell_id: str, position: str) -> None:
+        """Give a cell a fractional index that it had or was given elsewhere. Raises UnknownCell."""
+        with self.edit():
+            self._entry(cell_id)
             self._set_position(cell_id, position)
 
     def split_cell(self, cell_id: str, at: int) -> str:
@@ -372,15 +403,18 @@ class NotebookDoc(Document):
         with self.edit():
             entry = self._entry(cell_id)
             if entry.source is None:
-                entry.source = self._tx.make_text(entry.obj, "source")
-            self._tx.splice(entry.source, edits)
+                text = self._tx.make_text(entry.obj, "source")
+                self._entries[cell_id] = replace(entry, source=text)
+            else:
+                text = entry.source
+            self._tx.splice(text, edits)
 
     def _set_position(self, cell_id: str, position: str) -> None:
         entry = self._entries[cell_id]
         if entry.position != position:
             self._tx.put(entry.obj, "position", position)
             self._order.remove(entry.position, cell_id)
-            entry.position = position
+            self._entries[cell_id] = replace(entry, position=position)
             self._order.add(position, cell_id)
 
     def _place(self, after: str | None, before: str | None) -> str:

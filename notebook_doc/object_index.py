@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from notebook_doc.replica import ROOT, Heads, ObjectId, Replica, object_key
+from notebook_doc.sync_message import read_change
 from notebook_doc.touched import ROOT_KEY, ObjectKey, touches
 
 Path = tuple[str, ...]  # map keys from the root; a list's elements are all named "*"
@@ -26,6 +27,12 @@ class ObjectIndex:
         self._walked = False
         self._heads: Heads = replica.heads()
         self._generation = replica.generation
+
+    def for_fork(self, fork: Replica) -> ObjectIndex:
+        """The same of a fork that was just made of this index's replica."""
+        index = ObjectIndex(fork)
+        index._places, index._walked, index._heads = dict(self._places), self._walked, self._heads
+        return index
 
     @property
     def current(self) -> bool:
@@ -58,6 +65,16 @@ class ObjectIndex:
                 if touch.made is not None:
                     self._places[touch.made] = (touch.target, ELEMENT if touch.key is None else touch.key)
         return {path if key is None else (*path, key) for path, key in ((self._path(obj), key) for obj, key in written)}
+
+    def writers_since(self, heads: Heads) -> dict[Path, set[bytes]]:
+        """Which actors have written below each path since these heads; the index must be current."""
+        writers: dict[Path, set[bytes]] = {}
+        for chunk in self._replica.changes_since(heads):
+            actor = read_change(chunk).actor
+            for touch in touches(chunk):
+                path = self._path(touch.target)
+                writers.setdefault(path if touch.key is None else (*path, touch.key), set()).add(actor)
+        return writers
 
     def _path(self, key: ObjectKey) -> Path:
         names: list[str] = []

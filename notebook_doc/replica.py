@@ -12,6 +12,7 @@ points.
 
 from __future__ import annotations
 
+import hashlib
 import os
 from abc import ABC, abstractmethod
 from collections import OrderedDict
@@ -50,6 +51,7 @@ Heads = tuple[bytes, ...]  # sorted change hashes, 32 bytes each
 
 ROOT: Final = ObjectId(_ROOT)
 ACTOR_SIZE: Final = 16  # bytes
+AUTHOR_KEY_SIZE: Final = 8  # of them; the rest is random, since every replica that writes needs its own
 # Changes whose presence is known without asking the core: a question costs 40 us in a short history and 400 us in one
 # of 4,000 changes, and every message that arrives asks one.
 RECENT_CHANGES: Final = 4096
@@ -80,6 +82,21 @@ class RecordedChange(NamedTuple):
 def random_actor() -> bytes:
     """A fresh actor id. Every replica that writes needs its own, forks included."""
     return os.urandom(ACTOR_SIZE)
+
+
+def actor_of(author_id: str) -> bytes:
+    """A fresh actor id by which others can tell whose changes these are: see `author_key`."""
+    return author_key_of(author_id) + os.urandom(ACTOR_SIZE - AUTHOR_KEY_SIZE)
+
+
+def author_key_of(author_id: str) -> bytes:
+    """What all actors of this author begin with."""
+    return hashlib.sha256(b"quire author\0" + author_id.encode()).digest()[:AUTHOR_KEY_SIZE]
+
+
+def author_key(actor: bytes) -> bytes:
+    """Whose actor it is, to compare with `author_key_of`; an actor that nobody named is an author of its own."""
+    return actor[:AUTHOR_KEY_SIZE]
 
 
 def _is_panic(error: BaseException) -> bool:
@@ -554,8 +571,12 @@ class Replica(ReadView):
     # --- forks ------------------------------------------------------------------------------------------------------
 
     def fork(self, actor: bytes | None = None) -> Replica:
-        """An independent copy at the current heads, with an actor of its own. Cheap: keep one to edit what was read."""
-        return Replica._of(self._call(self._source.fork), actor)
+        """An independent copy at the current heads, with an actor of its own, by default of the same author.
+
+        Cheap: keep one to edit what was read.
+        """
+        forked = self._call(self._source.fork)
+        return Replica._of(forked, actor or author_key(self.actor) + os.urandom(ACTOR_SIZE - AUTHOR_KEY_SIZE))
 
     def fork_at(self, heads: Sequence[bytes], actor: bytes | None = None) -> Replica:
         """An independent copy as it was at `heads`. Costs the history: for rare needs.

@@ -28,11 +28,12 @@ from clients.peer.link import Dial, Link
 from clients.peer.session import EDITORS, PeerSession
 from clients.peer.watching import EventStream, Watchers
 from clients.peer.widget import Widgets
+from notebook_doc.batch import Check, Committed, Operation, Reading, Undone, commit, undo
 from notebook_doc.contents import output_from_manifest
 from notebook_doc.events import Event, Reset
 from notebook_doc.execution_index import ExecutionIndex
 from notebook_doc.notebook import NotebookDoc
-from notebook_doc.replica import Heads
+from notebook_doc.replica import Heads, author_key, author_key_of
 from notebook_doc.rotation import events_between
 from notebook_doc.runtime import KernelState, Manifest, RuntimeDoc
 from relay.connection import Connection
@@ -71,6 +72,10 @@ BLOBS_AT_ONCE: Final = 4
 LEAVE_SECONDS: Final = 5.0
 
 
+def _nothing(_: NotebookDoc) -> None:
+    """No check."""
+
+
 class Notebook(EditorQuestions):
     """A notebook that is open here. Made by `Notebook.connect`; see the module."""
 
@@ -80,6 +85,7 @@ class Notebook(EditorQuestions):
         self._hub = hub
         self._answers: dict[str, asyncio.Future[Response]] = {}
         self._present: dict[str, PresentPeer] = {}
+        self._authors: dict[bytes, PeerInfo] = {}  # everyone who was here, by what their actors begin with
         self._watchers = Watchers()
         self._watched = (session.notebook, session.runtime)  # whose events the watchers were told
         self._index = ExecutionIndex(session.runtime)
@@ -274,6 +280,32 @@ class Notebook(EditorQuestions):
         if self.role not in EDITORS:
             message = f"You are in notebook {self.id} as {self.role} and may not edit it."
             raise NotAllowed(message, "Open it with role='editor'.")
+
+    def read(self) -> Reading:
+        """What the notebook says now, kept to be edited later with `commit`, however much others write meanwhile."""
+        return Reading.of(self._session.notebook)
+
+    def commit(self, reading: Reading, operations: Sequence[Operation], check: Check = _nothing) -> Committed:
+        """Apply a batch that was made to what was read: merged with what others did since, whole or not at all.
+
+        `check` may raise for the merged notebook. Raises what it raises, CellDeletedMeanwhile, CellEditedMeanwhile,
+        UnknownCell, BadEdit, and NotAllowed for a role that may only read.
+        """
+        self._check_may_edit()
+        committed = commit(self._session.notebook, reading, operations, check)
+        self.touch()
+        return committed
+
+    def undo(self, batch: Committed, check: Check = _nothing) -> Undone:
+        """The inverse of a batch as a new edit: what it deleted comes back, what others did since stays."""
+        self._check_may_edit()
+        undone = undo(self._session.notebook, batch, check)
+        self.touch()
+        return undone
+
+    def author(self, actor: bytes) -> PeerInfo | None:
+        """The peer that writes under this actor, if it has been here since this notebook was opened."""
+        return self._authors.get(author_key(actor))
 
     def set_metadata(self, metadata: dict[str, Any]) -> None:
         """Make the notebook's metadata equal to this, writing only what differs."""
@@ -530,6 +562,8 @@ class Notebook(EditorQuestions):
                     answer.set_result(message)
             case PresencePeers():
                 self._present.update({present.peer.peer_id: present for present in message.peers})
+                for present in message.peers:
+                    self._authors[author_key_of(present.peer.peer_id)] = present.peer
             case PresenceLeft():
                 self._present.pop(message.peer_id, None)
             case CommMessage():

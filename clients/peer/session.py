@@ -24,7 +24,7 @@ from clients.peer.doc_sync import DocSync
 from clients.peer.errors import StartAgain
 from notebook_doc.migrations import SCHEMA_VERSION
 from notebook_doc.notebook import NotebookDoc
-from notebook_doc.replica import Heads, Replica
+from notebook_doc.replica import Heads, Replica, actor_of
 from notebook_doc.rotation import next_epoch
 from notebook_doc.runtime import RuntimeDoc, runtime_seed
 from relay.errors import ErrorCode, Refused, WireError
@@ -83,7 +83,9 @@ class PeerSession:
         self.token = token
         self.role: Role = role
         self.phase = Phase.OFFLINE
-        self.notebook = NotebookDoc.blank() if notebook is None else notebook  # one without cells is false
+        self.notebook = (
+            NotebookDoc.blank(actor_of(peer.peer_id)) if notebook is None else notebook
+        )  # one without cells is false
         self.runtime = RuntimeDoc.blank()
         self.notebook_sync = DocSync(self.notebook.replica, may_write=role in EDITORS, unsaved=unsaved)
         self.runtime_sync = DocSync(self.runtime.replica, may_write=role == "daemon")
@@ -282,7 +284,7 @@ class PeerSession:
         self._replace_runtime()
 
     def _replace_notebook(self, unsaved: Sequence[bytes]) -> None:
-        self.notebook = NotebookDoc.blank()
+        self.notebook = NotebookDoc.blank(actor_of(self.peer.peer_id))
         self.notebook.replica.apply(unsaved)  # they wait in the replica until what they build on arrives
         self.notebook_sync = DocSync(self.notebook.replica, may_write=self.role in EDITORS, unsaved=unsaved)
 
