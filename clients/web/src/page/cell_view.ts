@@ -11,12 +11,13 @@ import { Binding, fromDocument } from "../editor/binding.ts";
 import type { Suggest, Suggestions } from "../editor/completion.ts";
 import { type RemoteCursor, setCursors } from "../editor/cursors.ts";
 import { cellExtensions, language, languageOf } from "../editor/setup.ts";
+import type { Surroundings } from "../outputs/mime.ts";
 import { OutputArea } from "../outputs/render.ts";
 import { button, h } from "./dom.ts";
 import { PromptForm } from "./prompt_form.ts";
 import { renderMarkdown } from "./markdown.ts";
 
-export interface CellActions {
+export interface CellActions extends Surroundings {
   run(cellId: string, then: "stay" | "next" | "insert"): void;
   select(cellId: string, mode: "command" | "edit"): void;
   leave(direction: -1 | 1): boolean;
@@ -42,7 +43,7 @@ const KINDS: Record<CellType, string> = { code: "Code", markdown: "Text", raw: "
 export class CellView {
   readonly id: string;
   readonly element: HTMLElement;
-  readonly outputs = new OutputArea();
+  readonly outputs: OutputArea;
   readonly #notebook: Notebook;
   readonly #actions: CellActions;
   readonly #binding: Binding;
@@ -62,6 +63,7 @@ export class CellView {
 
   constructor(notebook: Notebook, id: string, actions: CellActions, mayEdit: boolean) {
     this.id = id;
+    this.outputs = new OutputArea(actions);
     this.#notebook = notebook;
     this.#actions = actions;
     this.#binding = new Binding(notebook, id);

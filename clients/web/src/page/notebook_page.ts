@@ -5,7 +5,7 @@
 
 import type { Incoming } from "../core/messages.ts";
 import type { CellRecord, Notebook, NotebookEvent } from "../core/notebook.ts";
-import type { Heads } from "../core/replica.ts";
+import type { Heads, Patch } from "../core/replica.ts";
 import type { Suggestions } from "../editor/completion.ts";
 import { type CellType, type Execution, readKernel, readQueue } from "../core/schema.ts";
 import type { Session } from "../core/session.ts";
@@ -22,12 +22,14 @@ import { saySafety } from "./saving.ts";
 import { Toasts } from "./toast.ts";
 import { TopBar } from "./top_bar.ts";
 import { rename } from "./you.ts";
+import { Widgets } from "../outputs/widgets.ts";
 
 const DELETED_KEPT = 50;
 
 export class NotebookPage implements CellActions {
   readonly element: HTMLElement;
   readonly toasts = new Toasts();
+  readonly widgets: Widgets;
   readonly #notebook: Notebook;
   readonly #session: Session;
   readonly #link: Link;
@@ -49,6 +51,8 @@ export class NotebookPage implements CellActions {
     this.#notebook = notebook;
     this.#link = link;
     this.#requests = new Requests(session, link, this.toasts);
+    this.widgets = new Widgets((body) => this.#requests.call(body));
+    this.widgets.onFailure = ({ message, hint }) => this.toasts.say(`${message} ${hint}`);
     this.#people = new People(session, link);
     this.#cells = new CellList(notebook, this, () => session.mayEdit);
     this.#executions = new Executions(this.#cells);
@@ -71,7 +75,7 @@ export class NotebookPage implements CellActions {
     this.element = h("div", { class: "page" }, this.#bar.element, this.#banner, this.#cells.element, add, this.toasts.element);
     this.#cells.onAdded = (id) => this.#executions.touch(id);
     this.#cells.onRemoved = (id) => this.#gone(id);
-    this.#executions.onChange = () => this.#showKernel();
+    this.#executions.onChange = (patches) => this.#runtimeChanged(patches);
     notebook.onEvents = (events) => this.#documentChanged(events);
     session.onRuntime = (runtime) => this.#executions.follow(runtime);
     document.addEventListener("keydown", (event) => this.#pressed(event));
@@ -118,6 +122,8 @@ export class NotebookPage implements CellActions {
       this.#file = { heads: error === null ? message.heads.map(toHex) : this.#file.heads, error };
       this.#bar.setPath(message.path);
       this.#showSaving();
+    } else if (message.type === "comm_message") {
+      this.widgets.hear(message.comm_id, message.data, message.buffers);
     } else if (message.type === "response") {
       this.#requests.take(message);
     } else if (message.type === "error") {
@@ -169,7 +175,7 @@ export class NotebookPage implements CellActions {
   move(cellId: string, by: -1 | 1): void {
     const index = this.#notebook.cellIds().indexOf(cellId) + by;
     if (index < 0 || index >= this.#notebook.places().length) return;
-    this.#notebook.moveCell(cellId, index);
+    this.#notebook.moveCells([cellId], index);
     this.#cells.get(cellId)?.element.scrollIntoView({ block: "nearest" });
   }
 
@@ -179,13 +185,13 @@ export class NotebookPage implements CellActions {
     const ids = this.#notebook.cellIds();
     const index = ids.indexOf(cellId);
     this.#deleted = [...this.#deleted, record].slice(-DELETED_KEPT);
-    this.#notebook.deleteCell(cellId);
+    this.#notebook.deleteCells([cellId]);
     this.select(ids[index + 1] ?? ids[index - 1] ?? null, "command");
     this.toasts.say("Cell deleted.", { label: "Undo", press: () => this.#undelete() });
   }
 
   setType(cellId: string, type: CellType): void {
-    this.#notebook.setType(cellId, type);
+    this.#notebook.setTypes([[cellId, type]]);
   }
 
   insertAfter(cellId: string, type: CellType): void {
@@ -226,7 +232,7 @@ export class NotebookPage implements CellActions {
   #undelete(): void {
     const record = this.#deleted.pop();
     if (record === undefined) return;
-    this.#notebook.restoreCell(record);
+    this.#notebook.restoreCells([record]);
     this.select(record.id, "command");
   }
 
@@ -258,6 +264,11 @@ export class NotebookPage implements CellActions {
 
   #gone(cellId: string): void {
     if (this.#selected === cellId) this.#selected = null;
+  }
+
+  #runtimeChanged(patches: readonly Patch[] | null): void {
+    if (this.#executions.runtime !== null) this.widgets.changed(this.#executions.runtime, patches);
+    this.#showKernel();
   }
 
   #showKernel(): void {
