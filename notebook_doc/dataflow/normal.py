@@ -1,8 +1,8 @@
 """The normal form of a cell's source: what of it can make a difference to what the cell does.
 
 Two sources of the same normal form do the same: comments of Python, empty lines and blanks at the end of lines are
-taken away, and nothing else. Where it is not sure what is a comment (cell magics, IPython's lines, lines with f-strings,
-whose insides only Python's newest parsers know) the text stays as it is, so the form errs towards a difference.
+taken away, and nothing else. Where it is not sure what is a comment (cell magics, IPython's lines, f-strings, whose
+insides only Python's newest parsers know) the text stays as it is, so the form errs towards a difference.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from notebook_doc.dataflow.analysis import REMEMBERED
 
 # A string, a comment up to the end of its line, or the blanks before an end of line.
 _TOKENS: Final = re.compile(
-    r"""('''(?:[^\\]|\\.)*?'''|\"\"\"(?:[^\\]|\\.)*?\"\"\"|'(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")|\#[^\n]*|[ \t]+(?=\n|\Z)""",
+    r"""('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")|\#[^\n]*|[ \t]+(?=\n|\Z)""",
     re.DOTALL,
 )
 _EMPTY_LINES: Final = re.compile(r"\n{2,}")

@@ -8,6 +8,7 @@ same heads say the same, whatever they merged in which order. It reads the docum
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, cast
 
@@ -73,7 +74,7 @@ class Dataflow:
             self._language, touched = language, {*doc.cell_ids(), *self._seen}
         return self._take_in(doc, set(touched), everywhere)
 
-    def _look_at_environment(self, metadata: dict[str, object]) -> bool:
+    def _look_at_environment(self, metadata: Mapping[str, object]) -> bool:
         environment = environment_of(metadata)
         changed, self.environment = environment != self.environment, environment
         return changed
@@ -188,7 +189,7 @@ class Dataflow:
         }
 
 
-def mode_of(metadata: dict[str, object]) -> Mode:
+def mode_of(metadata: Mapping[str, object]) -> Mode:
     """The execution mode that a notebook has chosen: `metadata.quire.execution_mode`; manual if it names none."""
     own = metadata.get("quire")
     mode = own.get("execution_mode") if isinstance(own, dict) else None

@@ -126,7 +126,8 @@ def test_a_fresh_kernel_lacks_what_the_notebook_shows() -> None:
     story = chain()
     story.restart()
     assert set(story.statuses().values()) == {"fresh"}
-    assert story.of("a").missing and not story.of("a").is_ready
+    assert story.of("a").missing
+    assert not story.of("a").is_ready
     story.run("a")
     assert not story.of("a").missing
     assert story.of("b").missing
@@ -184,7 +185,8 @@ def test_what_is_kept_current_is_what_is_found_afresh() -> None:
                 assert now == afresh.of(one)
                 run = story.staleness.run(one)
                 if now.status in ("fresh", "failed"):
-                    assert run is not None and run.provenance == story.flow.provenance(one)
+                    assert run is not None
+                    assert run.provenance == story.flow.provenance(one)
 
 
 def _source(rng: random.Random, number: int) -> str:
