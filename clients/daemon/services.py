@@ -81,8 +81,7 @@ class Service:
         return cell_ids
 
     def execution_changed(self, execution: Execution) -> None:
-        """An execution was queued, has begun, or (`is_terminal`) has ended: its record as of then. When it has ended, its
-        outputs are on record."""
+        """An execution was queued, has begun, or (`is_terminal`) has ended, with its outputs: its record as of then."""
 
     def notebook_changed(self, event: NotebookEvent) -> None:
         """Somebody edited the notebook."""
