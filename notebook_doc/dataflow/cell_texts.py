@@ -1,7 +1,8 @@
 """Which analyzer a cell of a notebook goes to: its language, by its type, its metadata and the notebook's.
 
 Pure functions of what NotebookDoc says. A code cell is of the notebook's language (`metadata.language_info`, else that
-of its kernel, else Python) unless its own metadata says another; a cell magic such as `%%sql` is the Python analyzer's. A cell that runs before all others, reading nothing of theirs, says so in its metadata or by the tag `setup`.
+of its kernel, else Python) unless its own metadata says another; a cell magic such as `%%sql` is the Python analyzer's.
+A cell that runs before all others, reading nothing of theirs, says so in its metadata or by the tag `setup`.
 """
 
 from __future__ import annotations

@@ -13,12 +13,9 @@ from typing import Final
 
 from notebook_doc.dataflow.analysis import REMEMBERED
 
-# A string, a comment up to the end of its line, or the blanks before an end of line.
-_TOKENS: Final = re.compile(
-    r"""('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")|\#[^\n]*|[ \t]+(?=\n|\Z)""",
-    re.DOTALL,
-)
-_EMPTY_LINES: Final = re.compile(r"\n{2,}")
+# A string, which stays, or a comment up to the end of its line.
+_TOKENS: Final = re.compile(r"""('(?:[^'\\\n]|\\.)*'|"(?:[^"\\\n]|\\.)*")|\#[^\n]*""", re.DOTALL)
+_ENDS: Final = re.compile(r"[ \t]*\n(?:[ \t]*\n)*")  # blanks, the end of the line, and empty lines
 _DOUBTFUL: Final = re.compile(r"[fFtT][rR]?['\"]|[rR][fFtT]['\"]|^\s*[%!?/,;]|=\s*[%!]|\?\s*$|['\"]{3}", re.MULTILINE)
 
 
@@ -29,5 +26,5 @@ def normal_form(language: str, source: str) -> str:
     if language != "python" or text.startswith("%%"):
         return text
     if _DOUBTFUL.search(text) is None:
-        return _EMPTY_LINES.sub("\n", _TOKENS.sub(lambda match: match[1] or "", text)).strip()
+        return _ENDS.sub("\n", _TOKENS.sub(lambda match: match[1] or "", text)).strip()
     return text

@@ -1,8 +1,8 @@
 """Whether what a cell shows is still what its code gives: a fact, derived from what ran and what the document says now.
 
 A Run is what an execution on record says about itself: the normal form that ran, the cells that its inputs came from
-and their provenance, the environment. A cell is fresh if all of that is what the document says now. So whoever undoes an
-edit makes the cell fresh again, nobody has to remember that something became stale, and it does not matter who edited.
+and their provenance, the environment. A cell is fresh if all of that is what the document says now. So whoever undoes
+an edit makes the cell fresh again, nobody has to remember that something became stale, and it does not matter who edited.
 Pure: no clock, no document, no events.
 
 What this cannot see is what the source does not say: files, time, randomness. Running an unchanged cell again gives the
