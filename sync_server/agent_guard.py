@@ -1,10 +1,10 @@
-"""What the hub lets agents write: the notebook's policy (`notebook_doc.policy`), enforced before a change is taken. Pure.
+"""What the hub lets agents write: the notebook's policy (`notebook_doc.policy`), asked before a change is taken. Pure.
 
 An AgentGuard looks at what an agent's connection sends before it is forwarded or stored, on a copy of the notebook that
 has everything that has arrived. It promises that a change which breaks the policy reaches nobody and no disk. It costs
-nothing while the policy forbids nothing but changing the policy itself, and otherwise the agent's own changes once more:
-people's edits never wait for it. It goes by the kind that a peer says it is in its greeting: a rule against haste and
-mistakes, not against somebody who has the token and lies.
+little while the policy forbids nothing but changing itself, and otherwise the agent's own changes once more: people's
+edits never wait for it. It goes by the kind that a peer says it is in its greeting: a rule against haste and mistakes,
+not against somebody who has the token and lies.
 """
 
 from __future__ import annotations

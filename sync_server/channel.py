@@ -23,58 +23,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NewType
+from typing import Final
 
 from notebook_doc.errors import BadSyncMessage, NotebookDocError, ReplicaPanic
 from notebook_doc.replica import Heads, Replica, SyncSession
 from notebook_doc.sync_message import ChangeChunk, Have, SyncMessage, changes_in, decode, encode, read_change
+from sync_server.effects import HUB, Effect, PeerKey, Persist, Refuse, Reload, Send
 from sync_server.projection import Projection
 
-PeerKey = NewType("PeerKey", int)  # one connection; a peer that reconnects gets another
-
-HUB: Final = PeerKey(0)  # the author of the hub's own changes; no connection has this key
-
-# Hashes of changes seen lately, to recognise dependencies without asking the replica: a question costs 40 us in a short
-# history and 400 us in one of 4,000 changes, which at a keystroke each would be most of the hub's time.
-RECENT_HASHES: Final = 8192
 # Changes of one peer that wait for dependencies nobody has sent. A peer in good order has none, or a few while it is
 # joining.
 MAX_ORPHANS: Final = 4096
 # Changes applied and stored in one batch; bounds how long one batch holds the loop (about 50 us a change).
 MAX_BATCH: Final = 400
-
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Hand this sync payload to this peer's queue."""
-
-    peer: PeerKey
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Persist:
-    """Append these changes to the store, however often that takes, then call `committed`."""
-
-    chunks: list[bytes]
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """Tell this peer why and close its connection."""
-
-    peer: PeerKey
-    code: str
-    message: str
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Reload:
-    """The replica is lost (its core panicked): load the stored document and call `reloaded`."""
-
-
-Effect = Send | Persist | Refuse | Reload
 
 # Asked before changes are taken: the replica, what is under way into it, the new changes (None: a whole document).
 Guard = Callable[[Replica, Iterable[bytes], Sequence[ChangeChunk] | None], NotebookDocError | None]
