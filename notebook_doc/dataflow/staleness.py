@@ -2,7 +2,7 @@
 
 A Run is what an execution on record says about itself: the normal form that ran, the cells that its inputs came from
 and their provenance, the environment. A cell is fresh if all of that is what the document says now. So whoever undoes
-an edit makes the cell fresh again, nobody has to remember that something became stale, and it does not matter who edited.
+an edit makes the cell fresh again, nobody has to remember that something became stale, and who edited does not matter.
 Pure: no clock, no document, no events.
 
 What this cannot see is what the source does not say: files, time, randomness. Running an unchanged cell again gives the
