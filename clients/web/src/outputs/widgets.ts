@@ -9,6 +9,7 @@ import * as comms from "../core/comms.ts";
 import { type ErrorInfo, type RequestBody, toHex } from "../core/messages.ts";
 import type { Heads, Patch, Replica } from "../core/replica.ts";
 import { type RuntimeRoot, record } from "../core/schema.ts";
+import { Signal } from "../core/signal.ts";
 import { bytesOf } from "./contents.ts";
 import { type Program, program } from "./programs.ts";
 import { resolvedOutputs } from "./resolved.ts";
@@ -28,7 +29,7 @@ interface Frame {
 
 export class Widgets {
   /** Something went wrong that the reader should know. */
-  onFailure: (error: ErrorInfo) => void = () => {};
+  readonly failed = new Signal<ErrorInfo>();
   readonly #ask: Ask;
   readonly #outbox = new CommOutbox();
   readonly #frames = new Set<Frame>();
@@ -145,7 +146,7 @@ export class Widgets {
       heads = Array.isArray(result["heads"]) ? (result["heads"] as Uint8Array[]).map(toHex) : [];
     } catch (error) {
       const { code, message, hint } = error as ErrorInfo;
-      if (this.has(commId)) this.onFailure({ code, message, hint });
+      if (this.has(commId)) this.failed.emit({ code, message, hint });
     }
     this.#outbox.sent(commId);
     void this.#send(commId);
