@@ -1,9 +1,10 @@
 """`quire run`: executes a notebook from top to bottom, as one peer among the others, and saves it.
 
-With an output file it works on a copy, made before anything runs; its kernel runs where the original lies. It uses the service that runs, or else one of its own
-in a temporary folder, which ends with it. What runs are the code cells that the notebook has when it begins, in their
-order, each with its source of that moment. Whatever happens, what was reached is saved: a failing cell ends the run
-(unless errors are allowed), Ctrl-C interrupts the running cell, and both leave the outputs so far in the file.
+With an output file it works on a copy, made before anything runs; its kernel runs where the original lies. It uses the
+service that runs, or else one of its own in a temporary folder, which ends with it. What runs are the code cells that
+the notebook has when it begins, in their order, each with its source of that moment. Whatever happens, what was reached
+is saved: a failing cell ends the run (unless errors are allowed), Ctrl-C interrupts the running cell, and both leave
+the outputs so far in the file.
 """
 
 from __future__ import annotations

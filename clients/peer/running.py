@@ -122,8 +122,8 @@ class Running(Part):
         self._whole.set_metadata({**self._whole.metadata, "kernelspec": asdict(kernel)})
 
     async def restart_kernel(self, *, folder: Path | None = None) -> None:
-        """A fresh kernel, in `folder` if one is named; what was running or queued is cancelled."""
-        await self.request(RestartKernel(folder=None if folder is None else str(folder.absolute())))
+        """A fresh kernel, in `folder` (absolute) if it is named; what was running or queued is cancelled."""
+        await self.request(RestartKernel(folder=None if folder is None else str(folder)))
 
     async def shutdown_kernel(self) -> None:
         """Stop the kernel; what was running or queued is cancelled."""
