@@ -1,4 +1,4 @@
-"""`python -m benchmarks [fan_out] [open] [durable] [running] [day]`: what Quire costs beside others, in one run.
+"""`python -m benchmarks [fan_out] [open] [durable] [running] [day] [page]`: what Quire costs beside others, in one run.
 
 Prints tables and asserts nothing: times depend on the machine and on who else uses it, so compare within one table.
 """
@@ -15,11 +15,12 @@ from benchmarks.day import day
 from benchmarks.durable import durable
 from benchmarks.opening import opening
 from benchmarks.others import others
+from benchmarks.page import CELLS, page
 from benchmarks.report import machine, print_table
 from benchmarks.running import run_cells
 from benchmarks.servers.until_stdin_closes import run
 
-NAMES = ("fan_out", "open", "durable", "running", "day")
+NAMES = ("fan_out", "open", "durable", "running", "day", "page")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -47,6 +48,8 @@ def main(arguments: Sequence[str]) -> None:
         run(run_cells(20, 1) if options.quick else run_cells())
     if "day" in which:
         run(day(quick=options.quick))
+    if "page" in which:
+        page((100,) if options.quick else CELLS, only_ours=options.only is not None)
     if "fan_out" in which:
         contenders = [Hub(), OpaqueRelay(), *([] if options.only else others())]
         run(_fan_out(contenders, options.peers, quick=options.quick))
