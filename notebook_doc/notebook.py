@@ -18,11 +18,21 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final, Literal, cast
 
+from notebook_doc import comments
 from notebook_doc.cell_order import UNREADABLE, CellOrder, readable
 from notebook_doc.change_writer import ChangeWriter
 from notebook_doc.document import Document
 from notebook_doc.errors import BadEdit, CorruptDocument, UnknownCell
-from notebook_doc.events import CellAdded, CellChanged, CellField, CellRemoved, MetadataChanged, NotebookEvent, Reset
+from notebook_doc.events import (
+    CellAdded,
+    CellChanged,
+    CellField,
+    CellRemoved,
+    CommentsChanged,
+    MetadataChanged,
+    NotebookEvent,
+    Reset,
+)
 from notebook_doc.json_values import Json
 from notebook_doc.object_index import ObjectIndex
 from notebook_doc.plain import well_formed
@@ -65,7 +75,7 @@ def notebook_seed() -> bytes:
     """The bytes with which every NotebookDoc begins."""
 
     def roots(transaction: Transaction) -> None:
-        for name in ("cells", "metadata", "proposals", "comments"):
+        for name in ("cells", "metadata", "proposals", "comments", "versions"):
             transaction.make_map(ROOT, name)
 
     return seed(roots)
@@ -88,11 +98,15 @@ class NotebookDoc(Document):
         self._objects = ObjectIndex(replica)
         self._objects.place(ROOT, "cells", cells)
         self._objects.place(ROOT, "metadata", metadata)
+        for name, obj in replica.objects_in(ROOT):
+            if name in ("comments", "versions"):
+                self._objects.place(ROOT, name, obj)
         self._entries: dict[str, _Entry] = {}
         self._order = CellOrder()
         self._pending: dict[str, set[CellField]] = {}  # touched cells and their fields, not yet reported
         self._reported: set[str] = set()  # the cells that whoever takes the events knows of
         self._pending_metadata: set[str] = set()
+        self._pending_threads: set[str] = set()
         self._pending_reset = False
         self._reindex()
         self._reported.update(self._entries)
@@ -130,7 +144,7 @@ class NotebookDoc(Document):
         fork._objects = self._objects.for_fork(fork.replica)
         fork._entries = dict(self._entries)
         fork._order = self._order.copy()
-        fork._pending, fork._pending_metadata, fork._pending_reset = {}, set(), False
+        fork._pending, fork._pending_metadata, fork._pending_threads, fork._pending_reset = {}, set(), set(), False
         fork._reported = set(self._entries)
         return fork
 
@@ -251,7 +265,9 @@ class NotebookDoc(Document):
                 raise BadEdit(f"cell {cell_id!r} has {len(source)} characters and cannot be split at {at}.")
             self.splice_source(cell_id, at, len(source) - at, "")
             kind = cast(CellType, self.cell_type(cell_id))
-            return self.add_cell(source[at:], kind, after=cell_id, metadata=self.cell(cell_id).metadata)
+            new_id = self.add_cell(source[at:], kind, after=cell_id, metadata=self.cell(cell_id).metadata)
+            comments.split(self, cell_id, source, at, new_id)
+            return new_id
 
     def merge_cells(self, cell_id: str, other_id: str, separator: str = "\n") -> None:
         """Append another cell's source to this one's and delete the other. Raises UnknownCell, BadEdit."""
@@ -261,6 +277,7 @@ class NotebookDoc(Document):
             source, other = self.source(cell_id), self.source(other_id)
             self.splice_source(cell_id, len(source), 0, separator + other if source and other else other)
             self.delete_cell(other_id)
+            comments.merged(self, cell_id, other_id)
 
     def splice_source(self, cell_id: str, index: int, delete: int, insert: str) -> None:
         """Replace `delete` code points at `index` of a cell's source. Raises UnknownCell, BadEdit outside the text."""
@@ -325,9 +342,11 @@ class NotebookDoc(Document):
             events += [event for cell_id, fields in self._pending.items() if (event := self._event(cell_id, fields))]
             if self._pending_metadata:
                 events.append(MetadataChanged(frozenset(self._pending_metadata)))
+            if self._pending_threads:
+                events.append(CommentsChanged(frozenset(self._pending_threads)))
         self._reported.difference_update(self._pending)
         self._reported.update(self._entries if self._pending_reset else self._pending.keys() & self._entries.keys())
-        self._pending, self._pending_metadata, self._pending_reset = {}, set(), False
+        self._pending, self._pending_metadata, self._pending_threads, self._pending_reset = {}, set(), set(), False
         return events
 
     def _event(self, cell_id: str, fields: set[CellField]) -> NotebookEvent | None:
@@ -365,6 +384,8 @@ class NotebookDoc(Document):
                     self._look_again(cell_id, _FIELDS & {cast(CellField, field)})
                 case ("metadata", key, *_):
                     self._pending_metadata.add(key)
+                case ("comments", thread_id, *_):
+                    self._pending_threads.add(thread_id)
                 case _:
                     pass  # notebook_id and the seed's own keys: nothing that an event names
 

@@ -10,18 +10,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
 
-AuthorKind = Literal["person", "agent", "program", "daemon", "file", "unknown"]
-
-
-@dataclass(frozen=True, slots=True)
-class Author:
-    """Who wrote: a peer by its id, or (kind "file") the notebook's file, whose `name` is then the file's."""
-
-    peer_id: str
-    name: str
-    kind: AuthorKind
+from notebook_doc.authors import Author
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +37,9 @@ class Writing:
     brought: bool = False
 
 
-_NAMELESS: Final = "somebody"
+def _nameless(actor: bytes) -> Author:
+    """Somebody whom nobody has told of; all actors of one peer begin alike, so two such can be told apart."""
+    return Author(actor.hex(), f"somebody {actor[:2].hex()}", "unknown")
 
 
 @dataclass(slots=True)
@@ -72,6 +64,6 @@ class Authors:
         known = self._actors.get(actor)
         number = 0 if known is None else bisect_right(known.seqs, seq)
         if known is None or number == 0:
-            return Writing(self._own.get(actor) or Author(actor.hex(), _NAMELESS, "unknown"), None)
+            return Writing(self._own.get(actor) or _nameless(actor), None)
         span = known.spans[number - 1]
         return Writing(span.author, span.time, span.brought)
