@@ -33,6 +33,7 @@ from sync_server.projection import Projection
 PeerKey = NewType("PeerKey", int)  # one connection; a peer that reconnects gets another
 
 HUB: Final = PeerKey(0)  # the author of the hub's own changes; no connection has this key
+NOBODY: Final = PeerKey(-1)  # the sender of changes that waited here for what they build on: it is not remembered
 
 # Hashes of changes seen lately, to recognise dependencies without asking the replica: a question costs 40 us in a short
 # history and 400 us in one of 4,000 changes, which at a keystroke each would be most of the hub's time.
@@ -54,9 +55,14 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Persist:
-    """Append these changes to the store, however often that takes, then call `committed`."""
+    """Append these changes to the store, however often that takes, then call `committed`.
+
+    `brought` says of each actor whose changes are among them from which number on, by whom, and whether that peer had
+    them when it connected.
+    """
 
     chunks: list[bytes]
+    brought: tuple[tuple[bytes, int, PeerKey, bool], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +91,7 @@ class _Arrival:
     chunks: tuple[bytes, ...]
     changes: list[ChangeChunk] | None
     forwarded: bool
+    brought: bool = False  # its author had it when it connected
 
 
 @dataclass(slots=True)
@@ -264,7 +271,7 @@ class Channel:
 
     def _take(self, peer: PeerKey, link: _Link, chunks: tuple[bytes, ...], changes: list[ChangeChunk] | None) -> None:
         if changes is None:
-            self._inbox.append(_Arrival(peer, chunks, None, forwarded=False))
+            self._inbox.append(_Arrival(peer, chunks, None, forwarded=False, brought=True))
             return
         for change in changes:
             standing = self._projection.standing(change)
@@ -275,7 +282,8 @@ class Channel:
                 self._outgoing.append((peer, change.data))
             else:
                 link.orphans += 1
-            self._inbox.append(_Arrival(peer, (change.data,), [change], forwarded=standing == "next"))
+            forwarded, brought = standing == "next", peer != HUB and not link.live
+            self._inbox.append(_Arrival(peer, (change.data,), [change], forwarded, brought))
 
     def _brings_news(self, changes: list[ChangeChunk] | None) -> bool:
         """Whether there is anything here that the hub does not know. A reader may well send back what it was sent."""
@@ -397,7 +405,7 @@ class Channel:
             return [*refusals, *self._forward(), *self._converse()]
         self._batch = [chunk for _, chunk in fresh]
         self.batches_begun += 1
-        return [*refusals, *self._forward(), Persist(self._batch)]
+        return [*refusals, *self._forward(), Persist(self._batch, _brought(arrivals, fresh))]
 
     def _next_arrivals(self) -> tuple[list[_Arrival], list[_Arrival]]:
         if not self._suspects:
@@ -463,6 +471,22 @@ class Channel:
     def _refuse(self, peer: PeerKey, code: str, message: str, hint: str = "") -> Refuse:
         self.leave(peer)
         return Refuse(peer, code, message, hint)
+
+
+def _brought(
+    arrivals: Iterable[_Arrival], fresh: Iterable[tuple[bytes, bytes]]
+) -> tuple[tuple[bytes, int, PeerKey, bool], ...]:
+    """What `Persist.brought` says of a batch."""
+    known = {change.hash: (change, arrival) for arrival in arrivals for change in arrival.changes or ()}
+    whole = next((arrival for arrival in arrivals if arrival.changes is None), None)  # a snapshot, with many authors
+    first: dict[bytes, tuple[int, PeerKey, bool]] = {}
+    for change_hash, chunk in fresh:
+        change, arrival = known.get(change_hash) or (read_change(chunk), whole)
+        seen = first.get(change.actor)
+        if seen is None or change.seq < seen[0]:
+            sender = NOBODY if arrival is None else arrival.author
+            first[change.actor] = (change.seq, sender, arrival is None or arrival.brought)
+    return tuple((actor, *rest) for actor, rest in first.items())
 
 
 def _starts_over(message: SyncMessage) -> bool:

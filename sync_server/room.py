@@ -18,11 +18,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from notebook_doc.authors import Author
 from notebook_doc.replica import ROOT, Replica
 from notebook_doc.seed import genesis
 from relay.errors import ErrorCode, MalformedFrame, WireError
 from relay.frames import KIB, MIB, FrameType, check_frame, frame
 from relay.messages import (
+    FOR_VIEWERS,
     SERVED_BY_HUB,
     CommMessage,
     ErrorInfo,
@@ -42,7 +44,8 @@ from relay.messages import (
     decode,
     encode,
 )
-from sync_server.channel import Channel, Effect, PeerKey, Persist, Refuse, Reload, Send
+from sync_server.attribution import THE_FILE, Arrived
+from sync_server.channel import HUB, Channel, Effect, PeerKey, Persist, Refuse, Reload, Send
 from sync_server.epochs import refused_epoch
 
 # Seconds between acknowledgements to peers that only read: they learn what is on disk, in no hurry.
@@ -54,6 +57,8 @@ MAX_ANSWERS: Final = 1024
 MAX_REQUESTS: Final = 4096
 MAX_WAITING_BYTES: Final = 64 * MIB  # of all of them; it is looked at when a large one comes
 LARGE: Final = 64 * KIB
+# Who was here lately, by connection: what somebody sent may be stored after they have left.
+MAX_NAMES: Final = 4096
 
 _CHANNELS: Final = (FrameType.NOTEBOOK_SYNC, FrameType.RUNTIME_SYNC)
 _EDITORS: Final[frozenset[Role]] = frozenset(("owner", "editor"))
@@ -69,10 +74,11 @@ class SendFrame:
 
 @dataclass(frozen=True, slots=True)
 class PersistDoc:
-    """Append these changes to a document's log, then call `committed`."""
+    """Append these changes to a document's log, then call `committed`. `arrived`: who brought what of NotebookDoc."""
 
     doc: FrameType
     chunks: list[bytes]
+    arrived: tuple[Arrived, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +145,7 @@ class Room:
             FrameType.RUNTIME_SYNC: Channel(runtime),
         }
         self._epochs_under_way = 0  # offers that the shell has and has not settled
+        self._names: OrderedDict[PeerKey, Author] = OrderedDict()
         self._members: dict[PeerKey, _Member] = {}
         self._waiting: OrderedDict[RequestKey, _Waiting] = OrderedDict()
         self._answers: OrderedDict[RequestKey, bytes] = OrderedDict()
@@ -184,6 +191,9 @@ class Room:
             effects += self._expel(old, ErrorCode.FORBIDDEN, "Another daemon has taken over this notebook.")
         in_epoch = runtime_genesis in (None, self.runtime_genesis)
         newcomer = self._members[peer] = _Member(info, role, in_epoch)
+        self._names[peer] = Author(info.peer_id, info.name, info.kind)
+        if len(self._names) > MAX_NAMES:
+            self._names.popitem(last=False)
         self.notebook.join(peer, may_write=role in _EDITORS)
         self.runtime.join(peer, may_write=role == "daemon")
         effects.append(SendFrame(peer, encode(PresencePeers(peers=self.members))))
@@ -336,7 +346,7 @@ class Room:
         if (waiting := self._waiting.get(key)) is not None:
             waiting.asker = peer
             return []
-        if member.role == "viewer":
+        if member.role == "viewer" and not isinstance(request.body, FOR_VIEWERS):
             error = ErrorInfo(code=ErrorCode.FORBIDDEN, message="Viewers may only read.", hint="Ask for another role.")
             return [SendFrame(peer, encode(Response(id=request.id, error=error)))]
         if len(self._waiting) >= MAX_REQUESTS:
@@ -416,13 +426,22 @@ class Room:
                 match effect:
                     case Send(peer, payload):
                         effects.append(SendFrame(peer, frame(kind, payload)))
-                    case Persist(chunks):
-                        effects.append(PersistDoc(kind, chunks))
+                    case Persist(chunks, brought):
+                        arrived = self._arrived(brought) if kind == FrameType.NOTEBOOK_SYNC else ()
+                        effects.append(PersistDoc(kind, chunks, arrived))
                     case Refuse(peer, code, message, hint):
                         effects += self._expel(peer, code, message, hint)
                     case Reload():
                         effects.append(ReloadDoc(kind))
         return effects
+
+    def _arrived(self, brought: Iterable[tuple[bytes, int, PeerKey, bool]]) -> tuple[Arrived, ...]:
+        return tuple(
+            Arrived(
+                actor, seq, THE_FILE if sender == HUB else None if sender is None else self._names.get(sender), late
+            )
+            for actor, seq, sender, late in brought
+        )
 
     def _expel(self, peer: PeerKey, code: str, message: str, hint: str = "") -> list[RoomEffect]:
         effects = self.leave(peer)

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
 from notebook_doc.authors import Author
+from notebook_doc.replica import author_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,7 @@ class Writing:
     brought: bool = False
 
 
-def _nameless(actor: bytes) -> Author:
+def nameless(actor: bytes) -> Author:
     """Somebody whom nobody has told of; all actors of one peer begin alike, so two such can be told apart."""
     return Author(actor.hex(), f"somebody {actor[:2].hex()}", "unknown")
 
@@ -49,11 +50,12 @@ class _Actor:
 
 
 class Authors:
-    """Looks up spans. `own` are actors of this peer whose changes the hub may not have yet, and who that is."""
+    """Looks up spans. `known` are peers by what their actors begin with (`author_key`), for changes that the hub has
+    not told of yet: this peer's own, and those of who is here."""
 
-    def __init__(self, spans: Iterable[Span] = (), own: Mapping[bytes, Author] | None = None) -> None:
+    def __init__(self, spans: Iterable[Span] = (), known: Mapping[bytes, Author] | None = None) -> None:
         self._actors: dict[bytes, _Actor] = {}
-        self._own = dict(own or {})
+        self._known = dict(known or {})
         for span in sorted(spans, key=lambda span: span.from_seq):
             actor = self._actors.setdefault(span.actor, _Actor())
             actor.seqs.append(span.from_seq)
@@ -64,6 +66,6 @@ class Authors:
         known = self._actors.get(actor)
         number = 0 if known is None else bisect_right(known.seqs, seq)
         if known is None or number == 0:
-            return Writing(self._own.get(actor) or _nameless(actor), None)
+            return Writing(self._known.get(author_key(actor)) or nameless(actor), None)
         span = known.spans[number - 1]
         return Writing(span.author, span.time, span.brought)
