@@ -31,6 +31,7 @@ from notebook_doc.events import (
     CommentsChanged,
     MetadataChanged,
     NotebookEvent,
+    ProposalChanged,
     Reset,
 )
 from notebook_doc.json_values import Json
@@ -92,20 +93,23 @@ class NotebookDoc(Document):
     def __init__(self, replica: Replica) -> None:
         super().__init__(replica)
         cells, metadata = replica.child(ROOT, "cells"), replica.child(ROOT, "metadata")
-        if cells is None or metadata is None:
+        proposals = replica.child(ROOT, "proposals")
+        if cells is None or metadata is None or proposals is None:
             raise CorruptDocument("this NotebookDoc lacks its root maps.", "Restore it from a backup or its file.")
-        self._cells, self._metadata = cells, metadata
+        self._cells, self._metadata, self._proposals = cells, metadata, proposals
         self._objects = ObjectIndex(replica)
         self._objects.place(ROOT, "cells", cells)
         self._objects.place(ROOT, "metadata", metadata)
-        for name, obj in replica.objects_in(ROOT):
-            if name in ("comments", "versions"):
+        self._objects.place(ROOT, "proposals", proposals)
+        for name in ("comments", "versions"):
+            if (obj := replica.child(ROOT, name)) is not None:
                 self._objects.place(ROOT, name, obj)
         self._entries: dict[str, _Entry] = {}
         self._order = CellOrder()
         self._pending: dict[str, set[CellField]] = {}  # touched cells and their fields, not yet reported
         self._reported: set[str] = set()  # the cells that whoever takes the events knows of
         self._pending_metadata: set[str] = set()
+        self._pending_proposals: set[str] = set()
         self._pending_threads: set[str] = set()
         self._pending_reset = False
         self._reindex()
@@ -144,7 +148,7 @@ class NotebookDoc(Document):
         fork._objects = self._objects.for_fork(fork.replica)
         fork._entries = dict(self._entries)
         fork._order = self._order.copy()
-        fork._pending, fork._pending_metadata, fork._pending_threads, fork._pending_reset = {}, set(), set(), False
+        fork._nothing_pending()
         fork._reported = set(self._entries)
         return fork
 
@@ -330,6 +334,17 @@ class NotebookDoc(Document):
         with self.edit():
             self._tx.merge_json(self._metadata, dict(metadata))
 
+    # --- proposals (what they mean: `proposals`) ----------------------------------------------------------------------
+
+    def proposal_values(self) -> dict[str, Json]:
+        """The proposals by their ids, as they are in the document."""
+        return cast(dict[str, Json], self._view.json(self._proposals))
+
+    def put_proposal(self, proposal_id: str, value: Json) -> None:
+        """Make a proposal what `value` says, writing only what differs."""
+        with self.edit():
+            self._tx.put_json(self._proposals, proposal_id, value)
+
     # --- events -------------------------------------------------------------------------------------------------------
 
     def take_events(self) -> list[NotebookEvent]:
@@ -344,10 +359,15 @@ class NotebookDoc(Document):
                 events.append(MetadataChanged(frozenset(self._pending_metadata)))
             if self._pending_threads:
                 events.append(CommentsChanged(frozenset(self._pending_threads)))
+            events += [ProposalChanged(proposal_id) for proposal_id in sorted(self._pending_proposals)]
         self._reported.difference_update(self._pending)
         self._reported.update(self._entries if self._pending_reset else self._pending.keys() & self._entries.keys())
-        self._pending, self._pending_metadata, self._pending_threads, self._pending_reset = {}, set(), set(), False
+        self._nothing_pending()
         return events
+
+    def _nothing_pending(self) -> None:
+        self._pending, self._pending_metadata, self._pending_reset = {}, set(), False
+        self._pending_proposals, self._pending_threads = set(), set()
 
     def _event(self, cell_id: str, fields: set[CellField]) -> NotebookEvent | None:
         if cell_id in self._entries:
@@ -386,6 +406,8 @@ class NotebookDoc(Document):
                     self._pending_metadata.add(key)
                 case ("comments", thread_id, *_):
                     self._pending_threads.add(thread_id)
+                case ("proposals", proposal_id, *_):
+                    self._pending_proposals.add(proposal_id)
                 case _:
                     pass  # notebook_id and the seed's own keys: nothing that an event names
 

@@ -33,6 +33,7 @@ class ErrorCode(StrEnum):
     WRONG_GENESIS = "wrong_genesis"
     WRONG_EPOCH = "wrong_epoch"
     READ_ONLY = "read_only"
+    AGENTS_MAY_NOT = "agents_may_not"
     BAD_SYNC = "bad_sync"
     TOO_SLOW = "too_slow"
     BAD_REQUEST = "bad_request"

@@ -21,66 +21,24 @@ the receiver knows that the hub wants none of these changes back, although its `
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Final, NewType
+from typing import Final
 
-from notebook_doc.errors import BadSyncMessage, ReplicaPanic
+from notebook_doc.errors import BadSyncMessage, NotebookDocError, ReplicaPanic
 from notebook_doc.replica import Heads, Replica, SyncSession
 from notebook_doc.sync_message import ChangeChunk, Have, SyncMessage, changes_in, decode, encode, read_change
+from sync_server.effects import HUB, NOBODY, Effect, PeerKey, Persist, Refuse, Reload, Send
 from sync_server.projection import Projection
 
-PeerKey = NewType("PeerKey", int)  # one connection; a peer that reconnects gets another
-
-HUB: Final = PeerKey(0)  # the author of the hub's own changes; no connection has this key
-NOBODY: Final = PeerKey(-1)  # the sender of changes that waited here for what they build on: it is not remembered
-
-# Hashes of changes seen lately, to recognise dependencies without asking the replica: a question costs 40 us in a short
-# history and 400 us in one of 4,000 changes, which at a keystroke each would be most of the hub's time.
-RECENT_HASHES: Final = 8192
 # Changes of one peer that wait for dependencies nobody has sent. A peer in good order has none, or a few while it is
 # joining.
 MAX_ORPHANS: Final = 4096
 # Changes applied and stored in one batch; bounds how long one batch holds the loop (about 50 us a change).
 MAX_BATCH: Final = 400
 
-
-@dataclass(frozen=True, slots=True)
-class Send:
-    """Hand this sync payload to this peer's queue."""
-
-    peer: PeerKey
-    payload: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class Persist:
-    """Append these changes to the store, however often that takes, then call `committed`.
-
-    `brought` says of each actor whose changes are among them from which number on, by whom, and whether that peer had
-    them when it connected.
-    """
-
-    chunks: list[bytes]
-    brought: tuple[tuple[bytes, int, PeerKey, bool], ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Refuse:
-    """Tell this peer why and close its connection."""
-
-    peer: PeerKey
-    code: str
-    message: str
-    hint: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Reload:
-    """The replica is lost (its core panicked): load the stored document and call `reloaded`."""
-
-
-Effect = Send | Persist | Refuse | Reload
+# Asked before changes are taken: the replica, what is under way into it, the new changes (None: a whole document).
+Guard = Callable[[Replica, Iterable[bytes], Sequence[ChangeChunk] | None], NotebookDocError | None]
 
 
 @dataclass(slots=True)
@@ -100,9 +58,11 @@ class _Link:
 
     may_write: bool
     session: SyncSession
+    guard: Guard | None = None
     untried: bool = True  # nothing was said in this session
     said: SyncMessage | None = None  # the latest header, not yet told to the session
     live: bool = False  # gets what is forwarded
+    settled: bool = False  # on this connection the hub has had all that the peer has
     behind: bool = False  # is owed a message of the sync protocol
     busy: bool = False  # its queue is not drained
     told: Heads | None = None  # durable heads it was told last
@@ -133,9 +93,9 @@ class Channel:
 
     # --- peers --------------------------------------------------------------------------------------------------------
 
-    def join(self, peer: PeerKey, *, may_write: bool) -> None:
-        """A peer is connected. It speaks first."""
-        self._links[peer] = _Link(may_write, self.replica.sync_session())
+    def join(self, peer: PeerKey, *, may_write: bool, guard: Guard | None = None) -> None:
+        """A peer is connected. It speaks first. `guard` is asked before any of its changes is taken."""
+        self._links[peer] = _Link(may_write, self.replica.sync_session(), guard)
 
     def leave(self, peer: PeerKey) -> None:
         """A peer is gone. What it sent stays."""
@@ -212,6 +172,8 @@ class Channel:
                         "Reconnect with a fresh replica of it, and do not write to that one.",
                     )
                 ]
+            if link.guard is not None and (why := self._against(link.guard, changes)) is not None:
+                return [self._refuse(peer, why.code, why.message, why.hint)]
             link.authored = True
             if link.may_write:
                 self._take(peer, link, message.chunks, changes)
@@ -222,7 +184,9 @@ class Channel:
         link.said = message
         if _starts_over(message) and link.live:
             link.renew(self.replica)  # the old session would not send anything twice
-        if not link.live or message.need or not self._projection.has_all(message.heads):
+        known = self._projection.has_all(message.heads)
+        link.settled = link.settled or known
+        if not link.live or message.need or not known:
             link.behind = True
         return []
 
@@ -282,7 +246,7 @@ class Channel:
                 self._outgoing.append((peer, change.data))
             else:
                 link.orphans += 1
-            forwarded, brought = standing == "next", peer != HUB and not link.live
+            forwarded, brought = standing == "next", peer != HUB and not link.settled
             self._inbox.append(_Arrival(peer, (change.data,), [change], forwarded, brought))
 
     def _brings_news(self, changes: list[ChangeChunk] | None) -> bool:
@@ -291,6 +255,14 @@ class Channel:
         return changes is None or any(
             c.hash not in waiting and self._projection.standing(c) != "known" for c in changes
         )
+
+    def _against(self, guard: Guard, changes: list[ChangeChunk] | None) -> NotebookDocError | None:
+        """What a peer's guard has against the changes among these that are new here."""
+        if self._reloading:
+            return NotebookDocError("the hub is loading this notebook anew.", "Connect again.")
+        if changes is not None:
+            changes = [change for change in changes if self._projection.standing(change) != "known"]
+        return guard(self.replica, (chunk for arrival in self._inbox for chunk in arrival.chunks), changes)
 
     def _forward(self) -> list[Effect]:
         if not self._outgoing:

@@ -21,21 +21,21 @@ from relay.errors import ErrorCode, WireError
 from relay.frames import MIB, FrameType
 from relay.messages import ErrorInfo, PeerInfo, Request, Response, Role, SessionError, encode
 from sync_server.attribution import Attribution, StoredSpan
-from sync_server.channel import PeerKey
-from sync_server.epochs import checked_epoch
-from sync_server.errors import StorageError
-from sync_server.outbox import Outbox
-from sync_server.room import (
+from sync_server.effects import (
     BeginEpoch,
     Close,
+    PeerKey,
     PersistDoc,
     ReloadDoc,
     RequestKey,
-    Room,
     RoomEffect,
     SendFrame,
     ServeRequest,
 )
+from sync_server.epochs import checked_epoch
+from sync_server.errors import StorageError
+from sync_server.outbox import Outbox
+from sync_server.room import Room
 from sync_server.store import DocKey, DocumentStore
 from sync_server.tasks import Tasks
 

@@ -4,7 +4,8 @@ A Room owns the channels of the notebook's two documents, who is present with wh
 their way to the daemon. It takes frames and the passing of time, and answers with effects for its shell. It promises
 that one member's errors close that member's connection and touch nobody else, that a request is answered exactly once
 whoever reconnects meanwhile, and that a role is never exceeded: only owners and editors write NotebookDoc, only the
-daemon writes RuntimeDoc, viewers ask for nothing.
+daemon writes RuntimeDoc, viewers ask for nothing but who wrote what, and agents write what the notebook's policy lets
+them.
 
 RuntimeDoc may be started afresh (an *epoch*): the daemon offers a document, the shell stores it in the place of the old
 one, and from then on the room's runtime channel is a new one, of which every member is told. What a member says about
@@ -22,10 +23,9 @@ from notebook_doc.authors import Author
 from notebook_doc.replica import ROOT, Replica
 from notebook_doc.seed import genesis
 from relay.errors import ErrorCode, MalformedFrame, WireError
-from relay.frames import KIB, MIB, FrameType, check_frame, frame
+from relay.frames import FrameType, check_frame, frame
 from relay.messages import (
     FOR_VIEWERS,
-    SERVED_BY_HUB,
     CommMessage,
     ErrorInfo,
     Message,
@@ -44,76 +44,34 @@ from relay.messages import (
     decode,
     encode,
 )
+from sync_server.agent_guard import AgentGuard
 from sync_server.attribution import THE_FILE, Arrived
-from sync_server.channel import HUB, Channel, Effect, PeerKey, Persist, Refuse, Reload, Send
+from sync_server.channel import Channel
+from sync_server.effects import (
+    HUB,
+    BeginEpoch,
+    Close,
+    Effect,
+    PeerKey,
+    Persist,
+    PersistDoc,
+    Refuse,
+    Reload,
+    ReloadDoc,
+    RequestKey,
+    RoomEffect,
+    Send,
+    SendFrame,
+)
 from sync_server.epochs import refused_epoch
+from sync_server.requests import Requests
 
 # Seconds between acknowledgements to peers that only read: they learn what is on disk, in no hurry.
 ACKNOWLEDGE_EVERY: Final = 0.5
-# Seconds a request waits for a daemon to be there.
-DAEMON_PATIENCE: Final = 15.0
-# Answers kept so that a repeated request gets the first one, and requests that may wait at once.
-MAX_ANSWERS: Final = 1024
-MAX_REQUESTS: Final = 4096
-MAX_WAITING_BYTES: Final = 64 * MIB  # of all of them; it is looked at when a large one comes
-LARGE: Final = 64 * KIB
 # Who was here lately, by connection: what somebody sent may be stored after they have left.
-MAX_NAMES: Final = 4096
-
+MAX_NAMES: Final = 1024
 _CHANNELS: Final = (FrameType.NOTEBOOK_SYNC, FrameType.RUNTIME_SYNC)
 _EDITORS: Final[frozenset[Role]] = frozenset(("owner", "editor"))
-
-
-@dataclass(frozen=True, slots=True)
-class SendFrame:
-    """Hand this frame to this member's queue."""
-
-    peer: PeerKey
-    frame: bytes
-
-
-@dataclass(frozen=True, slots=True)
-class PersistDoc:
-    """Append these changes to a document's log, then call `committed`. `arrived`: who brought what of NotebookDoc."""
-
-    doc: FrameType
-    chunks: list[bytes]
-    arrived: tuple[Arrived, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Close:
-    """Send this member an error frame and close its connection; it has left the room already."""
-
-    peer: PeerKey
-    error: SessionError
-
-
-@dataclass(frozen=True, slots=True)
-class ReloadDoc:
-    """A document's replica is lost: load what is stored and call `reloaded`."""
-
-    doc: FrameType
-
-
-@dataclass(frozen=True, slots=True)
-class BeginEpoch:
-    """Load and check this document, store it in RuntimeDoc's place, then call `epoch_begun`; or `epoch_dropped`."""
-
-    peer: PeerKey
-    offer: NewRuntimeEpoch
-
-
-@dataclass(frozen=True, slots=True)
-class ServeRequest:
-    """A request for the hub itself; answer with `answer`."""
-
-    request: Request
-    key: RequestKey
-
-
-RequestKey = tuple[str, str]  # peer id, request id: a peer may repeat its own ids, and cannot guess another's answers
-RoomEffect = SendFrame | PersistDoc | Close | ReloadDoc | BeginEpoch | ServeRequest
 
 
 @dataclass(slots=True)
@@ -122,15 +80,6 @@ class _Member:
     role: Role
     in_epoch: bool  # what it says of RuntimeDoc is about the present one
     presence: dict[str, Any] = field(default_factory=dict)
-
-
-@dataclass(slots=True)
-class _Waiting:
-    """A request for the daemon. `frame` is kept so that a daemon that comes back is asked again."""
-
-    asker: PeerKey
-    frame: bytes
-    deadline: float | None  # None while a daemon has it
 
 
 class Room:
@@ -144,11 +93,11 @@ class Room:
             FrameType.NOTEBOOK_SYNC: Channel(notebook),
             FrameType.RUNTIME_SYNC: Channel(runtime),
         }
+        self._agent_guard = AgentGuard()
         self._epochs_under_way = 0  # offers that the shell has and has not settled
         self._names: OrderedDict[PeerKey, Author] = OrderedDict()
         self._members: dict[PeerKey, _Member] = {}
-        self._waiting: OrderedDict[RequestKey, _Waiting] = OrderedDict()
-        self._answers: OrderedDict[RequestKey, bytes] = OrderedDict()
+        self._requests = Requests(notebook_id)
         self._broadcasts: list[RoomEffect] = []  # of the daemon; they leave after the changes that came before them
         self._acknowledge_at: float | None = None
         self._now = 0.0  # the time that was handed in last
@@ -194,16 +143,15 @@ class Room:
         self._names[peer] = Author(info.peer_id, info.name, info.kind)
         if len(self._names) > MAX_NAMES:
             self._names.popitem(last=False)
-        self.notebook.join(peer, may_write=role in _EDITORS)
+        guard = self._agent_guard.refusal if info.kind == "agent" else None
+        self.notebook.join(peer, may_write=role in _EDITORS, guard=guard)
         self.runtime.join(peer, may_write=role == "daemon")
         effects.append(SendFrame(peer, encode(PresencePeers(peers=self.members))))
         effects += self._to_others(peer, PresencePeers(peers=[_present(newcomer)]))
         if not in_epoch:
             effects.append(SendFrame(peer, encode(self._present_epoch())))
         if role == "daemon":
-            for waiting in self._waiting.values():
-                waiting.deadline = None
-                effects.append(SendFrame(peer, waiting.frame))
+            effects += self._requests.daemon_came(peer)
         return effects
 
     def leave(self, peer: PeerKey) -> list[RoomEffect]:
@@ -214,8 +162,7 @@ class Room:
         for channel in self.channels.values():
             channel.leave(peer)
         if member.role == "daemon":
-            for waiting in self._waiting.values():
-                waiting.deadline = self._now + DAEMON_PATIENCE
+            self._requests.daemon_left(self._now)
         if any(other.info.peer_id == member.info.peer_id for other in self._members.values()):
             return []  # the same peer is here on a newer connection
         return self._to_others(peer, PresenceLeft(peer_id=member.info.peer_id))
@@ -284,10 +231,7 @@ class Room:
     @property
     def due(self) -> float | None:
         """When `tick` is wanted next; None while nothing waits for time to pass."""
-        times = [waiting.deadline for waiting in self._waiting.values() if waiting.deadline is not None]
-        if self._acknowledge_at is not None:
-            times.append(self._acknowledge_at)
-        return min(times, default=None)
+        return min((at for at in (self._requests.due, self._acknowledge_at) if at is not None), default=None)
 
     def broadcast(self, message: Message) -> list[RoomEffect]:
         """Send a message of the hub to everyone."""
@@ -332,57 +276,23 @@ class Room:
 
     def answer(self, key: RequestKey, response: Response) -> list[RoomEffect]:
         """The answer to a request: keep it, and send it to whoever waits for it."""
-        data = encode(response)
-        self._answers[key] = data
-        if len(self._answers) > MAX_ANSWERS:
-            self._answers.popitem(last=False)
-        waiting = self._waiting.pop(key, None)
-        return [SendFrame(waiting.asker, data)] if waiting is not None and waiting.asker in self._members else []
+        return self._tell_asker(self._requests.answer(key, response))
 
     def _request(self, peer: PeerKey, member: _Member, request: Request) -> list[RoomEffect]:
-        key: RequestKey = (member.info.peer_id, request.id)
-        if (known := self._answers.get(key)) is not None:
-            return [SendFrame(peer, known)]
-        if (waiting := self._waiting.get(key)) is not None:
-            waiting.asker = peer
-            return []
         if member.role == "viewer" and not isinstance(request.body, FOR_VIEWERS):
             error = ErrorInfo(code=ErrorCode.FORBIDDEN, message="Viewers may only read.", hint="Ask for another role.")
             return [SendFrame(peer, encode(Response(id=request.id, error=error)))]
-        if len(self._waiting) >= MAX_REQUESTS:
-            raise WireError(
-                ErrorCode.BAD_REQUEST, f"{MAX_REQUESTS} requests of this notebook are waiting.", "Ask later."
-            )
-        asked = Request(
-            id="\0".join(key), body=request.body, required_heads=request.required_heads, requester=member.info
-        )
-        asked_frame = encode(asked)
-        if len(asked_frame) > LARGE and len(asked_frame) + self._waiting_bytes > MAX_WAITING_BYTES:
-            error = ErrorInfo(
-                code=ErrorCode.BAD_REQUEST,
-                message=f"Requests of {MAX_WAITING_BYTES // MIB} MiB in this notebook are waiting.",
-                hint="Ask later.",
-            )
-            return [SendFrame(peer, encode(Response(id=request.id, error=error)))]
-        daemon = self._daemon()
-        served_here = isinstance(request.body, SERVED_BY_HUB)
-        deadline = self._now + DAEMON_PATIENCE if daemon is None and not served_here else None
-        self._waiting[key] = _Waiting(peer, asked_frame, deadline)
-        if served_here:
-            return [ServeRequest(request, key)]
-        return [] if daemon is None else [SendFrame(daemon, self._waiting[key].frame)]
+        return self._requests.ask(peer, member.info, request, self._daemon(), self._now)
 
-    @property
-    def _waiting_bytes(self) -> int:
-        return sum(len(waiting.frame) for waiting in self._waiting.values())
+    def _tell_asker(self, answer: tuple[PeerKey, bytes] | None) -> list[RoomEffect]:
+        return [SendFrame(*answer)] if answer is not None and answer[0] in self._members else []
 
     def _message(self, peer: PeerKey, member: _Member, message: Message | None) -> list[RoomEffect]:
         match message:
             case Request():
                 return self._request(peer, member, message)
             case Response() if member.role == "daemon":
-                peer_id, _, request_id = message.id.partition("\0")
-                return self.answer((peer_id, request_id), _renamed(message, request_id))
+                return self._tell_asker(self._requests.answer_of_daemon(message))
             case CommMessage() if member.role == "daemon":
                 self._broadcasts += self._to_others(peer, message)
                 return []
@@ -406,15 +316,8 @@ class Room:
         if self._acknowledge_at is not None and self._acknowledge_at <= self._now:
             self._acknowledge_at = None
             effects += self._collect((kind, channel.acknowledge_all()) for kind, channel in self.channels.items())
-        deadlines = [(key, waiting.deadline) for key, waiting in self._waiting.items() if waiting.deadline is not None]
-        for key in [key for key, deadline in deadlines if deadline <= self._now]:
-            error = ErrorInfo(
-                code=ErrorCode.NO_DAEMON,
-                message=f"No daemon has come to notebook {self.notebook_id}, so nothing can run.",
-                hint="Start it with `quire up`.",
-            )
-            effects += self.answer(key, Response(id=key[1], error=error))
-            del self._answers[key]  # not an answer to keep: asked again, it may be served
+        for answer in self._requests.expire(self._now):
+            effects += self._tell_asker(answer)
         return effects
 
     # --- helpers ------------------------------------------------------------------------------------------------------
@@ -437,9 +340,7 @@ class Room:
 
     def _arrived(self, brought: Iterable[tuple[bytes, int, PeerKey, bool]]) -> tuple[Arrived, ...]:
         return tuple(
-            Arrived(
-                actor, seq, THE_FILE if sender == HUB else None if sender is None else self._names.get(sender), late
-            )
+            Arrived(actor, seq, THE_FILE if sender == HUB else self._names.get(sender), late)
             for actor, seq, sender, late in brought
         )
 
@@ -465,7 +366,3 @@ def _identity(runtime: Replica) -> tuple[int, bytes]:
 
 def _present(member: _Member) -> PresentPeer:
     return PresentPeer(peer=member.info, role=member.role, state=member.presence)
-
-
-def _renamed(response: Response, request_id: str) -> Response:
-    return Response(id=request_id, result=response.result, error=response.error)

@@ -21,6 +21,7 @@ from clients.daemon.comm_table import CommTable
 from clients.daemon.errors import BadCommMessage, DaemonError, KernelGone
 from clients.daemon.events import ClearOutput, CommEvent, CommHandled, KernelCommClose, Output
 from clients.daemon.output_writer import OutputWriter
+from clients.daemon.services import Asked, Served
 from clients.peer.errors import PeerError, RequestFailed
 from clients.peer.notebook import Notebook
 from notebook_doc.comm_state import Part, restored, stored
@@ -99,7 +100,11 @@ class CommWriter:
         else:
             self._outputs.show(routed)
 
-    async def serve(self, body: CommOpen | CommSend | CommClose) -> dict[str, Any]:
+    def serves(self) -> Served:
+        """What it answers."""
+        return dict.fromkeys((CommOpen, CommSend, CommClose), self._serve)
+
+    async def _serve(self, body: CommOpen | CommSend | CommClose, _asked: Asked) -> dict[str, Any]:
         """A peer asks for something of a comm. Raises UnknownComm, BadCommMessage, KernelGone."""
         match body:
             case CommOpen():

@@ -16,6 +16,7 @@ from typing import Any, Final
 from clients.daemon.call_at_cursor import call_at
 from clients.daemon.kernel import Kernel
 from clients.daemon.questions import Content
+from clients.daemon.services import Asked, Served
 from relay.errors import ErrorCode, WireError
 from relay.messages import Complete, Inspect, KernelHistory, SignatureHelp
 
@@ -43,6 +44,13 @@ class EditorServices:
         self._waiting: dict[tuple[str, type], asyncio.Future[None]] = {}
         self._granted: asyncio.Future[None] | None = None  # its turn has come, it has not yet gone on
         self._under_way: asyncio.Task[Content] | None = None
+
+    def serves(self) -> Served:
+        """What it answers."""
+        return dict.fromkeys((Complete, Inspect, SignatureHelp, KernelHistory), self._serve)
+
+    async def _serve(self, question: Question, asked: Asked) -> dict[str, Any]:
+        return await self.serve(question, asked.by.peer_id)
 
     async def serve(self, question: Question, peer_id: str) -> dict[str, Any]:
         """The answer, as relay.messages describes it. Raises WireError."""

@@ -5,9 +5,9 @@ It promises that every message the kernel publishes from `start` on is reported 
 or the kernel dies, that a death is reported as soon as the process has ended and after everything it still published,
 and that nothing of the kernel is left when `shutdown` returns. It refuses to send anything to a kernel that has ended.
 
-A `Kernel` is one process: `restart` ends it and returns its successor. It must be shut down by whoever started it. If
-the daemon is killed outright, the kernel lives on in the care of its keeper, and `attach` makes a Kernel of it again,
-which goes on where the earlier one was: after the message `position`, as the consumer's records say.
+A `Kernel` is one process. It must be shut down by whoever started it. If the daemon is killed outright, the kernel
+lives on in the care of its keeper, and `attach` makes a Kernel of it again, which goes on where the earlier one was:
+after the message `position`, as the consumer's records say.
 """
 
 from __future__ import annotations
@@ -43,6 +43,7 @@ from clients.daemon.jupyter_wire import JupyterWire, MalformedMessage, Message
 from clients.daemon.keeper import frames
 from clients.daemon.keeper.link import FromKernel, KeeperLink, KeeperState, Keeping
 from clients.daemon.keeper.manifest import Manifest
+from clients.daemon.launch_plan import LaunchPlan
 from clients.daemon.mailbox import Mailbox
 from clients.daemon.process import describe_exit
 from clients.daemon.questions import Questions
@@ -86,13 +87,8 @@ class _Channel:
 class Kernel:
     """A running kernel. Owns the link to its keeper and the task that reads it; made by `start` or `attach`."""
 
-    def __init__(
-        self, link: KeeperLink, cwd: Path, env: Mapping[str, str] | None, keeping: Keeping | None, position: int = 0
-    ) -> None:
+    def __init__(self, link: KeeperLink, position: int = 0) -> None:
         self.name = link.manifest.kernel_name
-        self._cwd = cwd
-        self._env = env
-        self._keeping = keeping
         self._link = link
         self._loop = asyncio.get_running_loop()
         self._wire = JupyterWire(launching.signing_key(Path(link.manifest.folder)), secrets.token_hex(16))
@@ -126,20 +122,14 @@ class Kernel:
         self._life: asyncio.Task[None]
 
     @classmethod
-    async def start(
-        cls,
-        kernel_name: str,
-        cwd: Path,
-        env: Mapping[str, str] | None = None,
-        keeping: Keeping | None = None,
-    ) -> Kernel:
-        """Start the kernel of this kernelspec in `cwd` with this environment (None: the daemon's).
+    async def start(cls, plan: LaunchPlan, keeping: Keeping | None = None) -> Kernel:
+        """Start the kernel that is planned.
 
         With `keeping` it outlives this daemon; without, it ends with it. Returns when it answers and everything it
         publishes is heard. Raises KernelStartError. If it is cancelled or fails, nothing is left running.
         """
-        link = await KeeperLink.launch(await launching.prepare(kernel_name, cwd, env), keeping)
-        kernel = cls(link, cwd, env, keeping)
+        link = await KeeperLink.launch(await launching.prepare(plan), keeping)
+        kernel = cls(link)
         kernel._life = asyncio.create_task(kernel._live(), name=f"kernel-{kernel.pid}")
         try:
             await kernel._wait_until_ready()
@@ -158,8 +148,7 @@ class Kernel:
         Executions that were sent and are not `settled` are gone on with. Raises KeeperLost.
         """
         link = await KeeperLink.attach(manifest, folder)
-        keeping = Keeping(folder, manifest.notebook_id)
-        kernel = cls(link, Path(manifest.cwd), None, keeping, position)
+        kernel = cls(link, position)
         kernel._conversation.kernel_info = manifest.info
         for execution_id in link.sent:
             if not settled(execution_id):
@@ -313,11 +302,6 @@ class Kernel:
                 await self._exited_within(TERMINATE_SECONDS)
         await self._end()
 
-    async def restart(self) -> Kernel:
-        """End this kernel as `shutdown` does, and start another of the same kernelspec, directory and environment."""
-        await self.shutdown()
-        return await Kernel.start(self.name, self._cwd, self._env, self._keeping)
-
     # Its life
 
     async def _live(self) -> None:
@@ -372,7 +356,7 @@ class Kernel:
         self._exited.set_result(reason)
         if not self._closing:
             self._mailbox.put([Died(reason, code if code >= 0 else None, -code if code < 0 else None)], seq)
-        if self._keeping is None or not self._ready.is_set():
+        if not self._link.is_kept or not self._ready.is_set():
             self._link.end()
         else:  # the consumer has it on record first, then it calls `shutdown`
             self._mailbox.close()

@@ -1,4 +1,4 @@
-"""From a kernelspec's name to what its keeper launches: the command, the environment, the addresses of its channels.
+"""From what is to be launched to what its keeper launches: the command, the environment, the addresses of its channels.
 
 Knows kernelspecs, by way of jupyter_client, which finds them and writes the connection file; starts nothing. Refuses a
 kernel that is not installed or cannot run with KernelStartError, which says what to install. A launch that was prepared
@@ -10,8 +10,10 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import secrets
 import shutil
+import sys
 import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -21,16 +23,19 @@ from typing import Final
 
 from jupyter_client.connect import write_connection_file
 from jupyter_client.kernelspec import KernelSpec, KernelSpecManager, NoSuchKernel
-from jupyter_client.manager import KernelManager
 from traitlets import TraitError
 
+from clients.daemon.environment_variables import for_kernels
 from clients.daemon.errors import KernelStartError
+from clients.daemon.launch_plan import LaunchPlan
 
 CHANNELS: Final = ("shell", "iopub", "stdin", "control", "hb")
 # The longest socket path on any Unix (macOS; Linux has 108), less the name that is appended here.
 _LONGEST_FOLDER: Final = 104 - len("/keeper") - 1
 _IPYKERNELS: Final = frozenset(("ipykernel_launcher", "ipykernel"))  # as a kernelspec's command names them
 _CONNECTION_FILE: Final = "connection.json"
+_FIELD: Final = re.compile(r"\{([A-Za-z0-9_]+)\}")
+_THIS_PYTHON: Final = frozenset(("python", "python3", f"python3.{sys.version_info.minor}"))
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,52 +64,65 @@ class Launch:
         )
 
 
-async def prepare(kernel_name: str, cwd: Path, env: Mapping[str, str] | None) -> Launch:
-    """Find the kernelspec and prepare to launch it in `cwd` with this environment (None: the daemon's).
-
-    Raises KernelStartError.
-    """
-    specs = KernelSpecManager()
-    try:
-        spec = await asyncio.to_thread(specs.get_kernel_spec, kernel_name)
-    except NoSuchKernel as error:
-        installed = await asyncio.to_thread(specs.find_kernel_specs)
-        raise _no_such_kernel(kernel_name, sorted(installed)) from error
-    except (OSError, ValueError, TraitError) as error:
+async def prepare(plan: LaunchPlan) -> Launch:
+    """Find what this plan names and prepare to launch it. Raises KernelStartError."""
+    spec = await _spec_of(plan)
+    if not await asyncio.to_thread(plan.cwd.is_dir):
         raise KernelStartError(
-            f"The kernelspec '{kernel_name}' cannot be read: {error}.", "Install it again."
-        ) from error
-    if not await asyncio.to_thread(cwd.is_dir):
-        raise KernelStartError(
-            f"The kernel '{kernel_name}' cannot start in {cwd}: there is no such directory.",
+            f"The kernel '{plan.name}' cannot start in {plan.cwd}: there is no such directory.",
             "Save the notebook in a directory that exists.",
         )
     folder = _private_folder()
     try:
         where = _where_to_listen(spec.argv, folder)
-        # The manager removes connection files that it wrote as soon as it is collected, so it is not to write this one.
         connection_file, info = write_connection_file(
             str(folder / _CONNECTION_FILE),
             transport=where[0],
             ip=where[1],
             key=secrets.token_hex(32).encode(),
-            kernel_name=kernel_name,
+            kernel_name=plan.name,
         )
-        manager = KernelManager(kernel_name=kernel_name, kernel_spec_manager=specs, connection_file=connection_file)
-        argv = manager.format_kernel_cmd()
     except (OSError, ValueError, RuntimeError) as error:
         shutil.rmtree(folder, ignore_errors=True)
-        raise KernelStartError(f"The kernel '{kernel_name}' cannot be prepared: {error}.", "Try again.") from error
+        raise KernelStartError(f"The kernel '{plan.name}' cannot be prepared: {error}.", "Try again.") from error
     return Launch(
-        kernel_name=kernel_name,
-        argv=tuple(argv),
-        cwd=cwd,
-        env=_environment(spec, dict(os.environ if env is None else env)),
+        kernel_name=plan.name,
+        argv=_command(spec, connection_file),
+        cwd=plan.cwd,
+        env=_environment(spec, dict(for_kernels(os.environ) if plan.env is None else plan.env)),
         folder=folder,
         endpoints={name: _endpoint(where, dict(info)[f"{name}_port"]) for name in CHANNELS},
         interrupt_by_message=_interrupted_by_message(spec),
         resource_dir=spec.resource_dir,
     )
+
+
+async def _spec_of(plan: LaunchPlan) -> KernelSpec:
+    """The kernelspec that the plan is, or the installed one that it names. Raises KernelStartError."""
+    if plan.argv is not None:
+        given = {"argv": list(plan.argv), "language": plan.language, "interrupt_mode": plan.interrupt_mode}
+        return KernelSpec(**given, display_name=plan.name)
+    specs = KernelSpecManager()
+    try:
+        return await asyncio.to_thread(specs.get_kernel_spec, plan.name)
+    except NoSuchKernel as error:
+        installed = await asyncio.to_thread(specs.find_kernel_specs)
+        raise _no_such_kernel(plan.name, sorted(installed)) from error
+    except (OSError, ValueError, TraitError) as error:
+        raise KernelStartError(f"The kernelspec '{plan.name}' cannot be read: {error}.", "Install it again.") from error
+
+
+def _command(spec: KernelSpec, connection_file: str) -> tuple[str, ...]:
+    """The kernelspec's command, its fields filled in. As in Jupyter, a bare `python` is the one that runs this."""
+    fields = {
+        "connection_file": os.path.realpath(connection_file),
+        "prefix": sys.prefix,
+        "resource_dir": spec.resource_dir,
+    }
+    words = [_FIELD.sub(lambda found: fields.get(found[1], found[0]), word) for word in spec.argv]
+    if words and words[0] in _THIS_PYTHON:
+        words[0] = sys.executable
+    return tuple(words)
 
 
 def _environment(spec: KernelSpec, env: dict[str, str]) -> dict[str, str]:

@@ -15,7 +15,9 @@ from typing import Final
 
 from clients.daemon.epochs import EPOCH_BYTES
 from clients.daemon.keeper.manifest import folder_of, reap_all
+from clients.daemon.launch_plan import InstalledKernelspecs, Resolver
 from clients.daemon.runner import NotebookRunner
+from clients.daemon.services import ServiceFactory
 from clients.peer.errors import PeerError
 from clients.peer.hub_address import HubAddress
 from clients.peer.notebook import Notebook, this_program
@@ -35,6 +37,9 @@ from relay.websocket import open_websocket
 
 logger = logging.getLogger("quire.daemon")
 
+# What serves every notebook beside the runner itself, and what says which kernel it gets.
+SERVICES: Final[tuple[ServiceFactory, ...]] = ()
+RESOLVER: Final[Resolver] = InstalledKernelspecs()
 # Seconds between attempts to enter the lobby of a hub that is away.
 LOBBY_RETRY: Final = 0.5
 
@@ -119,7 +124,8 @@ class _Daemon:
         peer = PeerInfo(peer_id=f"{self._peer.peer_id}-{os.getpid()}", name="daemon", kind="daemon")
         try:
             async with Notebook.connect(notebook_id, self._address, peer=peer, role="daemon") as notebook:
-                await NotebookRunner(notebook, folder, self._keepers, epoch_bytes=self._epoch_bytes).run()
+                about = (notebook, folder, self._keepers, RESOLVER, SERVICES)
+                await NotebookRunner(*about, epoch_bytes=self._epoch_bytes).run()
         except (WireError, PeerError) as error:
             logger.error("notebook %s is no longer served: %s", notebook_id, error)
         except Exception:

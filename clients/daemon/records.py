@@ -67,12 +67,19 @@ class ExecutionRecords:
             for record in unfinished
         ]
 
-    def write(self, effects: Iterable[Effect], queue: Sequence[str]) -> None:
-        """Record what these effects say, and the queue as it is after them, in one change. The caller calls `touch`."""
+    def write(self, effects: Iterable[Effect], queue: Sequence[str]) -> list[Execution]:
+        """Record what these effects say, and the queue as it is after them, in one change. The caller calls `touch`.
+
+        Returns the executions that are new or have another status now.
+        """
+        moved: list[Execution] = []
         with self._notebook.runtime.edit():
             for effect in effects:
-                self._write(effect)
+                written = self._write(effect)
+                if written is not None and isinstance(effect, RecordQueued | RecordStatus):
+                    moved.append(written)
             self._notebook.runtime.set_queue(queue)
+        return moved
 
     def may_ask(self, execution_id: str) -> bool:
         """Whether this execution is on record, has not ended, and may ask the notebook's peers for input."""
@@ -96,7 +103,7 @@ class ExecutionRecords:
             self._update(execution_id, prompt=prompt)
         self._notebook.touch()
 
-    def _write(self, effect: Effect) -> None:
+    def _write(self, effect: Effect) -> Execution | None:
         match effect:
             case RecordQueued():
                 requester = _requester(effect.requested_by)
@@ -113,30 +120,35 @@ class ExecutionRecords:
                 )
                 self._open[execution.id] = execution
                 self._notebook.runtime.record(execution)
+                return execution
             case RecordWanted(execution_id, request_id, place, peer_id):
                 known = self._open[execution_id]
                 wishes = {**known.wanted_by, request_id: Wanted(place=place, peer_id=peer_id)}
-                self._update(execution_id, wanted_by=wishes)
+                return self._update(execution_id, wanted_by=wishes)
             case RecordUnwanted(execution_id, request_id):
                 known = self._open[execution_id]
-                self._update(execution_id, wanted_by={k: v for k, v in known.wanted_by.items() if k != request_id})
+                return self._update(
+                    execution_id, wanted_by={k: v for k, v in known.wanted_by.items() if k != request_id}
+                )
             case RecordSource(execution_id, source, heads):
-                self._update(execution_id, source=source, notebook_heads=tuple(map(bytes.fromhex, heads)))
+                return self._update(execution_id, source=source, notebook_heads=tuple(map(bytes.fromhex, heads)))
             case RecordStatus():
                 times = {"started": effect.at} if effect.status == "running" else {"ended": effect.at}
                 error = ExecutionError(ename=effect.error.ename, evalue=effect.error.evalue) if effect.error else None
                 count = {} if effect.execution_count is None else {"execution_count": effect.execution_count}
                 asks = {"prompt": None} if effect.status in TERMINAL else {}
-                self._update(effect.execution_id, status=effect.status.value, error=error, **asks, **times, **count)
+                return self._update(
+                    effect.execution_id, status=effect.status.value, error=error, **asks, **times, **count
+                )
             case _:
-                pass  # for the shell to carry out
+                return None  # for the shell to carry out
 
-    def _update(self, execution_id: str, **changes: Any) -> None:
+    def _update(self, execution_id: str, **changes: Any) -> Execution | None:
         runtime = self._notebook.runtime
         known = self._open.get(execution_id) or runtime.execution(execution_id)
         if known is None:
             logger.error("execution %s is on no record; its %s is lost", execution_id, changes)
-            return
+            return None
         execution = replace(known, **changes)
         if runtime.has_execution(execution_id):
             runtime.update(execution, known)
@@ -146,6 +158,7 @@ class ExecutionRecords:
             self._open.pop(execution_id, None)
         else:
             self._open[execution_id] = execution
+        return execution
 
 
 def _requester(who: Mapping[str, Any]) -> Requester:

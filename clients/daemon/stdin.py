@@ -12,10 +12,11 @@ from __future__ import annotations
 import uuid
 from collections import OrderedDict
 from collections.abc import Callable
-from typing import Final
+from typing import Any, Final
 
 from clients.daemon.events import InputRequested, Output
 from clients.daemon.records import ExecutionRecords
+from clients.daemon.services import Asked, Served
 from notebook_doc.runtime import Prompt, Requester
 from relay.errors import ErrorCode, WireError
 from relay.messages import AnswerInput, Stdin
@@ -35,6 +36,14 @@ class StdinDesk:
         self._send = send
         self._show = show
         self._answered: OrderedDict[str, str] = OrderedDict()  # prompt id -> the name of who answered it
+
+    def serves(self) -> Served:
+        """What it answers."""
+        return {AnswerInput: self._serve_answer}
+
+    async def _serve_answer(self, body: AnswerInput, asked: Asked) -> dict[str, Any]:
+        self.answer(body, asked.by)
+        return {}
 
     def expect(self, execution_id: str, asked: Stdin | None, requester_kind: str, *, new: bool) -> None:
         """This execution was asked for, and is on record; `new` if it was made for this.

@@ -8,9 +8,10 @@ counted in code points. It promises that an answer comes within seconds or fails
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
-from relay.messages import Complete, Inspect, KernelHistory, RequestBody, SignatureHelp
+from clients.peer.part import Part
+from relay.messages import Complete, Inspect, KernelHistory, SignatureHelp
 
 # Seconds to wait for an answer: the daemon gives up before.
 _SECONDS: Final = 20.0
@@ -70,12 +71,8 @@ class KernelSpec:
     language: str
 
 
-class EditorQuestions:
+class EditorQuestions(Part):
     """See the module."""
-
-    async def request(self, body: RequestBody, *, timeout: float = _SECONDS) -> dict[str, Any]:
-        """Ask the daemon."""
-        raise NotImplementedError
 
     async def complete(self, code: str, cursor: int | None = None) -> Completions:
         """What can stand at the cursor (None: at the end) of this code. Raises RequestFailed."""

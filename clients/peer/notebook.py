@@ -9,40 +9,38 @@ nothing is doubled by reconnecting. Use it on one event loop.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager, suppress
-from dataclasses import asdict
+from collections.abc import AsyncIterator, Callable, Iterable, Sequence
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from clients.peer.archives import archived
 from clients.peer.at_once import all_of
-from clients.peer.cell import Cell, Cells
-from clients.peer.editor import EditorQuestions, KernelSpec
-from clients.peer.errors import NotAllowed, NotConnected, PeerError, RequestFailed
-from clients.peer.execution import Execution
+from clients.peer.cell import Cells
+from clients.peer.comments import Comments
+from clients.peer.editor import EditorQuestions
+from clients.peer.errors import NotConnected, PeerError, RequestFailed
+from clients.peer.history import HistoryReading
 from clients.peer.hub_address import HubAddress, HubClient
 from clients.peer.identity import this_program as this_program
 from clients.peer.keeper import Keeper
 from clients.peer.link import Dial, Link
-from clients.peer.session import EDITORS, PeerSession
+from clients.peer.part import REQUEST_SECONDS
+from clients.peer.running import Running
+from clients.peer.serving import Serving
+from clients.peer.session import PeerSession
 from clients.peer.watching import EventStream, Watchers
 from clients.peer.widget import Widgets
-from notebook_doc.batch import Check, Committed, Operation, Reading, Undone, commit, undo
 from notebook_doc.contents import output_from_manifest
 from notebook_doc.events import Event, Reset
 from notebook_doc.execution_index import ExecutionIndex
 from notebook_doc.notebook import NotebookDoc
-from notebook_doc.replica import Heads, author_key, author_key_of
+from notebook_doc.replica import Heads, author_key_of
 from notebook_doc.rotation import events_between
 from notebook_doc.runtime import KernelState, Manifest, RuntimeDoc
 from relay.connection import Connection
 from relay.errors import WireError
 from relay.messages import (
     CommMessage,
-    Execute,
-    Interrupt,
-    ListKernels,
     Message,
     NotebookSaved,
     PeerInfo,
@@ -53,33 +51,25 @@ from relay.messages import (
     Request,
     RequestBody,
     Response,
-    RestartKernel,
     Role,
     Save,
     SessionError,
-    ShutdownKernel,
-    Stdin,
-    Stop,
 )
 from relay.websocket import open_websocket
 
-# Seconds to wait for the first complete copy of a notebook, and for the answer to a request.
+# Seconds to wait for the first complete copy of a notebook.
 OPEN_SECONDS: Final = 30.0
-REQUEST_SECONDS: Final = 60.0
 # Blobs fetched at the same time: enough to overlap the hub's work with ours.
 BLOBS_AT_ONCE: Final = 4
 # Seconds that closing waits for the hub to acknowledge the latest edits.
 LEAVE_SECONDS: Final = 5.0
 
 
-def _nothing(_: NotebookDoc) -> None:
-    """No check."""
-
-
-class Notebook(EditorQuestions):
+class Notebook(HistoryReading, Running, Serving, EditorQuestions):
     """A notebook that is open here. Made by `Notebook.connect`; see the module."""
 
     def __init__(self, session: PeerSession, dial: Dial, hub: HubClient) -> None:
+        super().__init__()
         self._session = session
         self._link = Link(session, dial, on_message=self._message, on_change=self._changed)
         self._hub = hub
@@ -89,7 +79,6 @@ class Notebook(EditorQuestions):
         self._watchers = Watchers()
         self._watched = (session.notebook, session.runtime)  # whose events the watchers were told
         self._index = ExecutionIndex(session.runtime)
-        self._draft: NotebookDoc | None = None
         self._movement = asyncio.Event()
         self._ended: BaseException | None = None
         self._serve: Callable[[Request], None] | None = None
@@ -180,24 +169,14 @@ class Notebook(EditorQuestions):
     # --- what is here -------------------------------------------------------------------------------------------------
 
     @property
-    def id(self) -> str:
-        """The notebook's UUID."""
-        return self._session.notebook_id
-
-    @property
-    def doc(self) -> NotebookDoc:
-        """The NotebookDoc, for what this class has no method for. Call `touch` after editing it directly."""
-        return self._session.notebook if self._draft is None else self._draft  # a document without cells is false
-
-    @property
-    def runtime(self) -> RuntimeDoc:
-        """The RuntimeDoc: read-only unless this peer is the daemon."""
-        return self._session.runtime
-
-    @property
     def cells(self) -> Cells:
         """The cells, in order."""
         return Cells(self)
+
+    @property
+    def comments(self) -> Comments:
+        """What was said about all cells, those that are deleted included."""
+        return Comments(self)
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -220,11 +199,6 @@ class Notebook(EditorQuestions):
         return self.online and self._session.notebook_sync.joined and self._session.runtime_joined
 
     @property
-    def role(self) -> Role:
-        """What this peer may do."""
-        return self._session.role
-
-    @property
     def is_saved(self) -> bool:
         """Whether every edit made here is on the hub's disk."""
         return self._session.notebook_sync.saved
@@ -239,191 +213,23 @@ class Notebook(EditorQuestions):
         """Everyone who has the notebook open, this peer included."""
         return list(self._present.values())
 
-    # --- editing ------------------------------------------------------------------------------------------------------
-
-    @contextmanager
-    def edit(self) -> Iterator[None]:
-        """Everything inside becomes one change, applied whole or not at all. Do not await inside.
-
-        Raises NotAllowed for a role that may only read.
-        """
-        self._check_may_edit()
-        with self.doc.edit():
-            yield
-        self.touch()
-
-    def fork(self) -> NotebookDoc:
-        """A copy of the document as it is now, to be edited in as many steps as it takes and then given to `merge`.
-
-        What others write meanwhile stays. Raises NotAllowed for a role that may only read.
-        """
-        self._check_may_edit()
-        return self._session.notebook.fork()
-
-    @contextmanager
-    def on(self, draft: NotebookDoc) -> Iterator[None]:
-        """Inside, this notebook and its cells read and edit `draft`, made by `fork`. Do not await inside."""
-        self._draft, outer = draft, self._draft
-        try:
-            yield
-        finally:
-            self._draft = outer
-
-    def merge(self, draft: NotebookDoc) -> None:
-        """Take in what was edited on a fork."""
-        self._check_may_edit()
-        self._session.notebook.replica.merge(draft.replica)
-        self.touch()
-
-    def _check_may_edit(self) -> None:
-        self._check_alive()
-        if self.role not in EDITORS:
-            message = f"You are in notebook {self.id} as {self.role} and may not edit it."
-            raise NotAllowed(message, "Open it with role='editor'.")
-
-    def read(self) -> Reading:
-        """What the notebook says now, kept to be edited later with `commit`, however much others write meanwhile."""
-        return Reading.of(self._session.notebook)
-
-    def commit(self, reading: Reading, operations: Sequence[Operation], check: Check = _nothing) -> Committed:
-        """Apply a batch that was made to what was read: merged with what others did since, whole or not at all.
-
-        `check` may raise for the merged notebook. Raises what it raises, CellDeletedMeanwhile, CellEditedMeanwhile,
-        UnknownCell, BadEdit, and NotAllowed for a role that may only read.
-        """
-        self._check_may_edit()
-        committed = commit(self._session.notebook, reading, operations, check)
-        self.touch()
-        return committed
-
-    def undo(self, batch: Committed, check: Check = _nothing) -> Undone:
-        """The inverse of a batch as a new edit: what it deleted comes back, what others did since stays."""
-        self._check_may_edit()
-        undone = undo(self._session.notebook, batch, check)
-        self.touch()
-        return undone
-
-    def author(self, actor: bytes) -> PeerInfo | None:
-        """The peer that writes under this actor, if it has been here since this notebook was opened."""
-        return self._authors.get(author_key(actor))
-
-    def set_metadata(self, metadata: dict[str, Any]) -> None:
-        """Make the notebook's metadata equal to this, writing only what differs."""
-        with self.edit():
-            self.doc.set_metadata(metadata)
+    # --- asking ------------------------------------------------------------------------------------------------------
 
     def touch(self) -> None:
         """Documents were edited directly: send it, tell subscribers."""
         self._link.wake()
         self._changed()
 
-    # --- running ------------------------------------------------------------------------------------------------------
-
-    async def run(
-        self,
-        cells: Sequence[str | Cell] | None = None,
-        *,
-        above: str | Cell | None = None,
-        below: str | Cell | None = None,
-        stdin: Stdin | None = None,
-        timeout: float | None = None,
-    ) -> list[Execution]:
-        """Run cells in order and wait until each has ended: these, or the code cells above a cell, or a cell and the
-        code cells below it; without any of them, every code cell.
-
-        `stdin="eof"` has `input()` raise EOFError instead of asking the notebook's peers, as it is for agents anyway.
-        What runs is their source as it is here now. A failing cell ends the run of those after it; look at the
-        executions, or call `check()` on them. Raises RequestFailed, NotConnected, TimeoutError.
-        """
-        executions = await self.start(cells, above=above, below=below, stdin=stdin)
-        async with asyncio.timeout(timeout):
-            for execution in executions:
-                await execution.wait()
-        return executions
-
-    async def run_all(self, *, timeout: float | None = None) -> list[Execution]:
-        """Run every code cell in order. See `run`."""
-        return await self.run(timeout=timeout)
-
-    async def start(
-        self,
-        cells: Sequence[str | Cell] | None = None,
-        *,
-        above: str | Cell | None = None,
-        below: str | Cell | None = None,
-        stdin: Stdin | None = None,
-    ) -> list[Execution]:
-        """Ask for cells to be run, as `run` does, and return their executions as soon as they are queued."""
-        ids = None if cells is None else [_id(cell) for cell in cells]
-        body = Execute(
-            cell_ids=ids,
-            above=None if above is None else _id(above),
-            below=None if below is None else _id(below),
-            stdin=stdin,
-        )
-        result = await self.request(body)
-        return [Execution(self, execution_id) for execution_id in result["execution_ids"]]
-
-    async def interrupt(self, execution: str | Execution) -> None:
-        """Interrupt this execution, or take it out of the queue; no other is touched."""
-        await self.request(Interrupt(execution_id=_id(execution)))
-
-    async def stop(
-        self,
-        executions: Sequence[str | Execution] | None = None,
-        *,
-        everyone: bool = False,
-        running: bool = True,
-    ) -> list[Execution]:
-        """Cancel what waits and interrupt what runs: these executions, else what this peer asked for (`everyone`: all).
-
-        `running=False` leaves the running one alone. What another peer asked for too is only stopped if it is named or
-        `everyone` is set. Returns what was stopped.
-        """
-        ids = None if executions is None else [_id(execution) for execution in executions]
-        body = Stop(execution_ids=ids, whose="all" if everyone else "mine", running=running)
-        result = await self.request(body)
-        return [Execution(self, execution_id) for execution_id in result["execution_ids"]]
-
-    async def history(self, cell: str | Cell) -> list[Execution]:
-        """All executions of a cell, newest first, those in archives too; the cell may be deleted.
-
-        Raises RequestFailed if an archive is lost, NotConnected if one is needed and the hub is away.
-        """
-        if self._index.runtime is not self.runtime:
-            self._index = ExecutionIndex(self.runtime)
-        here = self._index.of(_id(cell))
-        old = [run async for run in archived(self, cell_id=_id(cell)) if run.execution.id not in here]
-        return [
-            *(Execution(self, execution_id) for execution_id in here),
-            *(Execution(self, run.execution.id, run) for run in old),
-        ]
-
-    async def kernels(self) -> list[KernelSpec]:
-        """The kernels that are installed where the daemon runs."""
-        return [KernelSpec(**kernel) for kernel in (await self.request(ListKernels()))["kernels"]]
-
-    def choose_kernel(self, kernel: KernelSpec) -> None:
-        """Write into the notebook's metadata that it runs on this kernel: the next one that starts, or a restart."""
-        self.set_metadata({**self.metadata, "kernelspec": asdict(kernel)})
-
-    async def restart_kernel(self) -> None:
-        """A fresh kernel; what was running or queued is cancelled."""
-        await self.request(RestartKernel())
-
-    async def shutdown_kernel(self) -> None:
-        """Stop the kernel; what was running or queued is cancelled."""
-        await self.request(ShutdownKernel())
+    def set_metadata(self, metadata: dict[str, Any]) -> None:
+        """Make the notebook's metadata equal to this, writing only what differs."""
+        with self.edit():
+            self.doc.set_metadata(metadata)
 
     async def save(self) -> Path:
         """Write the file now, with everything edited here so far; return its path."""
         return Path((await self.request(Save()))["path"])
 
     async def request(self, body: RequestBody, *, timeout: float = REQUEST_SECONDS) -> dict[str, Any]:
-        """Ask the hub or the daemon for something, relying on every edit made here. Survives reconnects.
-
-        Raises RequestFailed with the answer's error, TimeoutError, Refused if the session has ended.
-        """
         self._check_alive()
         request_id = self._session.request(body)
         answer: asyncio.Future[Response] = asyncio.get_running_loop().create_future()
@@ -484,6 +290,17 @@ class Notebook(EditorQuestions):
             self.runtime.take_events()
         return self._watchers.watch(self._check_alive, of_runtime=of_runtime)
 
+    def begin_epoch(self, runtime: RuntimeDoc) -> None:
+        """This document, which says what RuntimeDoc says, takes its place: here at once, and elsewhere once the hub has
+        stored it.
+
+        Raises FrameTooLarge for one that is too large to be sent; then nothing has changed.
+        """
+        self._tell_watchers()
+        self._session.begin_epoch(runtime)
+        self._watched = (self._session.notebook, runtime)  # it says the same: there is nothing to tell
+        self.touch()
+
     def set_presence(self, /, **state: Any) -> None:
         """Tell the others where this peer is: `cell_id=…, anchor=…, head=…, status=…`. Kept over reconnects."""
         self._session.set_presence(PresenceState(state=state))
@@ -510,47 +327,6 @@ class Notebook(EditorQuestions):
     async def put_blob(self, data: bytes) -> str:
         """Keep bytes at the hub; return their name."""
         return await self._hub.put_blob(data)
-
-    # --- for the daemon -----------------------------------------------------------------------------------------------
-
-    def serve_requests(self, serve: Callable[[Request], None]) -> None:
-        """Hand requests that reach this peer to `serve`; answer them with `respond`."""
-        self._serve = serve
-        unserved, self._unserved = self._unserved, []
-        for request in unserved:
-            serve(request)
-
-    @property
-    def runtime_is_saved(self) -> bool:
-        """Whether everything that this daemon wrote into RuntimeDoc is on the hub's disk."""
-        return self._session.runtime_sync.saved
-
-    def begin_epoch(self, runtime: RuntimeDoc) -> None:
-        """This document, which says what RuntimeDoc says, takes its place: here at once, and elsewhere once the hub has
-        stored it.
-
-        Raises FrameTooLarge for one that is too large to be sent; then nothing has changed.
-        """
-        self._tell_watchers()
-        self._session.begin_epoch(runtime)
-        self._watched = (self._session.notebook, runtime)  # it says the same: there is nothing to tell
-        self.touch()
-
-    def respond(self, response: Response) -> None:
-        """Answer a request. Lost if the connection is; the hub asks again on the next one."""
-        self._session.send(response)
-        self._link.wake()
-
-    def tell(self, message: CommMessage) -> None:
-        """Tell every other peer what the kernel said. Lost if there is no connection. Raises FrameTooLarge."""
-        self._session.send(message)
-        self._link.wake()
-
-    def runtime_saved(self, heads: Heads) -> bool:
-        """Whether what this daemon had written into RuntimeDoc at these heads is on the hub's disk."""
-        sync = self._session.runtime_sync
-        # Heads of an earlier epoch: what they say is in the present one, which is saved as a whole.
-        return sync.has_saved(heads) if sync.replica.contains(heads) else sync.saved
 
     # --- what comes in ------------------------------------------------------------------------------------------------
 
@@ -612,7 +388,3 @@ class Notebook(EditorQuestions):
         if isinstance(self._ended, Exception):  # a defect of ours: show where
             closed.__cause__ = self._ended
         return closed
-
-
-def _id(named: str | Cell | Execution) -> str:
-    return named if isinstance(named, str) else named.id

@@ -14,6 +14,7 @@ import pytest
 
 from clients.daemon.events import Died, Finished, KernelEvent, Output, Started
 from clients.daemon.kernel import Kernel
+from clients.daemon.launch_plan import LaunchPlan
 
 T = TypeVar("T")
 PATIENCE = 60.0  # seconds until a test that waits for the kernel is said to hang
@@ -70,7 +71,7 @@ class Driver:
 
 
 async def _started(cwd: Path) -> Kernel:
-    return await Kernel.start("python3", cwd)
+    return await Kernel.start(LaunchPlan(name="python3", cwd=cwd))
 
 
 @pytest.fixture(scope="module")

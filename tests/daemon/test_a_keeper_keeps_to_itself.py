@@ -17,6 +17,7 @@ from clients.daemon.keeper.link import KeeperLink, Keeping
 from clients.daemon.keeper.manifest import Manifest, find, folder_of, path_of, process_began, reap_all, write
 from clients.daemon.keeper.spool import Spool
 from clients.daemon.kernel import Kernel
+from clients.daemon.launch_plan import LaunchPlan
 from tests.daemon.conftest import texts
 from tests.daemon.processes import runs, until_gone
 from tests.support.aio import aio
@@ -24,7 +25,7 @@ from tests.support.aio import aio
 
 async def kept(state: Path) -> Kernel:
     os.mkdir(state, 0o700)
-    return await Kernel.start("python3", state, keeping=Keeping(folder_of(state), "a notebook"))
+    return await Kernel.start(LaunchPlan(name="python3", cwd=state), Keeping(folder_of(state), "a notebook"))
 
 
 async def told(state: Path) -> Manifest:
@@ -164,7 +165,7 @@ async def test_a_lonely_keeper_whose_manifest_is_gone_ends_at_once(tmp_path: Pat
 async def test_a_kernel_has_the_users_umask_and_can_be_interrupted(tmp_path: Path) -> None:
     before = os.umask(0o022)
     try:
-        kernel = await Kernel.start("python3", tmp_path)
+        kernel = await Kernel.start(LaunchPlan(name="python3", cwd=tmp_path))
     finally:
         os.umask(before)
     try:
@@ -176,7 +177,7 @@ async def test_a_kernel_has_the_users_umask_and_can_be_interrupted(tmp_path: Pat
 
 @aio
 async def test_a_keeper_that_nobody_could_find_again_ends_with_its_daemon(tmp_path: Path) -> None:
-    kernel = await Kernel.start("python3", tmp_path)
+    kernel = await Kernel.start(LaunchPlan(name="python3", cwd=tmp_path))
     pids = kernel.pid, kernel._link.manifest.pid
     kernel._link._writer.transport.abort()
     await until_gone(*pids)

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from clients.daemon.events import Finished, Output
 from clients.daemon.kernel import Kernel
+from clients.daemon.launch_plan import LaunchPlan
 from tests.support.aio import aio
 
 DISPLAYS = 5_000  # ipykernel keeps a thousand messages for a reader, if it is not told otherwise
@@ -17,7 +18,7 @@ DISPLAYS = 5_000  # ipykernel keeps a thousand messages for a reader, if it is n
 @aio
 async def test_everything_that_was_published_meanwhile_arrives_in_order(tmp_path: Path) -> None:
     done = tmp_path / "done"
-    kernel = await Kernel.start("python3", tmp_path)
+    kernel = await Kernel.start(LaunchPlan(name="python3", cwd=tmp_path))
     try:
         keeper = kernel._link.manifest.pid
         await kernel.execute("for n in range(10): display(n)", "warm")

@@ -19,6 +19,7 @@ import pytest
 from clients.daemon.errors import KernelGone, KernelStartError
 from clients.daemon.events import Died, Finished
 from clients.daemon.kernel import Kernel
+from clients.daemon.launch_plan import LaunchPlan
 from clients.daemon.process import describe_exit
 
 Printed = Callable[..., str]
@@ -121,31 +122,30 @@ def test_a_busy_kernel_is_shut_down_too(doomed: Any) -> None:
     assert not runs(doomed.kernel.pid)
 
 
-def test_a_restart_forgets_everything_and_keeps_the_directory_and_environment(
-    runner: asyncio.Runner, tmp_path: Path
-) -> None:
+def test_a_kernel_gets_the_environment_and_command_that_are_planned(runner: asyncio.Runner, tmp_path: Path) -> None:
     async def story() -> list[str]:
-        first = await Kernel.start("python3", tmp_path, {**os.environ, "GREETING": "hello"})
-        await first.execute("x = 1", "e1")
-        second = await first.restart()
+        argv = (sys.executable, "-m", "ipykernel_launcher", "-f", "{connection_file}")
+        env = {"PATH": os.environ["PATH"], "GREETING": "hello"}
+        kernel = await Kernel.start(LaunchPlan(name="mine", cwd=tmp_path, env=env, argv=argv))
         try:
-            assert first.pid != second.pid
-            await second.execute("import os; print('x' in globals(), os.getcwd(), os.environ['GREETING'])", "e2")
+            assert (kernel.name, kernel.language) == ("mine", "python")
+            code = "import os; print(os.getcwd(), os.environ['GREETING'], 'HOME' in os.environ)"
+            await kernel.execute(code, "e1")
             said = []
-            async for event in second.events():
+            async for event in kernel.events():
                 said.append(event)
                 if isinstance(event, Finished):
                     break
             return [event.output["text"] for event in said if hasattr(event, "output")]
         finally:
-            await second.shutdown()
+            await kernel.shutdown()
 
-    assert "".join(runner.run(story())) == f"False {tmp_path} hello\n"
+    assert runner.run(story()) == [f"{tmp_path} hello False\n"]
 
 
 def start_failure(runner: asyncio.Runner, name: str, cwd: Path) -> KernelStartError:
     with pytest.raises(KernelStartError) as failure:
-        runner.run(Kernel.start(name, cwd))
+        runner.run(Kernel.start(LaunchPlan(name=name, cwd=cwd)))
     return failure.value
 
 
@@ -186,7 +186,7 @@ def test_a_start_that_is_cancelled_leaves_nothing(runner: asyncio.Runner, privat
     async def story() -> None:
         with pytest.raises(TimeoutError):
             async with asyncio.timeout(0.2):  # half of what the fastest start takes
-                await Kernel.start("python3", private_temporary_directory.parent)
+                await Kernel.start(LaunchPlan(name="python3", cwd=private_temporary_directory.parent))
 
     before = set(psutil.Process().children())
     runner.run(story())

@@ -13,6 +13,7 @@ import pytest
 from clients.daemon import editor_services
 from clients.daemon.editor_services import EditorServices, signature_in
 from clients.daemon.kernel import Kernel
+from clients.daemon.launch_plan import LaunchPlan
 from clients.peer.editor import Match
 from clients.peer.errors import RequestFailed
 from relay.errors import WireError
@@ -133,7 +134,7 @@ async def test_a_cursor_outside_of_the_code_is_refused(tmp_path: Path) -> None:
 @aio
 async def test_a_question_ends_with_its_kernel(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("clients.daemon.questions.SUBSHELLS", "no such feature")
-    kernel = await Kernel.start("python3", tmp_path)
+    kernel = await Kernel.start(LaunchPlan(name="python3", cwd=tmp_path))
     await kernel.execute("import time; time.sleep(60)", "e")
     asking = asyncio.create_task(kernel.ask("complete_request", {"code": "pri", "cursor_pos": 3}))
     await asyncio.sleep(0)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from relay.frames import FrameType
-from sync_server.room import SendFrame
+from sync_server.effects import SendFrame
 from tests.simulation.ledger import Ledger
 from tests.simulation.world import SimulatedPeer, World
 

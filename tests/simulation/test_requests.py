@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from relay.errors import ErrorCode
 from relay.messages import Execute, Response, Save
-from sync_server.room import DAEMON_PATIENCE
+from sync_server.requests import DAEMON_PATIENCE
 from tests.simulation.daemon import SimulatedDaemon
 from tests.simulation.world import SimulatedPeer, World
 

@@ -27,20 +27,11 @@ from notebook_doc.seed import genesis
 from relay.errors import Refused, WireError
 from relay.frames import FrameType
 from relay.messages import Message, PeerInfo, Role, SessionError, encode
-from sync_server.channel import Channel, PeerKey
+from sync_server.channel import Channel
+from sync_server.effects import BeginEpoch, Close, PeerKey, PersistDoc, ReloadDoc, RoomEffect, SendFrame, ServeRequest
 from sync_server.epochs import checked_epoch
 from sync_server.handshake import Door, admit, identify, read_hello
-from sync_server.room import (
-    ACKNOWLEDGE_EVERY,
-    BeginEpoch,
-    Close,
-    PersistDoc,
-    ReloadDoc,
-    Room,
-    RoomEffect,
-    SendFrame,
-    ServeRequest,
-)
+from sync_server.room import ACKNOWLEDGE_EVERY, Room
 
 NOTEBOOK_ID = "6f1c2a4e-0000-4000-8000-000000000001"
 TOKEN = "simulated"

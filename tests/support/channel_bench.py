@@ -8,7 +8,8 @@ from typing import Final
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import Replica, SyncSession
 from notebook_doc.sync_message import Have, SyncMessage, changes_in, decode, encode
-from sync_server.channel import Channel, Effect, PeerKey, Persist, Refuse, Reload, Send
+from sync_server.channel import Channel
+from sync_server.effects import Effect, PeerKey, Persist, Refuse, Reload, Send
 
 NOTEBOOK_ID: Final = "6f1c2a4e-0000-4000-8000-000000000002"
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import ROOT
 from notebook_doc.sync_message import Have, encode
-from sync_server.channel import MAX_ORPHANS, Persist, Send
+from sync_server.channel import MAX_ORPHANS
+from sync_server.effects import Persist, Send
 from tests.support.channel_bench import Bench, changes
 
 

@@ -11,9 +11,9 @@ from notebook_doc.runtime import Execution, RuntimeDoc
 from relay.errors import ErrorCode, WireError
 from relay.frames import FrameType, frame
 from relay.messages import NewRuntimeEpoch, RuntimeEpoch, RuntimeEpochTaken, encode
-from sync_server.channel import PeerKey
+from sync_server.effects import BeginEpoch, PeerKey, PersistDoc, SendFrame
 from sync_server.epochs import checked_epoch
-from sync_server.room import BeginEpoch, PersistDoc, Room, SendFrame
+from sync_server.room import Room
 from tests.sync_server.test_room import ADA, DAEMON, ID, NEWER, closed, info, office, told
 
 

@@ -30,18 +30,9 @@ from relay.messages import (
     decode,
     encode,
 )
-from sync_server.channel import PeerKey
-from sync_server.room import (
-    ACKNOWLEDGE_EVERY,
-    DAEMON_PATIENCE,
-    MAX_REQUESTS,
-    Close,
-    PersistDoc,
-    Room,
-    RoomEffect,
-    SendFrame,
-    ServeRequest,
-)
+from sync_server.effects import Close, PeerKey, PersistDoc, RoomEffect, SendFrame, ServeRequest
+from sync_server.requests import DAEMON_PATIENCE, MAX_REQUESTS
+from sync_server.room import ACKNOWLEDGE_EVERY, Room
 
 ID = "6f1c2a4e-0000-4000-8000-000000000005"
 ADA, BOB, DAEMON, NEWER = PeerKey(1), PeerKey(2), PeerKey(3), PeerKey(4)

@@ -146,6 +146,11 @@ class KeeperLink:
             raise
         return link
 
+    @property
+    def is_kept(self) -> bool:
+        """Whether others can find the keeper, so that it outlives us."""
+        return self._folder is not None
+
     async def _connect(self) -> None:
         try:
             async with asyncio.timeout(CONNECT_SECONDS):
