@@ -156,7 +156,7 @@ def commit(notebook: NotebookDoc, reading: Reading, operations: Sequence[Operati
     operations = _settled(wanted, before, meanwhile)
     if meanwhile or before.replica.heads() != reading.heads:
         work, heads = reading.notebook.fork(), reading.heads
-        apply(_where_they_are(operations, before), work)
+        apply(where_they_are(operations, before), work)
         merged = notebook.fork()
         merged.replica.merge(work.replica)
         check(merged)
@@ -214,7 +214,7 @@ def _settled(operations: Sequence[Operation], now: NotebookDoc, meanwhile: Seque
     return settled
 
 
-def _where_they_are(operations: Sequence[Operation], now: NotebookDoc) -> list[Operation]:
+def where_they_are(operations: Sequence[Operation], now: NotebookDoc) -> list[Operation]:
     """The same with neighbours replaced by positions: a cell goes next to where its neighbour is now, not where it was
     when it was read. A neighbour that is gone leaves its place."""
     plan = now.fork()

@@ -11,6 +11,8 @@
     ├── SchemaTooNew               schema_version   a document written by a later Quire
     ├── UnknownCell                unknown_cell     there is no such cell (any more)
     ├── UnknownMoment              unknown_moment   no moment of the notebook's history is named so
+    ├── UnknownProposal            unknown_proposal  no proposal of the notebook is named so
+    ├── AgentsMayNot               agents_may_not   (in `policy`) the notebook's people want to be asked first
     ├── CellDeletedMeanwhile       deleted_meanwhile  a batch changes a cell that somebody deleted since it was read
     ├── CellEditedMeanwhile        edited_meanwhile   a batch deletes a cell that somebody wrote in since it was read
     ├── BadEdit                    bad_edit         an edit that makes no sense where it is applied
@@ -94,6 +96,12 @@ class UnknownMoment(NotebookDocError):
     """A name that fits no moment of the notebook's history, or several."""
 
     code: ClassVar[str] = "unknown_moment"
+
+
+class UnknownProposal(NotebookDocError):
+    """No proposal of this id is in the document."""
+
+    code: ClassVar[str] = "unknown_proposal"
 
 
 class _Meanwhile(NotebookDocError):

@@ -42,6 +42,13 @@ class MetadataChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class ProposalChanged:
+    """A proposal was made or decided."""
+
+    proposal_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class ExecutionChanged:
     """An execution was recorded, moved on, or has new output."""
 
@@ -101,7 +108,7 @@ class Reset:
     """Too much happened to name it, or another document took this one's place: read everything again."""
 
 
-NotebookEvent = CellAdded | CellRemoved | CellChanged | MetadataChanged | Reset
+NotebookEvent = CellAdded | CellRemoved | CellChanged | MetadataChanged | ProposalChanged | Reset
 CommEvent = CommOpened | CommChanged | CommClosed
 RuntimeEvent = ExecutionChanged | PromptChanged | LatestChanged | KernelChanged | QueueChanged | CommEvent | Reset
 Event = NotebookEvent | RuntimeEvent

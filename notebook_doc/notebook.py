@@ -22,7 +22,16 @@ from notebook_doc.cell_order import UNREADABLE, CellOrder, readable
 from notebook_doc.change_writer import ChangeWriter
 from notebook_doc.document import Document
 from notebook_doc.errors import BadEdit, CorruptDocument, UnknownCell
-from notebook_doc.events import CellAdded, CellChanged, CellField, CellRemoved, MetadataChanged, NotebookEvent, Reset
+from notebook_doc.events import (
+    CellAdded,
+    CellChanged,
+    CellField,
+    CellRemoved,
+    MetadataChanged,
+    NotebookEvent,
+    ProposalChanged,
+    Reset,
+)
 from notebook_doc.json_values import Json
 from notebook_doc.object_index import ObjectIndex
 from notebook_doc.plain import well_formed
@@ -82,17 +91,20 @@ class NotebookDoc(Document):
     def __init__(self, replica: Replica) -> None:
         super().__init__(replica)
         cells, metadata = replica.child(ROOT, "cells"), replica.child(ROOT, "metadata")
-        if cells is None or metadata is None:
+        proposals = replica.child(ROOT, "proposals")
+        if cells is None or metadata is None or proposals is None:
             raise CorruptDocument("this NotebookDoc lacks its root maps.", "Restore it from a backup or its file.")
-        self._cells, self._metadata = cells, metadata
+        self._cells, self._metadata, self._proposals = cells, metadata, proposals
         self._objects = ObjectIndex(replica)
         self._objects.place(ROOT, "cells", cells)
         self._objects.place(ROOT, "metadata", metadata)
+        self._objects.place(ROOT, "proposals", proposals)
         self._entries: dict[str, _Entry] = {}
         self._order = CellOrder()
         self._pending: dict[str, set[CellField]] = {}  # touched cells and their fields, not yet reported
         self._reported: set[str] = set()  # the cells that whoever takes the events knows of
         self._pending_metadata: set[str] = set()
+        self._pending_proposals: set[str] = set()
         self._pending_reset = False
         self._reindex()
         self._reported.update(self._entries)
@@ -130,7 +142,7 @@ class NotebookDoc(Document):
         fork._objects = self._objects.for_fork(fork.replica)
         fork._entries = dict(self._entries)
         fork._order = self._order.copy()
-        fork._pending, fork._pending_metadata, fork._pending_reset = {}, set(), False
+        fork._nothing_pending()
         fork._reported = set(self._entries)
         return fork
 
@@ -313,6 +325,17 @@ class NotebookDoc(Document):
         with self.edit():
             self._tx.merge_json(self._metadata, dict(metadata))
 
+    # --- proposals (what they mean: `proposals`) ----------------------------------------------------------------------
+
+    def proposal_values(self) -> dict[str, Json]:
+        """The proposals by their ids, as they are in the document."""
+        return cast(dict[str, Json], self._view.json(self._proposals))
+
+    def put_proposal(self, proposal_id: str, value: Json) -> None:
+        """Make a proposal what `value` says, writing only what differs."""
+        with self.edit():
+            self._tx.put_json(self._proposals, proposal_id, value)
+
     # --- events -------------------------------------------------------------------------------------------------------
 
     def take_events(self) -> list[NotebookEvent]:
@@ -325,10 +348,15 @@ class NotebookDoc(Document):
             events += [event for cell_id, fields in self._pending.items() if (event := self._event(cell_id, fields))]
             if self._pending_metadata:
                 events.append(MetadataChanged(frozenset(self._pending_metadata)))
+            events += [ProposalChanged(proposal_id) for proposal_id in sorted(self._pending_proposals)]
         self._reported.difference_update(self._pending)
         self._reported.update(self._entries if self._pending_reset else self._pending.keys() & self._entries.keys())
-        self._pending, self._pending_metadata, self._pending_reset = {}, set(), False
+        self._nothing_pending()
         return events
+
+    def _nothing_pending(self) -> None:
+        self._pending, self._pending_metadata, self._pending_reset = {}, set(), False
+        self._pending_proposals = set()
 
     def _event(self, cell_id: str, fields: set[CellField]) -> NotebookEvent | None:
         if cell_id in self._entries:
@@ -365,6 +393,8 @@ class NotebookDoc(Document):
                     self._look_again(cell_id, _FIELDS & {cast(CellField, field)})
                 case ("metadata", key, *_):
                     self._pending_metadata.add(key)
+                case ("proposals", proposal_id, *_):
+                    self._pending_proposals.add(proposal_id)
                 case _:
                     pass  # notebook_id and the seed's own keys: nothing that an event names
 

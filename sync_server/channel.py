@@ -21,11 +21,11 @@ the receiver knows that the hub wants none of these changes back, although its `
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
-from notebook_doc.errors import BadSyncMessage, ReplicaPanic
+from notebook_doc.errors import BadSyncMessage, NotebookDocError, ReplicaPanic
 from notebook_doc.replica import Heads, Replica, SyncSession
 from notebook_doc.sync_message import ChangeChunk, Have, SyncMessage, changes_in, decode, encode, read_change
 from sync_server.effects import HUB, Effect, PeerKey, Persist, Refuse, Reload, Send
@@ -36,6 +36,9 @@ from sync_server.projection import Projection
 MAX_ORPHANS: Final = 4096
 # Changes applied and stored in one batch; bounds how long one batch holds the loop (about 50 us a change).
 MAX_BATCH: Final = 400
+
+# Asked before changes are taken: the replica, what is under way into it, the new changes (None: a whole document).
+Guard = Callable[[Replica, Iterable[bytes], Sequence[ChangeChunk] | None], NotebookDocError | None]
 
 
 @dataclass(slots=True)
@@ -54,6 +57,7 @@ class _Link:
 
     may_write: bool
     session: SyncSession
+    guard: Guard | None = None
     untried: bool = True  # nothing was said in this session
     said: SyncMessage | None = None  # the latest header, not yet told to the session
     live: bool = False  # gets what is forwarded
@@ -87,9 +91,9 @@ class Channel:
 
     # --- peers --------------------------------------------------------------------------------------------------------
 
-    def join(self, peer: PeerKey, *, may_write: bool) -> None:
-        """A peer is connected. It speaks first."""
-        self._links[peer] = _Link(may_write, self.replica.sync_session())
+    def join(self, peer: PeerKey, *, may_write: bool, guard: Guard | None = None) -> None:
+        """A peer is connected. It speaks first. `guard` is asked before any of its changes is taken."""
+        self._links[peer] = _Link(may_write, self.replica.sync_session(), guard)
 
     def leave(self, peer: PeerKey) -> None:
         """A peer is gone. What it sent stays."""
@@ -166,6 +170,8 @@ class Channel:
                         "Reconnect with a fresh replica of it, and do not write to that one.",
                     )
                 ]
+            if link.guard is not None and (why := self._against(link.guard, changes)) is not None:
+                return [self._refuse(peer, why.code, why.message, why.hint)]
             link.authored = True
             if link.may_write:
                 self._take(peer, link, message.chunks, changes)
@@ -244,6 +250,14 @@ class Channel:
         return changes is None or any(
             c.hash not in waiting and self._projection.standing(c) != "known" for c in changes
         )
+
+    def _against(self, guard: Guard, changes: list[ChangeChunk] | None) -> NotebookDocError | None:
+        """What a peer's guard has against the changes among these that are new here."""
+        if self._reloading:
+            return NotebookDocError("the hub is loading this notebook anew.", "Connect again.")
+        if changes is not None:
+            changes = [change for change in changes if self._projection.standing(change) != "known"]
+        return guard(self.replica, (chunk for arrival in self._inbox for chunk in arrival.chunks), changes)
 
     def _forward(self) -> list[Effect]:
         if not self._outgoing:

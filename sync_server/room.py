@@ -4,7 +4,7 @@ A Room owns the channels of the notebook's two documents, who is present with wh
 their way to the daemon. It takes frames and the passing of time, and answers with effects for its shell. It promises
 that one member's errors close that member's connection and touch nobody else, that a request is answered exactly once
 whoever reconnects meanwhile, and that a role is never exceeded: only owners and editors write NotebookDoc, only the
-daemon writes RuntimeDoc, viewers ask for nothing.
+daemon writes RuntimeDoc, viewers ask for nothing, and agents write what the notebook's policy lets them.
 
 RuntimeDoc may be started afresh (an *epoch*): the daemon offers a document, the shell stores it in the place of the old
 one, and from then on the room's runtime channel is a new one, of which every member is told. What a member says about
@@ -40,6 +40,7 @@ from relay.messages import (
     decode,
     encode,
 )
+from sync_server.agent_guard import AgentGuard
 from sync_server.channel import Channel
 from sync_server.effects import (
     BeginEpoch,
@@ -84,6 +85,7 @@ class Room:
             FrameType.NOTEBOOK_SYNC: Channel(notebook),
             FrameType.RUNTIME_SYNC: Channel(runtime),
         }
+        self._agent_guard = AgentGuard()
         self._epochs_under_way = 0  # offers that the shell has and has not settled
         self._members: dict[PeerKey, _Member] = {}
         self._requests = Requests(notebook_id)
@@ -129,7 +131,8 @@ class Room:
             effects += self._expel(old, ErrorCode.FORBIDDEN, "Another daemon has taken over this notebook.")
         in_epoch = runtime_genesis in (None, self.runtime_genesis)
         newcomer = self._members[peer] = _Member(info, role, in_epoch)
-        self.notebook.join(peer, may_write=role in _EDITORS)
+        guard = self._agent_guard.refusal if info.kind == "agent" else None
+        self.notebook.join(peer, may_write=role in _EDITORS, guard=guard)
         self.runtime.join(peer, may_write=role == "daemon")
         effects.append(SendFrame(peer, encode(PresencePeers(peers=self.members))))
         effects += self._to_others(peer, PresencePeers(peers=[_present(newcomer)]))

@@ -43,6 +43,7 @@ FINAL_REFUSALS: Final = frozenset(
         ErrorCode.SCHEMA_VERSION,
         ErrorCode.UNKNOWN_NOTEBOOK,
         ErrorCode.WRONG_GENESIS,
+        ErrorCode.AGENTS_MAY_NOT,
         ErrorCode.BAD_HANDSHAKE,
     )
 )

@@ -1,0 +1,141 @@
+"""What agents may do in a notebook without being asked, as its people have set it. Pure.
+
+The policy is a few words in the notebook's metadata (`quire.agents`), so it travels with the notebook and every peer
+sees the same. A cell is an agent's own if an agent made it and marked it so when it did (`quire.made_by` in its
+metadata); every other cell is a person's. `broken_rule` compares a notebook before and after an edit and says which
+rule, if any, the edit breaks: whoever takes in edits of agents asks it, and the agents' own tools ask it first. What is
+refused can be proposed instead. Only people change the policy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Final, Literal, cast
+
+from notebook_doc.errors import NotebookDocError
+from notebook_doc.events import CellChanged, CellRemoved, MetadataChanged, NotebookEvent, Reset
+from notebook_doc.json_values import Json
+from notebook_doc.notebook import NotebookDoc
+
+QUIRE: Final = "quire"  # our key in the metadata of notebooks and cells
+AGENTS: Final = "agents"
+MADE_BY: Final = "made_by"
+# Keys of `quire` in a notebook's metadata that say what is installed for it.
+DEPENDENCY_KEYS: Final = ("dependencies", "environment", "requires_python", "uv", "conda")
+
+Rule = Literal["cells_of_people", "delete", "packages", "policy"]
+
+
+class AgentsMayNot(NotebookDocError):
+    """An edit of an agent that the notebook's policy does not allow; nothing of it was taken. `rule` is which."""
+
+    code = "agents_may_not"
+
+    def __init__(self, rule: Rule, message: str, hint: str) -> None:
+        super().__init__(message, hint)
+        self.rule = rule
+
+
+@dataclass(frozen=True, slots=True)
+class AgentPolicy:
+    """What agents may do unasked. "propose" and "confirm" mean: suggest it, and a person decides."""
+
+    cells_of_people: Literal["edit", "propose"] = "edit"
+    delete: Literal["allow", "confirm"] = "allow"
+    packages: Literal["allow", "confirm"] = "allow"
+
+    @property
+    def restricts_cells(self) -> bool:
+        """Whether an edit of a cell may break it."""
+        return self.cells_of_people != "edit" or self.delete != "allow"
+
+
+def policy_of(metadata: Mapping[str, Json]) -> AgentPolicy:
+    """The policy in a notebook's metadata. A word that is not known here is taken for the careful one."""
+    said = _map(_map(metadata.get(QUIRE)).get(AGENTS))
+    return AgentPolicy(
+        cells_of_people="edit" if said.get("cells_of_people", "edit") == "edit" else "propose",
+        delete="allow" if said.get("delete", "allow") == "allow" else "confirm",
+        packages="allow" if said.get("packages", "allow") == "allow" else "confirm",
+    )
+
+
+def with_policy(metadata: Mapping[str, Json], policy: AgentPolicy) -> dict[str, Json]:
+    """The metadata with this policy in it."""
+    words: dict[str, Json] = {
+        "cells_of_people": policy.cells_of_people,
+        "delete": policy.delete,
+        "packages": policy.packages,
+    }
+    return {**metadata, QUIRE: {**_map(metadata.get(QUIRE)), AGENTS: words}}
+
+
+def marked_as_made_by(name: str, metadata: Mapping[str, Json] | None = None) -> dict[str, Json]:
+    """A cell's metadata, with the mark that an agent of this name made it."""
+    metadata = metadata or {}
+    mark: Json = {"kind": "agent", "name": name}
+    return {**metadata, QUIRE: {**_map(metadata.get(QUIRE)), MADE_BY: mark}}
+
+
+def is_agents_own(metadata: Mapping[str, Json]) -> bool:
+    """Whether a cell with this metadata was made by an agent."""
+    return _map(_map(metadata.get(QUIRE)).get(MADE_BY)).get("kind") == "agent"
+
+
+def broken_rule(before: NotebookDoc, after: NotebookDoc, events: Iterable[NotebookEvent]) -> AgentsMayNot | None:
+    """The rule that an agent breaks whose edit makes `after` of `before` by these events; None if it breaks none."""
+    policy = policy_of(before.metadata())
+    for event in events:
+        broken = _broken_by(event, policy, before, after)
+        if broken is not None:
+            return broken
+    return None
+
+
+def _broken_by(
+    event: NotebookEvent, policy: AgentPolicy, before: NotebookDoc, after: NotebookDoc
+) -> AgentsMayNot | None:
+    match event:
+        case CellChanged(cell_id) if policy.cells_of_people == "propose" and _is_peoples(before, cell_id):
+            return AgentsMayNot(
+                "cells_of_people",
+                f"cell {cell_id!r} is a person's, and in this notebook agents may not change those unasked.",
+                "Propose the change instead: somebody accepts or rejects it.",
+            )
+        case CellRemoved(cell_id) if policy.restricts_cells and _is_peoples(before, cell_id):
+            return AgentsMayNot(
+                "delete" if policy.delete == "confirm" else "cells_of_people",
+                f"cell {cell_id!r} is a person's, and in this notebook agents may not delete those unasked.",
+                "Propose to delete it: somebody accepts or rejects that.",
+            )
+        case MetadataChanged(keys) if QUIRE in keys:
+            return _broken_by_metadata(policy, _map(before.metadata().get(QUIRE)), _map(after.metadata().get(QUIRE)))
+        case Reset():
+            return AgentsMayNot(
+                "policy", "what your edit does cannot be told apart.", "Open the notebook again and make it once more."
+            )
+        case _:
+            return None
+
+
+def _broken_by_metadata(policy: AgentPolicy, old: Mapping[str, Json], new: Mapping[str, Json]) -> AgentsMayNot | None:
+    if old.get(AGENTS) != new.get(AGENTS):
+        return AgentsMayNot(
+            "policy", "what agents may do in this notebook is for people to say.", "Ask somebody to change it."
+        )
+    if policy.packages == "confirm" and any(old.get(key) != new.get(key) for key in DEPENDENCY_KEYS):
+        return AgentsMayNot(
+            "packages",
+            "in this notebook agents may not change what is installed unasked.",
+            "Propose the packages instead: somebody accepts or rejects them.",
+        )
+    return None
+
+
+def _is_peoples(notebook: NotebookDoc, cell_id: str) -> bool:
+    return cell_id in notebook and not is_agents_own(notebook.cell(cell_id).metadata)
+
+
+def _map(value: object) -> dict[str, Json]:
+    return cast("dict[str, Json]", value) if isinstance(value, dict) else {}

@@ -1,0 +1,86 @@
+"""What the hub lets agents write: the notebook's policy (`notebook_doc.policy`), asked before a change is taken. Pure.
+
+An AgentGuard looks at what an agent's connection sends before it is forwarded or stored, on a copy of the notebook that
+has everything that has arrived. It promises that a change which breaks the policy reaches nobody and no disk. It costs
+little while the policy forbids nothing but changing itself, and otherwise the agent's own changes once more: people's
+edits never wait for it. It goes by the kind that a peer says it is in its greeting: a rule against haste and mistakes,
+not against somebody who has the token and lies.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from notebook_doc.errors import NotebookDocError
+from notebook_doc.notebook import NotebookDoc
+from notebook_doc.policy import AGENTS, QUIRE, AgentPolicy, AgentsMayNot, broken_rule, policy_of
+from notebook_doc.replica import ROOT, Replica
+from notebook_doc.sync_message import ChangeChunk
+from notebook_doc.touched import touches
+
+# Keys without which no operation can change the policy: that of the metadata itself, ours in it, the policy's in that,
+# and its words.
+_KEYS_OF_POLICY: Final = frozenset(("metadata", QUIRE, AGENTS, "cells_of_people", "delete", "packages"))
+
+
+class AgentGuard:
+    """See the module. One for each notebook; it keeps its copy from one question to the next."""
+
+    def __init__(self) -> None:
+        self._copy: NotebookDoc | None = None
+        self._of: Replica | None = None
+
+    def refusal(
+        self, replica: Replica, under_way: Iterable[bytes], changes: Sequence[ChangeChunk] | None
+    ) -> NotebookDocError | None:
+        """Why these changes of an agent are not taken; None if they may be.
+
+        `replica` and then `under_way` are what has arrived before them; None for `changes` means a whole document.
+        """
+        if changes is not None and not changes:
+            return None
+        try:
+            under_way = list(under_way)
+            restricts = _policy(replica) != AgentPolicy() or _may_touch_policy(under_way)
+            if changes is None:
+                return _indistinct() if restricts else None
+            if not restricts and not _may_touch_policy([change.data for change in changes]):
+                return None
+            before = self._now(replica, under_way)
+            after = before.fork()
+            after.replica.apply([change.data for change in changes])
+            if not after.replica.contains([change.hash for change in changes]):
+                return _indistinct()  # what it builds on is not here, so nobody can tell what it will do
+            return broken_rule(before, after, after.take_events())
+        except NotebookDocError as error:
+            self._copy = None
+            return error
+
+    def _now(self, replica: Replica, under_way: Sequence[bytes]) -> NotebookDoc:
+        if self._copy is None or self._of is not replica:
+            self._copy, self._of = NotebookDoc(replica.fork()), replica
+        self._copy.replica.apply(replica.changes_since(self._copy.replica.heads()))
+        self._copy.replica.apply(under_way)
+        self._copy.take_events()
+        return self._copy
+
+
+def _may_touch_policy(chunks: Iterable[bytes]) -> bool:
+    return any(touch.key in _KEYS_OF_POLICY for chunk in chunks for touch in touches(chunk))
+
+
+def _policy(replica: Replica) -> AgentPolicy:
+    """The policy, read without an index of the notebook."""
+    metadata = replica.child(ROOT, "metadata")
+    quire = None if metadata is None else replica.child(metadata, QUIRE)
+    agents = None if quire is None else replica.child(quire, AGENTS)
+    return AgentPolicy() if agents is None else policy_of({QUIRE: {AGENTS: replica.json(agents)}})
+
+
+def _indistinct() -> AgentsMayNot:
+    return AgentsMayNot(
+        "policy",
+        "what your edit does cannot be told before it is taken, and in this notebook agents may not do everything.",
+        "Open the notebook again and make the edit once more.",
+    )
