@@ -51,6 +51,9 @@ class Notebook(Face[core_notebook.Notebook]):
     choose_kernel = here(core_notebook.Notebook.choose_kernel)
     blob = waits(core_notebook.Notebook.blob)
     put_blob = waits(core_notebook.Notebook.put_blob)
+    proposals = here(core_notebook.Notebook.proposals)
+    accept = here(core_notebook.Notebook.accept)
+    reject = here(core_notebook.Notebook.reject)
     set_metadata = here(core_notebook.Notebook.set_metadata)
     set_presence = here(core_notebook.Notebook.set_presence)
 
