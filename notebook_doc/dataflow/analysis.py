@@ -80,7 +80,8 @@ def _analyze(language: str, source: str, result: str) -> Analysis:
 @lru_cache(maxsize=1)
 def _analyzers() -> Mapping[str, Analyzer]:
     """Made at first use: the analyzers need this module's types."""
+    from notebook_doc.dataflow.markdown_cells import analyze_markdown
     from notebook_doc.dataflow.python_cells import analyze_python
     from notebook_doc.dataflow.sql_cells import analyze_sql
 
-    return {"python": analyze_python, "sql": analyze_sql}
+    return {"python": analyze_python, "sql": analyze_sql, "markdown": analyze_markdown}

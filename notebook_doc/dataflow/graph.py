@@ -10,7 +10,7 @@ A cell that reads a name gets it from its owner; of several owners, from the las
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from typing import Final
@@ -87,6 +87,10 @@ class Graph:
         if self._disputed:
             self._cycles = None
         return bool(self._disputed)
+
+    def forget_cycles(self) -> None:
+        """Much is about to change: cycles are looked for when somebody asks, not at each `put`."""
+        self._cycles = None
 
     def _look_for_cycles(self, cell_id: str, everywhere: bool, names: Iterable[str]) -> None:
         """A new cycle goes through the cell that changed, unless an owner that was hidden behind it shows again."""
@@ -200,8 +204,7 @@ class Graph:
         """The cells that depend on these, over any number of steps; without these, unless they are in a cycle."""
         return self._reached(cell_ids, self.readers_of)
 
-    def _reached(self, cell_ids: Iterable[str], step: object) -> set[str]:
-        assert callable(step)
+    def _reached(self, cell_ids: Iterable[str], step: Callable[[str], set[str]]) -> set[str]:
         seen: set[str] = set()
         left = list(cell_ids)
         while left:

@@ -66,6 +66,14 @@ def analyze_python(cell: CellText) -> Analysis:
     return walk.analysis(text)
 
 
+def reads_of_expression(node: ast.expr) -> frozenset[str]:
+    """The names that an expression takes from outside."""
+    walk = _Walk(Positions("", {}))
+    walk.expression(node)
+    walk.flush()
+    return frozenset(walk.reads)
+
+
 def _of_other_language(cell: CellText) -> Analysis:
     magic = cell_magic(cell.source)
     if magic is None or magic[0] != "sql":

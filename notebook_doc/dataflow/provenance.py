@@ -1,0 +1,38 @@
+"""What a result follows from, as one hash: the source that ran, what went into it, and where it ran.
+
+The environment's fingerprint is what the document says about it (the kernel, the dependencies), so every peer has the
+same. Pure; owns nothing. Hashes are 32 hexadecimal digits, and mean nothing but "the same" and "not the same".
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from hashlib import blake2b
+from typing import Final
+
+# What `metadata.quire` says about the environment.
+_OF_ENVIRONMENT: Final = ("dependencies", "requires_python", "requires-python", "environment", "uv", "conda", "pixi")
+
+
+def hash_of(normal: str, inputs: Mapping[str, str], environment: str) -> str:
+    """The provenance of a run of this source (in normal form), of inputs by name, in this environment."""
+    digest = blake2b(digest_size=16)
+    for part in (environment, normal, *(f"{name}\0{inputs[name]}" for name in sorted(inputs))):
+        data = part.encode("utf-8", "surrogatepass")
+        digest.update(len(data).to_bytes(8, "big"))
+        digest.update(data)
+    return digest.hexdigest()
+
+
+def environment_of(metadata: Mapping[str, object]) -> str:
+    """The fingerprint of the environment that a notebook's metadata asks for."""
+    kernel, own = metadata.get("kernelspec"), metadata.get("quire")
+    told: dict[str, object] = {}
+    if isinstance(kernel, dict) and kernel.get("name") not in (None, "", "python3"):
+        told["kernel"] = kernel["name"]
+    if isinstance(own, dict):
+        told |= {key: own[key] for key in _OF_ENVIRONMENT if own.get(key)}
+    if not told:
+        return ""
+    return blake2b(json.dumps(told, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()
