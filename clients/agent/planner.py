@@ -32,6 +32,7 @@ from notebook_doc.json_values import Json
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.policy import AGENTS, QUIRE, marked_as_made_by
 
+NO_PACKAGES: Final = ChangePackages()
 _JUPYTER: Final = "jupyter"  # where JupyterLab keeps how a cell is shown
 
 
@@ -40,7 +41,7 @@ class Plan:
     """What is to be done: packages first, then the batch, then the runs, the widgets, and the words."""
 
     batch: tuple[Operation, ...] = ()
-    packages: ChangePackages = ChangePackages()
+    packages: ChangePackages = NO_PACKAGES
     runs: tuple[str, ...] = ()
     widgets: tuple[SetWidget, ...] = ()
     words: tuple[Say, ...] = ()
