@@ -4,6 +4,7 @@
 
 import type { Patch, Replica } from "../core/replica.ts";
 import { latestExecution, readExecution, readQueue, type RuntimeRoot } from "../core/schema.ts";
+import { Signal } from "../core/signal.ts";
 import type { CellList } from "./cell_list.ts";
 
 const CLOCK = 100; // milliseconds
@@ -14,11 +15,16 @@ export class Executions {
   #touched = new Set<string>();
   #drawing = false;
   /** The RuntimeDoc is another one, or these of its values changed (null: all). */
-  onChange: (patches: readonly Patch[] | null) => void = () => {};
+  readonly changed = new Signal<readonly Patch[] | null>();
 
   constructor(cells: CellList) {
     this.#cells = cells;
+    cells.added.add((view) => this.touch(view.id));
     setInterval(() => this.#tick(), CLOCK);
+  }
+
+  get runtime(): Replica<RuntimeRoot> | null {
+    return this.#runtime;
   }
 
   /** The RuntimeDoc of this moment; null until the hub has sent one. */
@@ -36,7 +42,7 @@ export class Executions {
     this.#runtime = runtime;
     runtime.onPatches = (patches) => this.#changed(patches);
     for (const [id] of this.#cells) this.touch(id);
-    this.onChange(null);
+    this.changed.emit(null);
   }
 
   /** What is known of this cell's execution may look different now. */
@@ -61,7 +67,7 @@ export class Executions {
         if (cellId !== undefined) this.touch(`${cellId}`);
       }
     }
-    this.onChange(patches);
+    this.changed.emit(patches);
   }
 
   #draw(cellId: string): void {
