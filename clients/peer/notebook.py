@@ -16,10 +16,7 @@ from typing import Any, Final
 
 from clients.peer.at_once import all_of
 from clients.peer.cell import Cells
-<<<<<<< HEAD
 from clients.peer.comments import Comments
-=======
->>>>>>> main
 from clients.peer.editor import EditorQuestions
 from clients.peer.errors import NotConnected, PeerError, RequestFailed
 from clients.peer.history import HistoryReading
@@ -69,11 +66,7 @@ BLOBS_AT_ONCE: Final = 4
 LEAVE_SECONDS: Final = 5.0
 
 
-<<<<<<< HEAD
-class Notebook(HistoryReading, Running, Serving, EditorQuestions):
-=======
-class Notebook(Proposing, Running, Serving, EditorQuestions):
->>>>>>> main
+class Notebook(Proposing, HistoryReading, Running, Serving, EditorQuestions):
     """A notebook that is open here. Made by `Notebook.connect`; see the module."""
 
     def __init__(self, session: PeerSession, dial: Dial, hub: HubClient) -> None:
