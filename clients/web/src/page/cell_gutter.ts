@@ -10,10 +10,18 @@ export class CellGutter {
   readonly #count = h("span", { class: "count" });
   readonly #status = h("span", { class: "run-status", "aria-live": "off" });
 
+  readonly #run: () => void;
+
   constructor(run: () => void) {
-    const runButton = button("Run this cell", "run", run, "Ctrl+Enter");
+    this.#run = run;
+    this.element = h("div", { class: "gutter" }, this.#count, this.#status, this.marks.element);
+  }
+
+  /** The cell came near: make what can be pressed. */
+  mount(): void {
+    const runButton = button("Run this cell", "run", this.#run, "Ctrl+Enter");
     runButton.classList.add("run");
-    this.element = h("div", { class: "gutter" }, runButton, this.#count, this.#status, this.marks.element);
+    this.element.prepend(runButton);
   }
 
   /** How the run goes, in words; empty if it has not run. */

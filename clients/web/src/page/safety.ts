@@ -41,7 +41,7 @@ export class SafetyOfEdits {
   show(): void {
     const { notebook, notebookSync } = this.#session;
     const { heads, error } = this.#file;
-    const inFile = notebook.contains(heads) && notebook.hashesSince(heads).length === 0;
+    const inFile = heads.length > 0 && notebook.heads().join() === heads.toSorted().join();
     const { joined, unsaved } = notebookSync;
     this.#bar.setSaving(saySafety({ link: this.#link, joined, unsaved, inFile, fileError: error }));
   }
