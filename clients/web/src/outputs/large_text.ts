@@ -20,6 +20,9 @@ const WINDOW = 4 * 1024 * 1024; // bytes searched at a time
 const MOST_COPIED = 64e6; // bytes
 const GUESS = (PIECE / 60) * LINE; // pixels of a piece, with 60 bytes a line
 
+const found = new Highlight(); // what was searched last, in any of them
+CSS.highlights.set("found", found);
+
 interface Piece {
   readonly element: HTMLElement;
   isNear: boolean;
@@ -35,7 +38,6 @@ export class LargeText {
   readonly #query: HTMLInputElement;
   readonly #pieces: Piece[] = [];
   readonly #observer: IntersectionObserver;
-  readonly #highlight = new Highlight();
   #source: Source;
   #guess = GUESS;
   #from = 0; // searching goes on here, in bytes
@@ -52,7 +54,6 @@ export class LargeText {
     const save = button("Save as a file", "save", () => void this.#save());
     this.element = h("div", { class: "large-text" }, h("div", { class: "large-tools" }, this.#size, this.#query, this.#found, copy, save), this.#scroller);
     this.#observer = new IntersectionObserver((entries) => this.#approach(entries), { root: this.#scroller, rootMargin: `${NEAR} 0px` });
-    CSS.highlights.set("found", this.#highlight);
     this.update(source);
   }
 
@@ -76,7 +77,7 @@ export class LargeText {
 
   destroy(): void {
     this.#observer.disconnect();
-    this.#highlight.clear();
+    found.clear();
   }
 
   #approach(entries: IntersectionObserverEntry[]): void {
@@ -154,8 +155,8 @@ export class LargeText {
       const at = findNext(text, query, Math.max(0, before - 8 * 1024 - query.length));
       if (at < 0) continue; // the line began in the piece before
       const range = rangeIn(piece.element, at, query.length);
-      this.#highlight.clear();
-      this.#highlight.add(range);
+      found.clear();
+      found.add(range);
       range.startContainer.parentElement?.scrollIntoView({ block: "nearest" });
       const offset = range.getBoundingClientRect().top - this.#scroller.getBoundingClientRect().top;
       this.#scroller.scrollTop += offset - this.#scroller.clientHeight / 2;

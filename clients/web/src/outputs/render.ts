@@ -17,11 +17,15 @@ export interface Shown {
   destroy(): void;
 }
 
+const AT_ONCE = 200; // outputs of a cell; more are shown on demand
 const KEPT = 1000; // milliseconds for which a cell that runs again keeps its outputs' height: the page does not jump
 
 export class OutputArea {
   readonly element = h("div", { class: "outputs", role: "region", "aria-label": "Output" });
   readonly #around: Surroundings;
+  readonly #more = h("button", { type: "button", class: "more", click: () => this.#showMore() });
+  #latest: Execution | null = null;
+  #most = AT_ONCE;
   #shown: Shown[] = [];
   #execution: string | null = null;
   #isNear = false;
@@ -29,23 +33,28 @@ export class OutputArea {
 
   constructor(around: Surroundings) {
     this.#around = around;
+    this.element.append(this.#more);
   }
 
   update(execution: Execution | null): void {
-    const outputs = execution?.outputs ?? [];
+    this.#latest = execution;
+    const all = execution?.outputs ?? [];
+    const outputs = all.slice(0, this.#most);
     if (this.#execution !== (execution?.id ?? null)) this.#begin(execution);
     this.#cut(outputs.length);
     for (const [index, output] of outputs.entries()) {
       const before = this.#shown[index];
       if (before?.update(output) === true) continue;
       const shown = show(output, this.#around, this.#isNear);
-      if (before === undefined) this.element.append(shown.element);
+      if (before === undefined) this.#more.before(shown.element);
       else {
         before.element.replaceWith(shown.element);
         before.destroy();
       }
       this.#shown[index] = shown;
     }
+    this.#more.hidden = all.length <= outputs.length;
+    this.#more.textContent = `${(all.length - outputs.length).toLocaleString("en")} more outputs · show`;
     this.element.hidden = outputs.length === 0 && this.element.style.minHeight === "";
     if (execution?.status !== "queued" && execution?.status !== "running") this.#letGo();
   }
@@ -59,11 +68,17 @@ export class OutputArea {
   #begin(execution: Execution | null): void {
     const height = this.#shown.length > 0 ? this.element.offsetHeight : 0;
     this.#execution = execution?.id ?? null;
+    this.#most = AT_ONCE;
     this.#cut(0);
     if (execution === null || height === 0) return;
     this.element.style.minHeight = `${height}px`;
     clearTimeout(this.#release);
     this.#release = setTimeout(() => this.#letGo(), KEPT);
+  }
+
+  #showMore(): void {
+    this.#most += AT_ONCE;
+    this.update(this.#latest);
   }
 
   #letGo(): void {
