@@ -1,17 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { spans } from "../src/core/ansi.ts";
-import { CommandKeys, type Pressed } from "../src/page/keys.ts";
 import { saySafety } from "../src/page/saving.ts";
-
-const key = (name: string, more: Partial<Pressed> = {}): Pressed => ({
-  key: name,
-  ctrlKey: false,
-  shiftKey: false,
-  altKey: false,
-  metaKey: false,
-  ...more,
-});
 
 test("colours of a terminal are spans, and its other sequences are nothing", () => {
   assert.deepEqual(spans("a\x1b[31;1mred\x1b[0mb\x1b[2K\x1b]8;;http://x\x07c"), [
@@ -26,22 +16,6 @@ test("colours of a terminal are spans, and its other sequences are nothing", () 
 
 test("text in a terminal is never markup", () => {
   assert.deepEqual(spans("<b>&"), [{ text: "<b>&", style: {} }]);
-});
-
-test("d twice deletes, once or late it does not", () => {
-  const keys = new CommandKeys();
-  assert.equal(keys.press(key("d"), 0), null);
-  assert.equal(keys.press(key("d"), 300), "delete");
-  assert.equal(keys.press(key("d"), 400), null);
-  assert.equal(keys.press(key("d"), 4000), null);
-});
-
-test("Enter edits, with a modifier it runs", () => {
-  const keys = new CommandKeys();
-  assert.equal(keys.press(key("Enter"), 0), "edit");
-  assert.equal(keys.press(key("Enter", { shiftKey: true }), 10), "run-next");
-  assert.equal(keys.press(key("Enter", { ctrlKey: true }), 20), "run");
-  assert.equal(keys.press(key("c", { ctrlKey: true }), 30), null);
 });
 
 test("the page says where the notebook is safe", () => {

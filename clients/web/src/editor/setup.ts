@@ -38,7 +38,21 @@ export function languageOf(type: CellType): Extension {
 /** The page's policy lets the editor's own style sheet in by a nonce. */
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="style-nonce"]')?.content ?? "";
 
-export function cellExtensions(type: CellType, label: string, keys: readonly KeyBinding[], suggest: Suggest): Extension {
+/** What an editor asks the kernel; null where it has no answer. */
+export interface KernelHelp {
+  readonly suggest: Suggest;
+}
+
+export interface CellSetup {
+  readonly type: CellType;
+  readonly label: string;
+  readonly keys: readonly KeyBinding[];
+  /** A key was pressed: true if it was somebody else's. Asked before any key of the editor's own. */
+  readonly pressed: (event: KeyboardEvent) => boolean;
+  readonly kernel: KernelHelp;
+}
+
+export function cellExtensions({ type, label, keys, pressed, kernel }: CellSetup): Extension {
   return [
     EditorView.cspNonce.of(nonce),
     EditorState.lineSeparator.of("\n"), // a carriage return is a character like others: offsets stay the document's
@@ -57,7 +71,8 @@ export function cellExtensions(type: CellType, label: string, keys: readonly Key
     remoteCursors,
     language.of(languageOf(type)),
     EditorView.contentAttributes.of({ "aria-label": label, autocapitalize: "off", spellcheck: "false" }),
-    completion(suggest), // its keys go before ours: Enter and Escape are the list's while it is open
+    Prec.highest(EditorView.domEventHandlers({ keydown: (event) => !event.isComposing && pressed(event) })),
+    completion(kernel.suggest), // its keys go before ours: Enter and Escape are the list's while it is open
     Prec.highest(keymap.of([...keys])),
     keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, { key: "Tab", run: completeAtWord }, indentWithTab]),
   ];

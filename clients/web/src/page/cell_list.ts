@@ -4,6 +4,7 @@
 // that nobody's focus or scroll position jumps. A view's editor is made when the cell comes near the screen.
 
 import type { Notebook } from "../core/notebook.ts";
+import { Signal } from "../core/signal.ts";
 import { type CellActions, CellView } from "./cell_view.ts";
 import { h } from "./dom.ts";
 
@@ -14,9 +15,10 @@ export class CellList {
   readonly #views = new Map<string, CellView>();
   readonly #near: IntersectionObserver;
   readonly #make: (cellId: string) => CellView;
-  /** A cell came, or went. */
-  onAdded: (cellId: string) => void = () => {};
-  onRemoved: (cellId: string) => void = () => {};
+  /** A cell came; its view is made. */
+  readonly added = new Signal<CellView>();
+  /** A cell went; its view is no more. */
+  readonly removed = new Signal<string>();
 
   constructor(notebook: Notebook, actions: CellActions, mayEdit: () => boolean) {
     this.#make = (cellId) => new CellView(notebook, cellId, actions, mayEdit());
@@ -39,8 +41,9 @@ export class CellList {
       this.#near.unobserve(view.element);
       view.destroy();
       this.#views.delete(id);
-      this.onRemoved(id);
+      this.removed.emit(id);
     }
+    const fresh: CellView[] = [];
     let at = this.element.firstElementChild;
     for (const [index, id] of ids.entries()) {
       let view = this.#views.get(id);
@@ -48,7 +51,7 @@ export class CellList {
         view = this.#make(id);
         this.#views.set(id, view);
         this.#near.observe(view.element);
-        this.onAdded(id);
+        fresh.push(view);
       }
       if (view.element === at) at = at.nextElementSibling;
       else if (at !== null && at.nextElementSibling === view.element && index > 0) {
@@ -58,6 +61,7 @@ export class CellList {
         at ??= stray;
       } else place(this.element, view.element, at);
     }
+    for (const view of fresh) this.added.emit(view);
   }
 
   #approach(entries: IntersectionObserverEntry[]): void {

@@ -1,123 +1,93 @@
-// One cell on the page: gutter, editor or rendered text, outputs. Its editor is made when the cell comes near the screen;
-// until then its source is plain text of the same shape.
+// One cell on the page. It puts its parts together and passes on to them what changed:
+//
+//   gutter  run button, number, how the run goes, marks        cell_gutter.ts, cell_marks.ts
+//   tools   what the pointer offers, and inserting below       cell_tools.ts
+//   input   the editor                                         cell_editor.ts
+//   text    Markdown as it reads                               cell_text.ts
+//   outputs and the prompt of running code                     outputs/render.ts, prompt_form.ts
+//   under   an empty place for what others add below           (whoever adds it)
 
-import { EditorState, Text } from "@codemirror/state";
-import { EditorView } from "@codemirror/view";
 import type { Notebook, TextEdit } from "../core/notebook.ts";
-import { toCodePoints, toCodeUnits } from "../core/offsets.ts";
 import type { Origin } from "../core/replica.ts";
 import type { CellType, Execution } from "../core/schema.ts";
-import { Binding, fromDocument } from "../editor/binding.ts";
-import type { Suggest, Suggestions } from "../editor/completion.ts";
-import { type RemoteCursor, setCursors } from "../editor/cursors.ts";
-import { cellExtensions, language, languageOf } from "../editor/setup.ts";
 import { OutputArea } from "../outputs/render.ts";
-import { button, h } from "./dom.ts";
+import { CellEditor, type EditorActions, type Visitor } from "./cell_editor.ts";
+import { CellGutter } from "./cell_gutter.ts";
+import type { CellMarks } from "./cell_marks.ts";
+import { CellText } from "./cell_text.ts";
+import { CellTools, KINDS, type ToolActions } from "./cell_tools.ts";
+import { h } from "./dom.ts";
 import { PromptForm } from "./prompt_form.ts";
-import { renderMarkdown } from "./markdown.ts";
 
-export interface CellActions {
-  run(cellId: string, then: "stay" | "next" | "insert"): void;
-  select(cellId: string, mode: "command" | "edit"): void;
-  leave(direction: -1 | 1): boolean;
-  move(cellId: string, by: -1 | 1): void;
-  remove(cellId: string): void;
-  setType(cellId: string, type: CellType): void;
-  insertAfter(cellId: string, type: CellType): void;
+export interface CellActions extends EditorActions, ToolActions {
+  /** The pointer went down on the cell, but not in its editor. */
+  pointed(cellId: string, event: PointerEvent): void;
+  contextMenu(cellId: string, event: MouseEvent): void;
   answer(execution: Execution, value: string | null): void;
-  suggest: Suggest;
-  cursor(cellId: string, anchor: number, head: number): void;
 }
 
-/** Where somebody else is in a cell, in code points. */
-export interface Visitor {
-  readonly name: string;
-  readonly colour: string;
-  readonly anchor: number | null;
-  readonly head: number | null;
+/** How a cell is chosen. */
+export interface Choice {
+  readonly selected: boolean;
+  readonly active: boolean;
+  readonly editing: boolean;
 }
-
-const KINDS: Record<CellType, string> = { code: "Code", markdown: "Text", raw: "Raw" };
 
 export class CellView {
   readonly id: string;
   readonly element: HTMLElement;
+  readonly editor: CellEditor;
   readonly outputs = new OutputArea();
+  /** Below the outputs: for what belongs to this cell and is more than a mark. */
+  readonly under = h("div", { class: "under" });
   readonly #notebook: Notebook;
   readonly #actions: CellActions;
-  readonly #binding: Binding;
-  readonly #gutter = h("div", { class: "gutter" });
-  readonly #count = h("span", { class: "count" });
-  readonly #status = h("span", { class: "run-status", "aria-live": "off" });
-  readonly #input = h("div", { class: "input" });
-  readonly #rendered = h("div", { class: "prose rendered" });
-  readonly #select: HTMLSelectElement;
+  readonly #gutter: CellGutter;
+  readonly #tools: CellTools;
+  readonly #text: CellText;
   readonly #prompt = new PromptForm();
   readonly #people = h("div", { class: "visitors" });
-  #editor: EditorView | null = null;
-  #placeholder: HTMLElement | null = null;
   #type: CellType;
-  #editing = false;
-  #visitors: readonly Visitor[] = [];
+  #choice: Choice = { selected: false, active: false, editing: false };
 
   constructor(notebook: Notebook, id: string, actions: CellActions, mayEdit: boolean) {
     this.id = id;
     this.#notebook = notebook;
     this.#actions = actions;
-    this.#binding = new Binding(notebook, id);
     this.#type = notebook.type(id);
-    const run = button("Run this cell", "run", () => actions.run(id, "stay"), "Ctrl+Enter");
-    run.classList.add("run");
-    this.#gutter.append(run, this.#count, this.#status);
-    this.#select = h(
-      "select",
-      { "aria-label": "Cell type", change: () => actions.setType(id, this.#select.value as CellType) },
-      ...Object.entries(KINDS).map(([value, name]) => h("option", { value }, name)),
-    );
-    const tools = h(
-      "div",
-      { class: "tools", role: "toolbar", "aria-label": "Cell" },
-      this.#select,
-      button("Move up", "up", () => actions.move(id, -1), "Alt+↑"),
-      button("Move down", "down", () => actions.move(id, 1), "Alt+↓"),
-      button("Delete cell", "remove", () => actions.remove(id), "D D"),
-    );
-    tools.hidden = !mayEdit;
-    const insert = h(
-      "div",
-      { class: "insert" },
-      h("button", { type: "button", click: () => actions.insertAfter(id, "code") }, "+ Code"),
-      h("button", { type: "button", click: () => actions.insertAfter(id, "markdown") }, "+ Text"),
-    );
-    insert.hidden = !mayEdit;
-    this.#rendered.addEventListener("dblclick", () => actions.select(id, "edit"));
+    this.editor = new CellEditor(notebook, id, actions);
+    this.#text = new CellText(notebook, id);
+    this.#gutter = new CellGutter(() => actions.command(id, "run.cells"));
+    this.#tools = new CellTools(id, actions);
+    this.#tools.element.hidden = this.#tools.insert.hidden = !mayEdit;
+    this.#text.element.addEventListener("dblclick", () => actions.select(id, "edit"));
+    const { element: outputs } = this.outputs;
+    const parts = [this.#people, this.#tools.element, this.editor.element, this.#text.element, outputs, this.#prompt.element, this.under];
     this.element = h(
       "section",
       { class: "cell", tabindex: "-1", "data-cell": id },
-      this.#gutter,
-      h("div", { class: "body" }, this.#people, tools, this.#input, this.#rendered, this.outputs.element, this.#prompt.element),
-      insert,
+      this.#gutter.element,
+      h("div", { class: "body" }, ...parts),
+      this.#tools.insert,
     );
-    this.element.addEventListener("pointerdown", ({ target }) => {
-      if (target instanceof Node && !this.#input.contains(target)) actions.select(id, "command");
-    });
-    this.element.addEventListener("focusin", ({ target }) => {
-      if (target instanceof Node && this.#input.contains(target)) actions.select(id, "edit");
-    });
+    this.#listen();
     this.outputs.update(null);
     this.#showType();
-    this.#showPlaceholder();
+  }
+
+  get marks(): CellMarks {
+    return this.#gutter.marks;
   }
 
   // --- the document changed --------------------------------------------------------------------------------------------
 
   takeEdits(edits: readonly TextEdit[], origin: Origin): void {
-    if (this.#editor !== null) this.#binding.take(this.#editor, edits, origin);
+    this.editor.takeEdits(edits, origin);
     this.#sourceChanged();
   }
 
   takeWhole(): void {
-    if (this.#editor !== null) this.#binding.takeWhole(this.#editor);
+    this.editor.takeWhole();
     this.takeType();
     this.#sourceChanged();
   }
@@ -126,7 +96,7 @@ export class CellView {
     const type = this.#notebook.type(this.id);
     if (type === this.#type) return;
     this.#type = type;
-    this.#editor?.dispatch({ effects: language.reconfigure(languageOf(type)) });
+    this.editor.takeType(type);
     this.#showType();
   }
 
@@ -134,49 +104,43 @@ export class CellView {
     this.outputs.update(this.#type === "code" ? execution : null);
     const asked = this.#prompt.element.hasChildNodes();
     this.#prompt.update(execution?.prompt ?? null, (value) => execution !== null && this.#actions.answer(execution, value));
-    if (!asked && this.element.classList.contains("selected") && !this.#editing) this.#prompt.focus();
-    const status = execution?.status ?? "";
-    this.element.dataset["status"] = status;
-    const count = execution?.execution_count;
-    this.#count.textContent = count === null || count === undefined ? "" : `${count}`;
-    this.#status.textContent = statusText(execution, queued);
-    const who = execution?.requested_by.name;
-    this.#status.title = who === undefined ? "" : `Run by ${who}`;
-    this.#label();
+    if (!asked && this.#choice.active && !this.#choice.editing) this.#prompt.focus();
+    this.element.dataset["status"] = execution?.status ?? "";
+    this.#gutter.show(execution, queued);
+    this.label();
   }
 
   /** While it runs, its time goes on. */
   tick(execution: Execution): void {
-    this.#status.textContent = statusText(execution, false);
+    this.#gutter.tick(execution);
   }
 
   setVisitors(visitors: readonly Visitor[]): void {
-    this.#visitors = visitors;
     this.#people.replaceChildren(
       ...visitors.map(({ name, colour }) => h("span", { class: `visitor ${colour}`, title: `${name} is here` }, name)),
     );
-    this.#showCursors();
+    this.editor.setVisitors(visitors);
   }
 
   // --- the reader's part -----------------------------------------------------------------------------------------------
 
   get isEditing(): boolean {
-    return this.#editing;
+    return this.#choice.editing;
   }
 
-  /** Show this cell as selected or not, with its editor open or not, and put the focus where the keys belong. */
-  show(selected: boolean, editing: boolean, takeFocus: boolean): void {
-    this.element.classList.toggle("selected", selected);
-    this.element.classList.toggle("editing", selected && editing);
-    this.element.tabIndex = selected ? 0 : -1;
-    const wasEditing = this.#editing;
-    this.#editing = selected && editing;
-    if (this.#type !== "code" && wasEditing !== this.#editing) this.#showType();
-    if (!takeFocus) return;
-    if (this.#editing) {
-      this.mount();
-      if (this.#editor?.hasFocus === false) this.#editor.focus();
-    } else if (selected && document.activeElement !== this.element) {
+  /** Show how this cell is chosen and, if asked, put the focus where its keys belong. */
+  show(choice: Choice, takeFocus: boolean): void {
+    const wasEditing = this.#choice.editing;
+    this.#choice = choice;
+    this.element.classList.toggle("selected", choice.selected);
+    this.element.classList.toggle("active", choice.active);
+    this.element.classList.toggle("editing", choice.editing);
+    this.element.tabIndex = choice.active ? 0 : -1;
+    if (this.#type !== "code" && wasEditing !== choice.editing) this.#showType();
+    this.label();
+    if (!takeFocus || !choice.active) return;
+    if (choice.editing) this.editor.focus();
+    else if (document.activeElement !== this.element) {
       this.element.focus({ preventScroll: true });
       this.element.scrollIntoView({ block: "nearest" });
     }
@@ -184,144 +148,57 @@ export class CellView {
 
   /** Leave the editor of a text cell and show it as it reads. */
   render(): void {
-    if (this.#type === "markdown") {
-      this.#editing = false;
-      this.#showType();
-    }
+    if (this.#type !== "markdown") return;
+    this.#choice = { ...this.#choice, editing: false };
+    this.#showType();
   }
 
   /** Make the editor, if there is none yet. */
   mount(): void {
-    if (this.#editor !== null) return;
-    const { id } = this;
-    const run = (then: "stay" | "next" | "insert") => () => {
-      this.#actions.run(id, then);
-      return true;
-    };
-    const keys = [
-      { key: "Shift-Enter", run: run("next") },
-      { key: "Mod-Enter", run: run("stay") },
-      { key: "Ctrl-Enter", run: run("stay") },
-      { key: "Alt-Enter", run: run("insert") },
-      { key: "Escape", run: () => (this.#actions.select(id, "command"), true) },
-      { key: "ArrowUp", run: (view: EditorView) => isAt(view, "first") && this.#actions.leave(-1) },
-      { key: "ArrowDown", run: (view: EditorView) => isAt(view, "last") && this.#actions.leave(1) },
-    ];
-    this.#editor = new EditorView({
-      state: EditorState.create({
-        doc: Text.of(this.#notebook.source(id).split("\n")),
-        extensions: [
-          cellExtensions(this.#type, "Source", keys, (code, cursor) => this.#suggest(code, cursor)),
-          this.#binding.extension,
-          EditorView.updateListener.of((update) => {
-            const own = update.transactions.some((transaction) => transaction.annotation(fromDocument) !== true);
-            if (own && update.view.hasFocus && (update.selectionSet || update.docChanged)) this.#sayCursor();
-            else if (update.focusChanged && update.view.hasFocus) this.#sayCursor();
-          }),
-        ],
-      }),
-    });
-    this.#placeholder?.remove();
-    this.#placeholder = null;
-    this.#input.append(this.#editor.dom);
-    this.#showCursors();
-  }
-
-  get editor(): EditorView | null {
-    return this.#editor;
+    this.editor.mount();
   }
 
   destroy(): void {
-    this.#editor?.destroy();
+    this.editor.destroy();
     this.outputs.update(null);
     this.element.remove();
   }
 
-  async #suggest(code: string, cursor: number): Promise<Suggestions | null> {
-    return this.#type === "code" ? this.#actions.suggest(code, cursor) : null;
+  /** Say anew what a screen reader says of the cell; whoever marks it calls this. */
+  label(): void {
+    const status = this.#type === "code" ? this.#gutter.status : "";
+    const start = this.#notebook.source(this.id).split("\n", 1)[0]?.slice(0, 80) ?? "";
+    const chosen = this.#choice.selected && !this.#choice.active ? "selected" : "";
+    const label = [`${KINDS[this.#type]} cell`, start, status, ...this.marks.titles, chosen].filter(Boolean).join(", ");
+    this.element.setAttribute("aria-label", label);
   }
 
-  #sayCursor(): void {
-    const { selection, doc } = (this.#editor as EditorView).state;
-    const text = doc.toString();
-    this.#actions.cursor(this.id, toCodePoints(text, selection.main.anchor), toCodePoints(text, selection.main.head));
-  }
-
-  #showCursors(): void {
-    if (this.#editor === null) return;
-    const text = this.#editor.state.doc.toString();
-    const cursors: RemoteCursor[] = this.#visitors.flatMap(({ name, colour, anchor, head }) =>
-      anchor === null || head === null
-        ? []
-        : [{ name, colour, anchor: toCodeUnits(text, anchor), head: toCodeUnits(text, head) }],
-    );
-    this.#editor.dispatch({ effects: setCursors.of(cursors) });
+  #listen(): void {
+    const { element: input } = this.editor;
+    const isInput = (target: EventTarget | null) => target instanceof Node && input.contains(target);
+    this.element.addEventListener("pointerdown", (event) => {
+      if (!isInput(event.target)) this.#actions.pointed(this.id, event);
+    });
+    this.element.addEventListener("focusin", ({ target }) => {
+      if (isInput(target)) this.#actions.select(this.id, "edit");
+    });
+    this.element.addEventListener("contextmenu", (event) => {
+      if (!isInput(event.target)) this.#actions.contextMenu(this.id, event);
+    });
   }
 
   #sourceChanged(): void {
-    if (this.#placeholder !== null) this.#placeholder.textContent = this.#notebook.source(this.id);
-    if (this.#type === "markdown" && !this.#editing) this.#renderText();
-    this.#label();
-  }
-
-  #showPlaceholder(): void {
-    this.#placeholder = h("pre", { class: "placeholder" }, this.#notebook.source(this.id));
-    this.#input.append(this.#placeholder);
+    if (this.#type === "markdown" && !this.isEditing) this.#text.render();
+    this.label();
   }
 
   #showType(): void {
     for (const type of Object.keys(KINDS)) this.element.classList.toggle(type, type === this.#type);
-    this.#select.value = this.#type;
-    const reads = this.#type === "markdown" && !this.#editing;
-    this.#input.hidden = reads;
-    this.#rendered.hidden = !reads;
-    if (reads) this.#renderText();
-    this.#label();
+    this.#tools.setType(this.#type);
+    const reads = this.#type === "markdown" && !this.isEditing;
+    this.editor.element.hidden = reads;
+    this.#text.element.hidden = !reads;
+    if (reads) this.#text.render();
+    this.label();
   }
-
-  #renderText(): void {
-    const source = this.#notebook.source(this.id);
-    const attachments = this.#notebook.attachments(this.id);
-    const picture = (address: string): string | null => {
-      if (address.startsWith("data:image/")) return address;
-      const found = attachments[decodeURIComponent(address.replace(/^attachment:/, ""))] ?? {};
-      const [type, content] = Object.entries(found)[0] ?? [];
-      if (type === undefined || !type.startsWith("image/")) return null;
-      const { blob, inline } = content as { blob?: string; inline?: string };
-      return blob === undefined ? `data:${type};base64,${inline ?? ""}` : `/v1/blobs/${blob}?type=${encodeURIComponent(type)}`;
-    };
-    if (source.trim() === "") this.#rendered.replaceChildren(h("p", { class: "empty" }, "Empty text. Press Enter to write."));
-    else this.#rendered.replaceChildren(renderMarkdown(source, picture));
-  }
-
-  #label(): void {
-    const status = this.#type === "code" ? this.#status.textContent : "";
-    const start = this.#notebook.source(this.id).split("\n", 1)[0]?.slice(0, 80) ?? "";
-    this.element.setAttribute("aria-label", [`${KINDS[this.#type]} cell`, start, status].filter(Boolean).join(", "));
-  }
-}
-
-function isAt(view: EditorView, end: "first" | "last"): boolean {
-  const { main } = view.state.selection;
-  const line = view.state.doc.lineAt(main.head).number;
-  return main.empty && line === (end === "first" ? 1 : view.state.doc.lines);
-}
-
-function statusText(execution: Execution | null, queued: boolean): string {
-  if (execution === null) return "";
-  if (execution.status === "queued" || queued) return "waiting";
-  if (execution.status === "running") {
-    return execution.started === null ? "running" : duration(Math.max(0, Date.now() / 1000 - execution.started));
-  }
-  if (execution.status === "cancelled") return "cancelled";
-  if (execution.status === "died") return "kernel died";
-  if (execution.started === null || execution.ended === null) return "";
-  return duration(execution.ended - execution.started);
-}
-
-export function duration(seconds: number): string {
-  if (seconds < 0.1) return `${Math.max(1, Math.round(seconds * 1000))} ms`;
-  if (seconds < 60) return `${seconds.toFixed(1)} s`;
-  const minutes = Math.floor(seconds / 60);
-  return `${minutes} min ${Math.round(seconds - 60 * minutes)} s`;
 }

@@ -4,6 +4,7 @@
 
 import type { Patch, Replica } from "../core/replica.ts";
 import { latestExecution, readExecution, readQueue, type RuntimeRoot } from "../core/schema.ts";
+import { Signal } from "../core/signal.ts";
 import type { CellList } from "./cell_list.ts";
 
 const CLOCK = 100; // milliseconds
@@ -14,10 +15,11 @@ export class Executions {
   #touched = new Set<string>();
   #drawing = false;
   /** The RuntimeDoc is another one, or these of its values changed (null: all). */
-  onChange: (patches: readonly Patch[] | null) => void = () => {};
+  readonly changed = new Signal<readonly Patch[] | null>();
 
   constructor(cells: CellList) {
     this.#cells = cells;
+    cells.added.add((view) => this.touch(view.id));
     setInterval(() => this.#tick(), CLOCK);
   }
 
@@ -36,7 +38,7 @@ export class Executions {
     this.#runtime = runtime;
     runtime.onPatches = (patches) => this.#changed(patches);
     for (const [id] of this.#cells) this.touch(id);
-    this.onChange(null);
+    this.changed.emit(null);
   }
 
   /** What is known of this cell's execution may look different now. */
@@ -61,7 +63,7 @@ export class Executions {
         if (cellId !== undefined) this.touch(`${cellId}`);
       }
     }
-    this.onChange(patches);
+    this.changed.emit(patches);
   }
 
   #draw(cellId: string): void {

@@ -1,238 +1,205 @@
-// The page of one notebook: puts cells, bar and keys together and keeps them in step with the session.
+// The page of one notebook: makes its parts, passes on to them what arrives, and gives keys to commands.
 //
-// Owns what only this tab knows: which cell is selected, in which mode, what was deleted here and can be brought back.
-// What the notebook says is the document's; nothing of it is kept here.
+// What the notebook says is the document's, what is selected is the Selection's, what can be done is in the registry of
+// commands. Nothing of it is kept here; what is done with it is in the features (features.ts).
 
 import type { Incoming } from "../core/messages.ts";
-import type { CellRecord, Notebook, NotebookEvent } from "../core/notebook.ts";
+import type { Notebook, NotebookEvent } from "../core/notebook.ts";
 import type { Heads } from "../core/replica.ts";
-import type { Suggestions } from "../editor/completion.ts";
 import { type CellType, type Execution, readKernel, readQueue } from "../core/schema.ts";
 import type { Session } from "../core/session.ts";
+import { Signal } from "../core/signal.ts";
+import { Structure } from "../core/structure.ts";
+import type { Suggestions } from "../editor/completion.ts";
 import type { Link, LinkState } from "../link.ts";
-import { toHex } from "../core/messages.ts";
 import { CellList } from "./cell_list.ts";
 import type { CellActions } from "./cell_view.ts";
+import { Commands, type Place, perform } from "./commands.ts";
 import { h } from "./dom.ts";
 import { Executions } from "./executions.ts";
-import { type Command, CommandKeys, HELP } from "./keys.ts";
+import { FEATURES } from "./features.ts";
+import { openCellMenu } from "./features/cell_menu.ts";
+import type { At } from "./menu.ts";
+import type { Page } from "./page.ts";
 import { People } from "./people.ts";
 import { Requests } from "./requests.ts";
-import { saySafety } from "./saving.ts";
+import { SafetyOfEdits } from "./safety.ts";
+import { Selection, type SelectionChange } from "./selection.ts";
+import { SidePanel } from "./side_panel.ts";
 import { Toasts } from "./toast.ts";
 import { TopBar } from "./top_bar.ts";
 import { rename } from "./you.ts";
 
-const DELETED_KEPT = 50;
-
-export class NotebookPage implements CellActions {
+export class NotebookPage implements Page, CellActions {
   readonly element: HTMLElement;
+  readonly session: Session;
+  readonly notebook: Notebook;
+  readonly structure: Structure;
+  readonly selection: Selection;
+  readonly cells: CellList;
+  readonly executions: Executions;
+  readonly people: People;
+  readonly requests: Requests;
+  readonly commands = new Commands();
+  readonly panels = new SidePanel(this.commands);
   readonly toasts = new Toasts();
-  readonly #notebook: Notebook;
-  readonly #session: Session;
+  readonly bar: TopBar;
+  readonly edited = new Signal<NotebookEvent[]>();
+  readonly heard = new Signal<Incoming>();
+  readonly linkChanged = new Signal<LinkState>();
   readonly #link: Link;
-  readonly #bar: TopBar;
+  readonly #safety: SafetyOfEdits;
   readonly #banner = h("div", { class: "banner", role: "alert" });
-  readonly #cells: CellList;
-  readonly #executions: Executions;
-  readonly #people: People;
-  readonly #requests: Requests;
-  readonly #keys = new CommandKeys();
-  #selected: string | null = null;
-  #mode: "command" | "edit" = "command";
-  #deleted: CellRecord[] = [];
   #linkState: LinkState = "connecting";
-  #file: { heads: Heads; error: string | null } = { heads: [], error: null };
 
   constructor(session: Session, notebook: Notebook, link: Link) {
-    this.#session = session;
-    this.#notebook = notebook;
+    this.session = session;
+    this.notebook = notebook;
     this.#link = link;
-    this.#requests = new Requests(session, link, this.toasts);
-    this.#people = new People(session, link);
-    this.#cells = new CellList(notebook, this, () => session.mayEdit);
-    this.#executions = new Executions(this.#cells);
-    this.#bar = new TopBar({
-      runAll: () => this.#requests.ask({ method: "execute", cell_ids: null }, "run all cells"),
-      interrupt: () => this.#interrupt(),
-      restart: () => this.#restart(),
-      save: () => this.#requests.ask({ method: "save" }, "write the file"),
-      help: () => this.#help(),
+    this.structure = new Structure(notebook);
+    this.selection = new Selection(() => notebook.cellIds());
+    this.requests = new Requests(session, link, this.toasts);
+    this.people = new People(session, link);
+    this.cells = new CellList(notebook, this, () => session.mayEdit);
+    this.executions = new Executions(this.cells);
+    this.bar = new TopBar({
+      command: (id) => void this.commands.run(id),
       jumpTo: (peerId) => this.#jumpTo(peerId),
       rename: (name) => this.#rename(name),
     });
+    this.#safety = new SafetyOfEdits(session, this.bar);
+    this.bar.tools.append(this.panels.buttons);
     this.#banner.hidden = true;
-    const add = h(
-      "div",
-      { class: "add" },
-      h("button", { type: "button", click: () => this.#insert(this.#notebook.places().length, "code") }, "+ Code"),
-      h("button", { type: "button", click: () => this.#insert(this.#notebook.places().length, "markdown") }, "+ Text"),
-    );
-    this.element = h("div", { class: "page" }, this.#bar.element, this.#banner, this.#cells.element, add, this.toasts.element);
-    this.#cells.onAdded = (id) => this.#executions.touch(id);
-    this.#cells.onRemoved = (id) => this.#gone(id);
-    this.#executions.onChange = () => this.#showKernel();
+    const column = h("div", { class: "column" }, this.cells.element, this.#adding());
+    const desk = h("div", { class: "desk" }, column, this.panels.element);
+    this.element = h("div", { class: "page" }, this.bar.element, this.#banner, desk, this.toasts.element);
+    this.selection.changed.add((change) => this.#showSelection(change));
+    this.executions.changed.add(() => this.#showKernel());
+    this.people.changed.add(() => this.#showPeople());
     notebook.onEvents = (events) => this.#documentChanged(events);
-    session.onRuntime = (runtime) => this.#executions.follow(runtime);
-    document.addEventListener("keydown", (event) => this.#pressed(event));
+    session.onRuntime = (runtime) => this.executions.follow(runtime);
+    document.addEventListener("keydown", (event) => this.#keyDown(event));
+    for (const feature of FEATURES) feature(this);
     this.#arrange();
     this.#showPeople();
   }
 
   // --- what arrives ----------------------------------------------------------------------------------------------------
 
-  setPath(path: string | null): void {
-    this.#bar.setPath(path);
+  get link(): LinkState {
+    return this.#linkState;
   }
 
-  /** The file said this when the session began; what the hub has told since is newer. */
+  setPath(path: string | null): void {
+    this.bar.setPath(path);
+  }
+
   fileSaid(heads: Heads): void {
-    if (this.#file.heads.length === 0 && this.#file.error === null) this.#file = { heads, error: null };
-    this.#showSaving();
+    this.#safety.fileSaid(heads);
   }
 
   setLink(state: LinkState): void {
-    this.#linkState = this.#requests.linkState = state;
+    this.#linkState = this.requests.linkState = state;
     if (state === "online") this.say(null);
-    else this.#people.clear();
+    else this.people.clear();
+    this.#safety.setLink(state);
     this.#showPeople();
-    this.#showSaving();
+    this.linkChanged.emit(state);
   }
 
   /** Something was sent or received. */
   progress(): void {
-    this.#showSaving();
+    this.#safety.show();
   }
 
   take(message: Incoming): void {
-    if (message.type === "welcome") {
-      this.#file = { heads: [], error: null };
-    } else if (message.type === "peers") {
-      this.#people.take(message.peers);
-      this.#showPeople();
-    } else if (message.type === "left") {
-      this.#people.left(message.peer_id);
-      this.#showPeople();
-    } else if (message.type === "notebook_saved") {
-      const error = message.error === null ? null : `${message.error.message} ${message.error.hint}`;
-      this.#file = { heads: error === null ? message.heads.map(toHex) : this.#file.heads, error };
-      this.#bar.setPath(message.path);
-      this.#showSaving();
-    } else if (message.type === "response") {
-      this.#requests.take(message);
-    } else if (message.type === "error") {
-      this.toasts.say(`${message.message} ${message.hint}`);
-    }
+    if (message.type === "peers") this.people.take(message.peers);
+    else if (message.type === "left") this.people.left(message.peer_id);
+    else if (message.type === "response") this.requests.take(message);
+    else if (message.type === "error") this.toasts.say(`${message.message} ${message.hint}`);
+    this.#safety.take(message);
+    this.heard.emit(message);
   }
 
-  /** A message that stays, with something to do about it; null takes it away. */
   say(text: string | null, ...actions: HTMLElement[]): void {
     this.#banner.hidden = text === null;
     this.#banner.replaceChildren(...(text === null ? [] : [h("span", {}, text), ...actions]));
   }
 
-  // --- what cells ask for ------------------------------------------------------------------------------------------------
-
-  run(cellId: string, then: "stay" | "next" | "insert"): void {
-    const view = this.#cells.get(cellId);
-    if (this.#notebook.type(cellId) === "code") this.#requests.ask({ method: "execute", cell_ids: [cellId] }, "run the cell");
-    else view?.render();
-    const ids = this.#notebook.cellIds();
-    const index = ids.indexOf(cellId);
-    const next = ids[index + 1];
-    if (then === "insert" || (then === "next" && next === undefined)) this.#insert(index + 1, "code");
-    else this.select(then === "next" && next !== undefined ? next : cellId, "command");
+  mayEdit(): boolean {
+    if (!this.session.mayEdit) this.toasts.say("You may read this notebook, but not change it.");
+    return this.session.mayEdit;
   }
 
-  select(cellId: string | null, mode: "command" | "edit", takeFocus = true): void {
-    const before = this.#selected;
-    if (mode === "edit" && !this.#session.mayEdit) mode = "command";
-    if (before === cellId && this.#mode === mode && this.#isFocused(cellId, mode)) return;
-    this.#selected = cellId;
-    this.#mode = mode;
-    if (before !== null && before !== cellId) this.#cells.get(before)?.show(false, false, false);
-    if (cellId !== null) this.#cells.get(cellId)?.show(true, mode === "edit", takeFocus);
-    if (mode === "command") this.#people.sayPlace({ cell_id: cellId, status: "reading" });
+  // --- what cells ask for ------------------------------------------------------------------------------------------------
+
+  select(cellId: string, mode: "command" | "edit"): void {
+    const may = mode === "edit" && !this.session.mayEdit ? "command" : mode;
+    if (this.selection.active === cellId && this.selection.mode === may && this.selection.ids.length === 1 && this.#isFocused(cellId)) return;
+    this.selection.choose(cellId, may);
+  }
+
+  pointed(cellId: string, event: PointerEvent): void {
+    if (event.button !== 0) return;
+    if (event.shiftKey) {
+      event.preventDefault(); // no text is selected along
+      this.selection.extendTo(cellId);
+    } else this.select(cellId, "command");
+  }
+
+  command(cellId: string, commandId: string): void {
+    if (!this.selection.has(cellId)) this.selection.choose(cellId);
+    this.commands.run(commandId);
+  }
+
+  menu(cellId: string, at: At): void {
+    if (!this.selection.has(cellId)) this.selection.choose(cellId);
+    openCellMenu(this, at);
+  }
+
+  contextMenu(cellId: string, event: MouseEvent): void {
+    const { target } = event;
+    const isOther = target instanceof Element && target.closest("a, img, input, textarea, .outputs, iframe") !== null;
+    if (isOther || getSelection()?.isCollapsed === false) return; // the browser's own menu can do more there
+    event.preventDefault();
+    this.menu(cellId, { x: event.clientX, y: event.clientY });
   }
 
   leave(direction: -1 | 1): boolean {
-    const ids = this.#notebook.cellIds();
-    const next = ids[ids.indexOf(this.#selected ?? "") + direction];
-    if (next === undefined) return false;
-    this.select(next, "edit");
-    const editor = this.#cells.get(next)?.editor;
+    const next = this.selection.neighbour(direction);
+    if (next === null || next === this.selection.active) return false;
+    this.selection.choose(next, "edit");
+    const editor = this.cells.get(next)?.editor.view;
     const anchor = direction === 1 ? 0 : (editor?.state.doc.length ?? 0);
     editor?.dispatch({ selection: { anchor }, scrollIntoView: true });
     return true;
   }
 
-  move(cellId: string, by: -1 | 1): void {
-    const index = this.#notebook.cellIds().indexOf(cellId) + by;
-    if (index < 0 || index >= this.#notebook.places().length) return;
-    this.#notebook.moveCell(cellId, index);
-    this.#cells.get(cellId)?.element.scrollIntoView({ block: "nearest" });
-  }
-
-  remove(cellId: string): void {
-    const record = this.#notebook.record(cellId);
-    if (record === null) return;
-    const ids = this.#notebook.cellIds();
-    const index = ids.indexOf(cellId);
-    this.#deleted = [...this.#deleted, record].slice(-DELETED_KEPT);
-    this.#notebook.deleteCell(cellId);
-    this.select(ids[index + 1] ?? ids[index - 1] ?? null, "command");
-    this.toasts.say("Cell deleted.", { label: "Undo", press: () => this.#undelete() });
-  }
-
-  setType(cellId: string, type: CellType): void {
-    this.#notebook.setType(cellId, type);
-  }
-
   insertAfter(cellId: string, type: CellType): void {
-    this.#insert(this.#notebook.cellIds().indexOf(cellId) + 1, type);
+    this.#insert(this.notebook.cellIds().indexOf(cellId) + 1, type);
   }
 
   answer(execution: Execution, value: string | null): void {
     if (execution.prompt === null) return;
-    this.#requests.ask({ method: "answer_input", execution_id: execution.id, prompt_id: execution.prompt.id, value }, "answer");
-    if (this.#selected !== null) this.select(this.#selected, "command");
+    this.requests.ask({ method: "answer_input", execution_id: execution.id, prompt_id: execution.prompt.id, value }, "answer");
+    this.selection.choose(this.selection.active);
   }
 
-  /** What the kernel suggests; nothing where it does not run, is busy, or was asked something newer. */
-  suggest = (code: string, cursor: number): Promise<Suggestions | null> => {
-    return this.#requests.question({ method: "complete", code, cursor }) as Promise<Suggestions | null>;
+  /** What the kernel says; nothing where it does not run, is busy, or was asked something newer. */
+  readonly kernel = {
+    suggest: (code: string, cursor: number): Promise<Suggestions | null> => {
+      return this.requests.question({ method: "complete", code, cursor }) as Promise<Suggestions | null>;
+    },
   };
 
   cursor(cellId: string, anchor: number, head: number): void {
-    this.#people.sayPlace({ cell_id: cellId, anchor, head, status: "editing" });
+    this.people.sayPlace({ cell_id: cellId, anchor, head, status: "editing" });
   }
 
-  // --- requests ----------------------------------------------------------------------------------------------------------
-
-  #interrupt(): void {
-    const { running } = this.#executions;
-    if (running === null) this.toasts.say("Nothing is running.");
-    else this.#requests.ask({ method: "interrupt", execution_id: running }, "interrupt the cell");
-  }
-
-  #restart(): void {
-    if (confirm("Restart the kernel? What it has in memory is lost.")) this.#requests.ask({ method: "restart_kernel" }, "restart the kernel");
-  }
-
-  #insert(index: number, type: CellType): void {
-    this.select(this.#notebook.addCell(index, type), "edit");
-  }
-
-  #undelete(): void {
-    const record = this.#deleted.pop();
-    if (record === undefined) return;
-    this.#notebook.restoreCell(record);
-    this.select(record.id, "command");
-  }
-
-  #rename(name: string): void {
-    rename(name);
-    location.reload(); // the hub learns a name when a peer greets it
+  pressed(event: KeyboardEvent): boolean {
+    const command = this.commands.press(event, event.timeStamp, "edit");
+    if (command !== null) perform(command);
+    return command !== null;
   }
 
   // --- drawing -----------------------------------------------------------------------------------------------------------
@@ -240,118 +207,89 @@ export class NotebookPage implements CellActions {
   #documentChanged(events: NotebookEvent[]): void {
     for (const event of events) {
       if (event.kind === "cells") this.#arrange();
-      else if (event.kind === "source") this.#cells.get(event.cellId)?.takeEdits(event.edits, event.origin);
-      else if (event.kind === "replaced") this.#cells.get(event.cellId)?.takeWhole();
+      else if (event.kind === "source") {
+        if (event.origin === "remote") this.structure.othersWrote(event.cellId);
+        this.cells.get(event.cellId)?.takeEdits(event.edits, event.origin);
+      } else if (event.kind === "replaced") this.cells.get(event.cellId)?.takeWhole();
       else if (event.kind === "type") {
-        this.#cells.get(event.cellId)?.takeType();
-        this.#executions.touch(event.cellId);
+        this.cells.get(event.cellId)?.takeType();
+        this.executions.touch(event.cellId);
       }
     }
+    this.edited.emit(events);
     this.#link.poke();
   }
 
   #arrange(): void {
-    const ids = this.#notebook.cellIds();
-    this.#cells.arrange(ids);
-    if (this.#selected === null && ids[0] !== undefined) this.select(ids[0], "command", false);
+    this.cells.arrange(this.notebook.cellIds());
+    this.selection.settle();
   }
 
-  #gone(cellId: string): void {
-    if (this.#selected === cellId) this.#selected = null;
+  #showSelection({ before, now, takeFocus }: SelectionChange): void {
+    const { active, mode, ids } = now;
+    for (const id of new Set([...before.ids, ...ids])) {
+      const isActive = id === active;
+      this.cells.get(id)?.show({ selected: ids.has(id), active: isActive, editing: isActive && mode === "edit" }, takeFocus);
+    }
+    if (mode === "command") this.people.sayPlace({ cell_id: active, status: "reading" });
   }
 
   #showKernel(): void {
-    const { root } = this.#executions;
-    if (root === null) return;
-    this.#bar.setKernel(readKernel(root), readQueue(root).length, this.#people.hasDaemon || this.#linkState !== "online");
-  }
-
-  #showSaving(): void {
-    const { replica } = this.#notebook;
-    const { heads, error } = this.#file;
-    const inFile = replica.contains(heads) && replica.hashesSince(heads).length === 0;
-    const { joined, unsaved } = this.#session.notebookSync;
-    this.#bar.setSaving(saySafety({ link: this.#linkState, joined, unsaved, inFile, fileError: error }));
+    const { root } = this.executions;
+    if (root !== null) this.bar.setKernel(readKernel(root), readQueue(root).length, this.people.hasDaemon || this.#linkState !== "online");
   }
 
   #showPeople(): void {
-    this.#bar.setPeople(this.#people.self, this.#people.others);
-    for (const [cellId, view] of this.#cells) view.setVisitors(this.#people.visitors(cellId));
+    this.bar.setPeople(this.people.self, this.people.others);
+    for (const [cellId, view] of this.cells) view.setVisitors(this.people.visitors(cellId));
     this.#showKernel();
   }
 
   #jumpTo(peerId: string): void {
-    const view = this.#cells.get(this.#people.cellOf(peerId));
-    if (view === undefined) this.toasts.say(`${this.#people.get(peerId)?.peer.name ?? "This peer"} is in no cell.`);
+    const view = this.cells.get(this.people.cellOf(peerId));
+    if (view === undefined) this.toasts.say(`${this.people.get(peerId)?.peer.name ?? "This peer"} is in no cell.`);
     view?.element.scrollIntoView({ block: "center", behavior: "smooth" });
   }
 
-  #isFocused(cellId: string | null, mode: "command" | "edit"): boolean {
-    const view = this.#cells.get(cellId);
-    if (view === undefined) return true;
-    return mode === "edit" ? view.isEditing && view.editor?.hasFocus === true : document.activeElement === view.element;
+  #rename(name: string): void {
+    rename(name);
+    location.reload(); // the hub learns a name when a peer greets it
+  }
+
+  #adding(): HTMLElement {
+    const add = (type: CellType) => this.#insert(this.notebook.places().length, type);
+    return h(
+      "div",
+      { class: "add" },
+      h("button", { type: "button", click: () => add("code") }, "+ Code"),
+      h("button", { type: "button", click: () => add("markdown") }, "+ Text"),
+    );
+  }
+
+  #insert(index: number, type: CellType): void {
+    if (!this.mayEdit()) return;
+    const [id] = this.structure.insert(index, [{ type, source: "" }]);
+    this.selection.choose(id ?? null, "edit");
   }
 
   // --- keys --------------------------------------------------------------------------------------------------------------
 
-  #pressed(event: KeyboardEvent): void {
-    if ((event.ctrlKey || event.metaKey) && event.key === "s") {
-      event.preventDefault();
-      this.#requests.ask({ method: "save" }, "write the file");
-      return;
-    }
+  #isFocused(cellId: string): boolean {
+    const view = this.cells.get(cellId);
+    if (view === undefined) return true;
+    return this.selection.isEditing ? view.isEditing && view.editor.hasFocus : document.activeElement === view.element;
+  }
+
+  #keyDown(event: KeyboardEvent): void {
     const { target } = event;
-    const inCell = target instanceof HTMLElement && target.classList.contains("cell");
-    if (!inCell && target !== document.body) {
-      const leaves = event.key === "Escape" && target instanceof HTMLElement && this.#cells.element.contains(target);
-      if (leaves && this.#selected !== null) this.select(this.#selected, "command");
-      return; // an editor, a button, a list: the key is theirs
-    }
-    const command = this.#keys.press(event, event.timeStamp);
+    const isCell = target instanceof HTMLElement && target.classList.contains("cell");
+    const place: Place = isCell || target === document.body ? "command" : "elsewhere";
+    const isInside = target instanceof HTMLElement && !isCell && this.cells.element.contains(target);
+    if (event.defaultPrevented) return; // an editor's, or a menu's
+    if (event.key === "Escape" && isInside) return this.selection.choose(this.selection.active);
+    const command = this.commands.press(event, event.timeStamp, place);
     if (command === null) return;
     event.preventDefault();
-    this.#obey(command);
-  }
-
-  #obey(command: Command): void {
-    const ids = this.#notebook.cellIds();
-    const id = this.#selected;
-    const index = id === null ? -1 : ids.indexOf(id);
-    if (command === "undelete") return this.#undelete();
-    if (command === "interrupt") return this.#interrupt();
-    if (command === "restart") return this.#restart();
-    if (command === "save") return this.#requests.ask({ method: "save" }, "write the file");
-    if (command === "help") return this.#help();
-    if (id === null) {
-      if (command === "above" || command === "below") this.select(this.#notebook.addCell(0, "code"), "command");
-      return;
-    }
-    if (command === "edit") this.select(id, "edit");
-    else if (command === "next") this.select(ids[index + 1] ?? id, "command");
-    else if (command === "previous") this.select(ids[index - 1] ?? id, "command");
-    else if (command === "run") this.run(id, "stay");
-    else if (command === "run-next") this.run(id, "next");
-    else if (command === "run-insert") this.run(id, "insert");
-    else if (!this.#session.mayEdit) this.toasts.say("You may read this notebook, but not change it.");
-    else if (command === "above") this.select(this.#notebook.addCell(index, "code"), "command");
-    else if (command === "below") this.select(this.#notebook.addCell(index + 1, "code"), "command");
-    else if (command === "delete") this.remove(id);
-    else if (command === "move-up") this.move(id, -1);
-    else if (command === "move-down") this.move(id, 1);
-    else this.setType(id, command);
-  }
-
-  #help(): void {
-    const close = () => dialog.close();
-    const rows = HELP.map(([keys, what]) => h("div", {}, h("dt", {}, keys), h("dd", {}, what)));
-    const dialog = h(
-      "dialog",
-      { class: "help", "aria-label": "Keys", close: () => dialog.remove() },
-      h("h2", {}, "Keys"),
-      h("dl", {}, ...rows),
-      h("button", { type: "button", click: close }, "Close"),
-    );
-    document.body.append(dialog);
-    dialog.showModal();
+    perform(command);
   }
 }

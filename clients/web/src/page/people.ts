@@ -5,8 +5,9 @@
 
 import type { PresentPeer } from "../core/messages.ts";
 import type { Session } from "../core/session.ts";
+import { Signal } from "../core/signal.ts";
 import type { Link } from "../link.ts";
-import type { Visitor } from "./cell_view.ts";
+import type { Visitor } from "./cell_editor.ts";
 import { colourOf } from "./colours.ts";
 
 const SAY_EVERY = 80;
@@ -15,6 +16,8 @@ export class People {
   readonly #session: Session;
   readonly #link: Link;
   readonly #peers = new Map<string, PresentPeer>();
+  /** Somebody came, went or is somewhere else. */
+  readonly changed = new Signal();
   #place: Record<string, unknown> = { status: "reading" };
   #timer: ReturnType<typeof setTimeout> | null = null;
 
@@ -42,15 +45,18 @@ export class People {
   /** These are here, or somewhere else now. */
   take(peers: readonly PresentPeer[]): void {
     for (const present of peers) this.#peers.set(present.peer.peer_id, present);
+    this.changed.emit();
   }
 
   left(peerId: string): void {
     this.#peers.delete(peerId);
+    this.changed.emit();
   }
 
   /** Nothing is known of anybody while the link is down. */
   clear(): void {
     this.#peers.clear();
+    this.changed.emit();
   }
 
   /** Who is in a cell. */
@@ -77,5 +83,5 @@ export class People {
 
 function visitor({ peer, state }: PresentPeer): Visitor {
   const place = (value: unknown) => (typeof value === "number" && value >= 0 ? value : null);
-  return { name: peer.name, colour: colourOf(peer.peer_id), anchor: place(state["anchor"]), head: place(state["head"]) };
+  return { peerId: peer.peer_id, name: peer.name, colour: colourOf(peer.peer_id), anchor: place(state["anchor"]), head: place(state["head"]) };
 }

@@ -7,17 +7,15 @@ import { button, h } from "./dom.ts";
 import type { Said } from "./saving.ts";
 
 export interface BarActions {
-  runAll(): void;
-  interrupt(): void;
-  restart(): void;
-  save(): void;
-  help(): void;
+  command(id: string): void;
   jumpTo(peerId: string): void;
   rename(name: string): void;
 }
 
 export class TopBar {
   readonly element: HTMLElement;
+  /** Where other parts of the page put their buttons. */
+  readonly tools = h("div", { class: "bar-tools" });
   readonly #title = h("h1", { class: "title" }, "…");
   readonly #kernel = h("span", { class: "kernel", role: "status", "aria-label": "Kernel" });
   readonly #saving: HTMLButtonElement;
@@ -26,7 +24,7 @@ export class TopBar {
 
   constructor(actions: BarActions) {
     this.#actions = actions;
-    this.#saving = h("button", { type: "button", class: "saving", "aria-live": "polite", click: () => actions.save() });
+    this.#saving = h("button", { type: "button", class: "saving", "aria-live": "polite", click: () => actions.command("notebook.save") });
     this.element = h(
       "header",
       { class: "bar" },
@@ -35,15 +33,17 @@ export class TopBar {
       h(
         "div",
         { class: "run-tools", role: "toolbar", "aria-label": "Run" },
-        button("Run all cells", "runAll", () => actions.runAll()),
-        button("Interrupt", "stop", () => actions.interrupt(), "I I"),
-        button("Restart the kernel", "restart", () => actions.restart(), "0 0"),
+        button("Run all cells", "runAll", () => actions.command("run.all")),
+        button("Interrupt", "stop", () => actions.command("kernel.interrupt"), "I I"),
+        button("Restart the kernel", "restart", () => actions.command("kernel.restart"), "0 0"),
       ),
       this.#kernel,
       h("span", { class: "stretch" }),
       this.#saving,
       this.#people,
-      button("Keys", "help", () => actions.help(), "?"),
+      this.tools,
+      button("Commands", "command", () => actions.command("view.palette"), "Ctrl+Shift+P"),
+      button("Keys", "help", () => actions.command("view.help"), "?"),
     );
   }
 

@@ -1,0 +1,31 @@
+// A text cell as it reads: its Markdown, with the pictures that are attached to it.
+
+import type { Notebook } from "../core/notebook.ts";
+import { h } from "./dom.ts";
+import { renderMarkdown } from "./markdown.ts";
+
+export class CellText {
+  readonly element = h("div", { class: "prose rendered" });
+  readonly #notebook: Notebook;
+  readonly #id: string;
+
+  constructor(notebook: Notebook, id: string) {
+    this.#notebook = notebook;
+    this.#id = id;
+  }
+
+  render(): void {
+    const source = this.#notebook.source(this.#id);
+    if (source.trim() === "") this.element.replaceChildren(h("p", { class: "empty" }, "Empty text. Press Enter to write."));
+    else this.element.replaceChildren(renderMarkdown(source, (address) => this.#picture(address)));
+  }
+
+  #picture(address: string): string | null {
+    if (address.startsWith("data:image/")) return address;
+    const found = this.#notebook.attachments(this.#id)[decodeURIComponent(address.replace(/^attachment:/, ""))] ?? {};
+    const [type, content] = Object.entries(found)[0] ?? [];
+    if (type === undefined || !type.startsWith("image/")) return null;
+    const { blob, inline } = content as { blob?: string; inline?: string };
+    return blob === undefined ? `data:${type};base64,${inline ?? ""}` : `/v1/blobs/${blob}?type=${encodeURIComponent(type)}`;
+  }
+}
