@@ -231,7 +231,13 @@ class ListKernels(msgspec.Struct, frozen=True, kw_only=True, tag_field="method",
 
 
 class RestartKernel(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="restart_kernel"):
-    """Start a fresh kernel; what was running or queued ends as `cancelled`. By the daemon. Result: {}."""
+    """Start a fresh kernel; what was running or queued ends as `cancelled`. By the daemon. Result: {}.
+
+    It and those after it run in `folder` (an absolute path); None: where the one before did, at first where the
+    notebook's file lies.
+    """
+
+    folder: str | None = None
 
 
 class ShutdownKernel(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="shutdown_kernel"):

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from clients.peer.archives import archived
@@ -120,9 +121,9 @@ class Running(Part):
         """Write into the notebook's metadata that it runs on this kernel: the next one that starts, or a restart."""
         self._whole.set_metadata({**self._whole.metadata, "kernelspec": asdict(kernel)})
 
-    async def restart_kernel(self) -> None:
-        """A fresh kernel; what was running or queued is cancelled."""
-        await self.request(RestartKernel())
+    async def restart_kernel(self, *, folder: Path | None = None) -> None:
+        """A fresh kernel, in `folder` (absolute) if it is named; what was running or queued is cancelled."""
+        await self.request(RestartKernel(folder=None if folder is None else str(folder)))
 
     async def shutdown_kernel(self) -> None:
         """Stop the kernel; what was running or queued is cancelled."""
