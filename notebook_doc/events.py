@@ -82,6 +82,13 @@ class QueueChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class DataflowChanged:
+    """Something else is true of these cells' dataflow (fresh, stale, problems …); of none if only the mode changed."""
+
+    cell_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class CommOpened:
     """The kernel has a comm (a widget) that was not there."""
 
@@ -110,5 +117,14 @@ class Reset:
 
 NotebookEvent = CellAdded | CellRemoved | CellChanged | MetadataChanged | ProposalChanged | Reset
 CommEvent = CommOpened | CommChanged | CommClosed
-RuntimeEvent = ExecutionChanged | PromptChanged | LatestChanged | KernelChanged | QueueChanged | CommEvent | Reset
+RuntimeEvent = (
+    ExecutionChanged
+    | PromptChanged
+    | LatestChanged
+    | KernelChanged
+    | QueueChanged
+    | DataflowChanged
+    | CommEvent
+    | Reset
+)
 Event = NotebookEvent | RuntimeEvent
