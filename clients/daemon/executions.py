@@ -102,8 +102,8 @@ class Executions:
         return {Execute: self._serve_execute, Interrupt: self._serve_interrupt, Stop: self._serve_stop}
 
     async def _serve_execute(self, body: Execute, asked: Asked) -> dict[str, Any]:
-        cell_ids = self._services.cells_to_run(cells_to_run(self._notebook.doc, body), body)
-        return {"execution_ids": self.run_cells(cell_ids, asked, body.stdin)}
+        chosen = self._services.cells_to_run(cells_to_run(self._notebook.doc, body), body)
+        return {"execution_ids": self.run_cells(chosen.cell_ids, asked, body.stdin), **chosen.told}
 
     def run_cells(self, cell_ids: Sequence[str], asked: Asked, stdin: Stdin | None = None) -> list[str]:
         """Queue these cells, as they are now; their executions' ids. Raises WireError, UnknownCell."""

@@ -138,7 +138,7 @@ class Kernel:
             raise
         link.note(language=kernel.language, info=dict(kernel.info))
         if kernel.info.get("implementation") == "ipython":
-            kernel._send(kernel._shell, EXECUTE, {"code": WIDEN_IOPUB, "silent": True, "store_history": False})
+            kernel.run_silently(WIDEN_IOPUB)
         return kernel
 
     @classmethod
@@ -248,6 +248,11 @@ class Kernel:
         self._check_alive("run anything")
         self._conversation.executing(msg_id)
         self._shell.send(self._wire.encode(EXECUTE, msg_id, content), key=msg_id)
+
+    def run_silently(self, code: str) -> None:
+        """Have it run this after what it was sent before: nothing is shown, counted or told. Raises KernelGone."""
+        self._check_alive("run anything")
+        self._send(self._shell, EXECUTE, _execute_content(code, silent=True, store_history=False, stop_on_error=False))
 
     def comm(self, message: CommRequest) -> None:
         """Send a message on a comm. Raises KernelGone."""

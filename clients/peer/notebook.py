@@ -19,6 +19,7 @@ from clients.peer.cell import Cells
 from clients.peer.editing import Editing
 from clients.peer.editor import EditorQuestions
 from clients.peer.errors import NotConnected, PeerError, RequestFailed
+from clients.peer.flow import Flow
 from clients.peer.hub_address import HubAddress, HubClient
 from clients.peer.identity import this_program as this_program
 from clients.peer.keeper import Keeper
@@ -64,7 +65,7 @@ BLOBS_AT_ONCE: Final = 4
 LEAVE_SECONDS: Final = 5.0
 
 
-class Notebook(Editing, Running, Serving, EditorQuestions):
+class Notebook(Editing, Running, Flow, Serving, EditorQuestions):
     """A notebook that is open here. Made by `Notebook.connect`; see the module."""
 
     def __init__(self, session: PeerSession, dial: Dial, hub: HubClient) -> None:

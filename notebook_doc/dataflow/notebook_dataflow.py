@@ -141,6 +141,11 @@ class Dataflow:
         seen = self._seen.get(cell_id)
         return "" if seen is None else seen.source
 
+    def cell_type(self, cell_id: str) -> str:
+        """A cell's type; empty if it is gone."""
+        seen = self._seen.get(cell_id)
+        return "" if seen is None else seen.cell_type
+
     def language(self, cell_id: str) -> str:
         """The language that a cell is analyzed as: "python", "sql", "markdown" … ; empty if it has none or is gone."""
         seen = self._seen.get(cell_id)

@@ -118,11 +118,13 @@ class Staleness:
         for owner in run.inputs:
             self._takers.setdefault(owner, set()).add(cell_id)
 
-    def set_kernel(self, kernel: str) -> None:
-        """This is the process that holds the variables now; "" if there is none."""
-        if kernel != self._kernel:
-            self._kernel = kernel
-            self._known.clear()
+    def set_kernel(self, kernel: str) -> bool:
+        """This is the process that holds the variables now, "" if there is none; whether it is another."""
+        if kernel == self._kernel:
+            return False
+        self._kernel = kernel
+        self._known.clear()
+        return True
 
     def changed(self, cell_ids: Iterable[str]) -> frozenset[str]:
         """These say something else or ran; the cells of which something else may be true now."""
