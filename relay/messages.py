@@ -178,6 +178,23 @@ class ImpactOf(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", ta
     cell_id: str
 
 
+class ExecuteCode(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="execute_code"):
+    """Run code in the notebook's kernel without a cell, when its turn has come in the same queue. By the daemon.
+
+    In a "copy" of the notebook's namespace rebinding a name is forgotten afterwards, and changing an object is not;
+    kernels of other languages than Python know only their "own" one and refuse a copy with `bad_request`. After
+    `timeout` seconds from when it begins, it alone is interrupted. `stdin` None means "eof".
+
+    Result: {"execution_ids": [str]}, one. It is an execution on record as a cell's, with `cell_id` "": its outputs come
+    with RuntimeDoc, Interrupt and Stop name it.
+    """
+
+    code: str
+    namespace: Literal["own", "copy"] = "copy"
+    timeout: float | None = None
+    stdin: Stdin | None = None
+
+
 class Interrupt(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="interrupt"):
     """Interrupt this execution if it is running, cancel it if it is queued; nothing else is touched. By the daemon.
 
@@ -322,6 +339,7 @@ RequestBody = (
     Execute
     | PlanRun
     | ImpactOf
+    | ExecuteCode
     | Interrupt
     | Stop
     | AnswerInput

@@ -19,7 +19,18 @@ from clients.peer.execution import Execution
 from clients.peer.flow import NeedsConfirmation, RunPlan
 from clients.peer.part import Part
 from notebook_doc.execution_index import ExecutionIndex
-from relay.messages import Bring, Execute, Interrupt, ListKernels, RestartKernel, ShutdownKernel, Stdin, Stop
+from notebook_doc.runtime import Namespace
+from relay.messages import (
+    Bring,
+    Execute,
+    ExecuteCode,
+    Interrupt,
+    ListKernels,
+    RestartKernel,
+    ShutdownKernel,
+    Stdin,
+    Stop,
+)
 
 if TYPE_CHECKING:
     from clients.peer.notebook import Notebook
@@ -89,6 +100,36 @@ class Running(Part):
         if "plan" in result:
             raise NeedsConfirmation(RunPlan.of(result["plan"]))
         return [Execution(self._whole, execution_id) for execution_id in result["execution_ids"]]
+
+    async def scratch(
+        self,
+        code: str,
+        *,
+        namespace: Namespace = "copy",
+        timeout: float | None = None,
+        stdin: Stdin | None = None,
+    ) -> Execution:
+        """Run code in the notebook's kernel without a cell, when its turn has come, and wait until it has ended.
+
+        In a "copy" of the notebook's namespace: it sees all names and may change what they stand for, but what it binds
+        itself is gone afterwards; in the notebook's "own" it stays. After `timeout` seconds from when it begins it is
+        interrupted, and it alone. `input()` raises EOFError unless `stdin="prompt"`. It is an execution on record, with
+        outputs and without a cell; look at it, or call `check()` on it. Raises RequestFailed, NotConnected.
+        """
+        execution = await self.start_scratch(code, namespace=namespace, timeout=timeout, stdin=stdin)
+        return await execution.wait()
+
+    async def start_scratch(
+        self,
+        code: str,
+        *,
+        namespace: Namespace = "copy",
+        timeout: float | None = None,
+        stdin: Stdin | None = None,
+    ) -> Execution:
+        """Ask for code to be run, as `scratch` does, and return its execution as soon as it is queued."""
+        result = await self.request(ExecuteCode(code=code, namespace=namespace, timeout=timeout, stdin=stdin))
+        return Execution(self._whole, result["execution_ids"][0])
 
     async def interrupt(self, execution: str | Execution) -> None:
         """Interrupt this execution, or take it out of the queue; no other is touched."""
