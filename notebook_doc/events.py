@@ -82,6 +82,11 @@ class QueueChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class EnvironmentChanged:
+    """The environment, what may be installed into it, or the modules that were missing changed."""
+
+
+@dataclass(frozen=True, slots=True)
 class CommOpened:
     """The kernel has a comm (a widget) that was not there."""
 
@@ -110,5 +115,14 @@ class Reset:
 
 NotebookEvent = CellAdded | CellRemoved | CellChanged | MetadataChanged | ProposalChanged | Reset
 CommEvent = CommOpened | CommChanged | CommClosed
-RuntimeEvent = ExecutionChanged | PromptChanged | LatestChanged | KernelChanged | QueueChanged | CommEvent | Reset
+RuntimeEvent = (
+    ExecutionChanged
+    | PromptChanged
+    | LatestChanged
+    | KernelChanged
+    | QueueChanged
+    | EnvironmentChanged
+    | CommEvent
+    | Reset
+)
 Event = NotebookEvent | RuntimeEvent
