@@ -142,6 +142,23 @@ class Execute(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag
     stdin: Stdin | None = None
 
 
+class ExecuteCode(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="execute_code"):
+    """Run code in the notebook's kernel without a cell, when its turn has come in the same queue. By the daemon.
+
+    In a "copy" of the notebook's namespace rebinding a name is forgotten afterwards, and changing an object is not;
+    kernels of other languages than Python know only their "own" one and refuse a copy with `bad_request`. After
+    `timeout` seconds from when it begins, it alone is interrupted. `stdin` None means "eof".
+
+    Result: {"execution_ids": [str]}, one. It is an execution on record as a cell's, with `cell_id` "": its outputs come
+    with RuntimeDoc, Interrupt and Stop name it.
+    """
+
+    code: str
+    namespace: Literal["own", "copy"] = "copy"
+    timeout: float | None = None
+    stdin: Stdin | None = None
+
+
 class Interrupt(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="interrupt"):
     """Interrupt this execution if it is running, cancel it if it is queued; nothing else is touched. By the daemon.
 
@@ -231,7 +248,13 @@ class ListKernels(msgspec.Struct, frozen=True, kw_only=True, tag_field="method",
 
 
 class RestartKernel(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="restart_kernel"):
-    """Start a fresh kernel; what was running or queued ends as `cancelled`. By the daemon. Result: {}."""
+    """Start a fresh kernel; what was running or queued ends as `cancelled`. By the daemon. Result: {}.
+
+    It and those after it run in `folder` (an absolute path); None: where the one before did, at first where the
+    notebook's file lies.
+    """
+
+    folder: str | None = None
 
 
 class ShutdownKernel(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="shutdown_kernel"):
@@ -318,8 +341,22 @@ class Save(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="s
     """Write the notebook's file now. By the hub. Result: {"path": str, "heads": [hash]}."""
 
 
+class Writers(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="writers"):
+    """Who wrote what of this notebook, and when, as the hub noted it since this time. By the hub, for viewers too.
+
+    Result: {"authors": [{"peer_id": str, "name": str, "kind": str}], "spans": [[actor: bytes, from_seq: int, author:
+    int, time: float, brought: bool]], "time": float}. The changes of an actor from a number on are by the author of
+    that index and came at that time (seconds since 1970), to the minute; `brought`: it had them when it connected. An
+    author may also be of the kind "file", for what the hub read from the notebook's file, or "unknown". The last
+    `time` is the hub's clock.
+    """
+
+    since: float = 0.0
+
+
 RequestBody = (
     Execute
+    | ExecuteCode
     | Interrupt
     | Stop
     | AnswerInput
@@ -338,8 +375,10 @@ RequestBody = (
     | CommSend
     | CommClose
     | Save
+    | Writers
 )
-SERVED_BY_HUB: Final[tuple[type, ...]] = (Save,)
+SERVED_BY_HUB: Final[tuple[type, ...]] = (Save, Writers)
+FOR_VIEWERS: Final[tuple[type, ...]] = (Writers,)
 # What decides about the notebook and the machine, not only about a run: owners and editors may ask for it.
 FOR_EDITORS: Final[tuple[type, ...]] = (ApproveDependencies, AddPackages, RemovePackages, SyncEnvironment)
 

@@ -12,7 +12,7 @@ import builtins
 import concurrent.futures
 import os
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Final
@@ -21,19 +21,24 @@ from clients.peer import execution as core_execution
 from clients.peer import notebook as core_notebook
 from clients.peer.background import background
 from clients.peer.blocking_cells import Cell, Cells, Execution, all_ended
+from clients.peer.blocking_comments import Comments
 from clients.peer.blocking_packages import Packages
 from clients.peer.blocking_widgets import Widgets
 from clients.peer.errors import PeerError
 from clients.peer.face import Face, here, waits
+from clients.peer.history import Named
 from clients.peer.opened import Opened
 from clients.peer.watching import EventStream
+from notebook_doc.batch import Committed, Undone
 from notebook_doc.events import Event
-from notebook_doc.runtime import KernelState
+from notebook_doc.history.blame import Blamed
+from notebook_doc.runtime import KernelState, Namespace
 from relay.errors import WireError
 from relay.messages import PeerKind, PresentPeer, Role, Stdin
 
 # Seconds that Ctrl-C during `run` waits for the interrupt to be answered, before it is raised all the same.
 INTERRUPT_SECONDS: Final = 10.0
+Asked = concurrent.futures.Future[list[core_execution.Execution]]  # what is being asked to be run
 
 
 class Notebook(Face[core_notebook.Notebook]):
@@ -52,8 +57,18 @@ class Notebook(Face[core_notebook.Notebook]):
     choose_kernel = here(core_notebook.Notebook.choose_kernel)
     blob = waits(core_notebook.Notebook.blob)
     put_blob = waits(core_notebook.Notebook.put_blob)
+    proposals = here(core_notebook.Notebook.proposals)
+    accept = here(core_notebook.Notebook.accept)
+    reject = here(core_notebook.Notebook.reject)
     set_metadata = here(core_notebook.Notebook.set_metadata)
     set_presence = here(core_notebook.Notebook.set_presence)
+    history = waits(core_notebook.Notebook.history)
+    moment = waits(core_notebook.Notebook.moment)
+    at = waits(core_notebook.Notebook.at)
+    diff = waits(core_notebook.Notebook.diff)
+    name_version = waits(core_notebook.Notebook.name_version)
+    versions = here(core_notebook.Notebook.versions)
+    forget_version = here(core_notebook.Notebook.forget_version)
 
     def __init__(self, opened: Opened) -> None:
         super().__init__(self, opened.notebook)
@@ -79,6 +94,11 @@ class Notebook(Face[core_notebook.Notebook]):
     def cells(self) -> Cells:
         """The cells, in order."""
         return Cells(self)
+
+    @property
+    def comments(self) -> Comments:
+        """What was said about all cells, those that are deleted included."""
+        return Comments(self, self._here(lambda notebook: notebook.comments))
 
     @property
     def widgets(self) -> Widgets:
@@ -154,6 +174,10 @@ class Notebook(Face[core_notebook.Notebook]):
         asked = background().start(
             self._core.start(_ids(cells), above=_cell_id(above), below=_cell_id(below), stdin=stdin)
         )
+        return self._finished(asked, timeout)
+
+    def _finished(self, asked: Asked, timeout: float | None) -> list[Execution]:
+        """Wait for what was asked to be run; Ctrl-C interrupts it."""
         try:
             started = asked.result()
             self._wait(lambda _: all_ended(started, timeout))
@@ -162,6 +186,43 @@ class Notebook(Face[core_notebook.Notebook]):
                 self._wait(lambda notebook: _interrupt(notebook, asked))
             raise
         return [Execution(self, execution) for execution in started]
+
+    def scratch(
+        self,
+        code: str,
+        *,
+        namespace: Namespace = "copy",
+        timeout: float | None = None,
+        stdin: Stdin | None = None,
+    ) -> Execution:
+        """Run code in the notebook's kernel without a cell, when its turn has come, and wait until it has ended.
+
+        In a "copy" of the notebook's namespace: it sees all names and may change what they stand for, but what it binds
+        itself is gone afterwards; in the notebook's "own" it stays. After `timeout` seconds from when it begins it is
+        interrupted, and it alone. `input()` raises EOFError unless `stdin="prompt"`. It is an execution on record, with
+        outputs and without a cell; look at it, or call `check()` on it. Ctrl-C interrupts it before it is raised.
+        Raises RequestFailed, NotConnected.
+        """
+
+        async def start(notebook: core_notebook.Notebook) -> list[core_execution.Execution]:
+            return [await notebook.start_scratch(code, namespace=namespace, timeout=timeout, stdin=stdin)]
+
+        (execution,) = self._finished(background().start(start(self._core)), None)
+        return execution
+
+    def start_scratch(
+        self,
+        code: str,
+        *,
+        namespace: Namespace = "copy",
+        timeout: float | None = None,
+        stdin: Stdin | None = None,
+    ) -> Execution:
+        """Ask for code to be run, as `scratch` does, and return its execution as soon as it is queued."""
+        asked = self._wait(
+            lambda notebook: notebook.start_scratch(code, namespace=namespace, timeout=timeout, stdin=stdin)
+        )
+        return Execution(self, asked)
 
     def run_all(self, *, timeout: float | None = None) -> list[Execution]:
         """Run every code cell in order. See `run`."""
@@ -197,10 +258,25 @@ class Notebook(Face[core_notebook.Notebook]):
         stopped = self._wait(lambda notebook: notebook.stop(ids, everyone=everyone, running=running))
         return [Execution(self, one) for one in stopped]
 
-    def history(self, cell: str | Cell) -> list[Execution]:
+    def executions_of(self, cell: str | Cell) -> list[Execution]:
         """The executions of a cell that are on record, newest first; the cell may be deleted."""
         cell_id = cell if isinstance(cell, str) else cell.id
-        return [Execution(self, one) for one in self._wait(lambda notebook: notebook.history(cell_id))]
+        return [Execution(self, one) for one in self._wait(lambda notebook: notebook.executions_of(cell_id))]
+
+    def blame(self, cell: str | Cell) -> list[Blamed]:
+        """A cell's source in pieces, each by one author at one time. Raises UnknownCell."""
+        cell_id = cell if isinstance(cell, str) else cell.id
+        return self._wait(lambda notebook: notebook.blame(cell_id))
+
+    def restore(self, moment: Named, cells: Iterable[str | Cell] | None = None) -> Committed:
+        """Make these cells, or the whole notebook with its order and metadata, what they were: a new edit, which `undo`
+        takes back. Comments stay. Raises UnknownMoment, UnknownCell, NotAllowed."""
+        ids = None if cells is None else [cell if isinstance(cell, str) else cell.id for cell in cells]
+        return self._wait(lambda notebook: notebook.restore(moment, ids))
+
+    def undo(self, batch: Committed) -> Undone:
+        """The inverse of a batch (of `restore`, say) as a new edit: what others did since stays."""
+        return self._here(lambda notebook: notebook.undo(batch))
 
     def interrupt(self, execution: str | Execution) -> None:
         """Interrupt this execution, or take it out of the queue; no other is touched."""
@@ -264,9 +340,7 @@ def _cell_id(cell: str | Cell | None) -> str | None:
     return cell.id if isinstance(cell, Cell) else cell
 
 
-async def _interrupt(
-    notebook: core_notebook.Notebook, asked: concurrent.futures.Future[list[core_execution.Execution]]
-) -> None:
+async def _interrupt(notebook: core_notebook.Notebook, asked: Asked) -> None:
     """Stop what was asked for."""
     async with asyncio.timeout(INTERRUPT_SECONDS):
         executions: list[core_execution.Execution] = await asyncio.wrap_future(asked)

@@ -59,7 +59,7 @@ class House:
 
     async def resolve(self, notebook: Notebook, folder: Path) -> LaunchPlan:
         """See launch_plan.Resolver."""
-        return await self._notebooks[notebook.id].plan()
+        return await self._notebooks[notebook.id].plan(folder)
 
     def trust_changed(self) -> None:
         """Something was approved, which another notebook may have been waiting for."""

@@ -66,6 +66,7 @@ class NotebookEnvironment(Service):
         self._host = host
         self._house = house
         self._notebook = host.notebook
+        self._folder = host.folder  # where the kernel runs, and from where projects are looked for
         self._current: Environment | None = None  # what the kernel runs in, if it is one of the store's
         self._state = EnvironmentState()
         self._trust = TrustState()
@@ -120,7 +121,7 @@ class NotebookEnvironment(Service):
 
     def execution_changed(self, execution: Execution) -> None:
         """See Service."""
-        if not execution.is_terminal:
+        if not execution.is_terminal or execution.cell_id not in self._notebook.doc:
             return
         error = execution.error
         package = None if error is None else package_for(error.ename, error.evalue)
@@ -151,9 +152,10 @@ class NotebookEnvironment(Service):
 
     # --- what to launch -----------------------------------------------------------------------------------------------
 
-    async def plan(self) -> LaunchPlan:
-        """What to launch for the notebook now; waits for an approval if a person waits for the cell. Raises
+    async def plan(self, folder: Path) -> LaunchPlan:
+        """What to launch now, in this folder; waits for an approval if a person waits for the cell. Raises
         EnvironmentFailed, which is also on record then."""
+        self._folder = folder
         try:
             resolution = await self._until_trusted()
             self._state = _found(resolution)
@@ -169,7 +171,7 @@ class NotebookEnvironment(Service):
         return plan
 
     async def _plan(self, resolution: Resolution) -> LaunchPlan:
-        name, folder = kernel_name(self._notebook), self._host.folder
+        name, folder = kernel_name(self._notebook), self._folder
         self._current = None
         if resolution.kernelspec is not None:
             return LaunchPlan(name=resolution.kernelspec, cwd=folder)
@@ -189,8 +191,8 @@ class NotebookEnvironment(Service):
         self._publish(replace(self._state, phase="resolving", log=(), error=None, hint=None))
         try:
             if resolution.dependencies is None:
-                return await self._house.prewarmed(self._host.folder, progress.line)
-            return await self._house.environment(resolution, self._host.folder, progress.line, pins)
+                return await self._house.prewarmed(self._folder, progress.line)
+            return await self._house.environment(resolution, self._folder, progress.line, pins)
         finally:
             progress.end()
             self._publish(replace(self._state, log=progress.lines))
@@ -223,7 +225,7 @@ class NotebookEnvironment(Service):
         wish = Wish(
             metadata=self._notebook.metadata,
             sources=list(sources.values()),
-            folder=self._host.folder,
+            folder=self._folder,
             kernelspecs={spec["name"]: spec["language"] for spec in await installed_kernels()},
             home=Path.home(),
             pool=self._house.settings().environment_manager if self._house.settings().pool_size else None,

@@ -10,6 +10,7 @@
 import type { Notebook, TextEdit } from "../core/notebook.ts";
 import type { Origin } from "../core/replica.ts";
 import type { CellType, Execution } from "../core/schema.ts";
+import type { Surroundings } from "../outputs/mime.ts";
 import { OutputArea } from "../outputs/render.ts";
 import { CellEditor, type EditorActions, type Visitor } from "./cell_editor.ts";
 import { CellGutter } from "./cell_gutter.ts";
@@ -19,7 +20,7 @@ import { CellTools, KINDS, type ToolActions } from "./cell_tools.ts";
 import { h } from "./dom.ts";
 import { PromptForm } from "./prompt_form.ts";
 
-export interface CellActions extends EditorActions, ToolActions {
+export interface CellActions extends EditorActions, ToolActions, Surroundings {
   /** The pointer went down on the cell, but not in its editor. */
   pointed(cellId: string, event: PointerEvent): void;
   contextMenu(cellId: string, event: MouseEvent): void;
@@ -37,7 +38,7 @@ export class CellView {
   readonly id: string;
   readonly element: HTMLElement;
   readonly editor: CellEditor;
-  readonly outputs = new OutputArea();
+  readonly outputs: OutputArea;
   /** Below the outputs: for what belongs to this cell and is more than a mark. */
   readonly under = h("div", { class: "under" });
   readonly #notebook: Notebook;
@@ -52,6 +53,7 @@ export class CellView {
 
   constructor(notebook: Notebook, id: string, actions: CellActions, mayEdit: boolean) {
     this.id = id;
+    this.outputs = new OutputArea(actions);
     this.#notebook = notebook;
     this.#actions = actions;
     this.#type = notebook.type(id);
