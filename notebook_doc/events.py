@@ -96,6 +96,11 @@ class DataflowChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class EnvironmentChanged:
+    """The environment, what may be installed into it, or the modules that were missing changed."""
+
+
+@dataclass(frozen=True, slots=True)
 class CommOpened:
     """The kernel has a comm (a widget) that was not there."""
 
@@ -131,6 +136,7 @@ RuntimeEvent = (
     | KernelChanged
     | QueueChanged
     | DataflowChanged
+    | EnvironmentChanged
     | CommEvent
     | Reset
 )

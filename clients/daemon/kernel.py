@@ -139,6 +139,11 @@ class Kernel:
             kernel.run_silently(IN_KERNEL)
         return kernel
 
+    def run_silently(self, code: str) -> None:
+        """Have it run this after what it runs now; nothing is told of it, and it leaves no trace in the history."""
+        if not self.ended:
+            self._send(self._shell, EXECUTE, {"code": code, "silent": True, "store_history": False})
+
     @classmethod
     async def attach(cls, manifest: Manifest, folder: Path, position: int, settled: Callable[[str], bool]) -> Kernel:
         """The kernel of this keeper, which an earlier daemon started and whose messages up to `position` it dealt with.
@@ -161,6 +166,11 @@ class Kernel:
     def pid(self) -> int:
         """The id of the kernel's process, which is also that of its process group."""
         return self._link.manifest.kernel_pid
+
+    @property
+    def began(self) -> str:
+        """When its process began: with the id, this names the process."""
+        return self._link.manifest.kernel_began
 
     @property
     def keeper(self) -> str:
