@@ -268,11 +268,6 @@ class Kernel:
         metadata = {} if namespace == "own" else {NAMESPACE_KEY: namespace}
         self._shell.send(self._wire.encode(EXECUTE, msg_id, content, metadata=metadata), key=msg_id)
 
-    def run_silently(self, code: str) -> None:
-        """Have it run this after what it was sent before: nothing is shown, counted or told. Raises KernelGone."""
-        self._check_alive("run anything")
-        self._send(self._shell, EXECUTE, {"code": code, "silent": True, "store_history": False, "stop_on_error": False})
-
     def comm(self, message: CommRequest) -> None:
         """Send a message on a comm. Raises KernelGone."""
         self._check_alive("be sent a message of a widget")
