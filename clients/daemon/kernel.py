@@ -183,6 +183,11 @@ class Kernel:
         return str((self.info.get("language_info") or {}).get("name", ""))
 
     @property
+    def memory(self) -> int | None:
+        """The bytes that it may have, if that is limited."""
+        return self._link.manifest.memory
+
+    @property
     def copies_namespaces(self) -> bool:
         """Whether it can run code in a copy of its namespace, which takes ipykernel and `in_kernel`."""
         return bool(self.info.get("implementation") == "ipython")
@@ -356,7 +361,8 @@ class Kernel:
 
     def _take_exit(self, seq: int, told: Mapping[str, Any]) -> None:
         code = int(told["code"])
-        reason = describe_exit(code, bool(told["out_of_memory"]))
+        memory = (bool(told["out_of_memory"]), int(told["most_memory"]), self.memory)
+        reason = describe_exit(code, *memory)
         self._exited.set_result(reason)
         if not self._closing:
             self._mailbox.put([Died(reason, code if code >= 0 else None, -code if code < 0 else None)], seq)

@@ -29,6 +29,7 @@ class LaunchPlan:
     argv: tuple[str, ...] | None = None
     language: str = "python"  # of `argv`; an installed kernelspec says its own, as also how it is interrupted
     interrupt_mode: Literal["signal", "message"] = "signal"
+    memory: int | None = None  # bytes that each of its processes may have; None: what `limits` say
 
 
 class Resolver(Protocol):
