@@ -136,8 +136,13 @@ class Kernel:
             raise
         link.note(language=kernel.language, info=dict(kernel.info))
         if kernel.copies_namespaces:
-            kernel._send(kernel._shell, EXECUTE, {"code": IN_KERNEL, "silent": True, "store_history": False})
+            kernel.run_silently(IN_KERNEL)
         return kernel
+
+    def run_silently(self, code: str) -> None:
+        """Have it run this after what it runs now; nothing is told of it, and it leaves no trace in the history."""
+        if not self.ended:
+            self._send(self._shell, EXECUTE, {"code": code, "silent": True, "store_history": False})
 
     @classmethod
     async def attach(cls, manifest: Manifest, folder: Path, position: int, settled: Callable[[str], bool]) -> Kernel:
@@ -161,6 +166,11 @@ class Kernel:
     def pid(self) -> int:
         """The id of the kernel's process, which is also that of its process group."""
         return self._link.manifest.kernel_pid
+
+    @property
+    def began(self) -> str:
+        """When its process began: with the id, this names the process."""
+        return self._link.manifest.kernel_began
 
     @property
     def keeper(self) -> str:

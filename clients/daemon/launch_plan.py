@@ -39,14 +39,6 @@ class Resolver(Protocol):
         """The plan for this notebook, whose file lies in `folder`. Raises KernelStartError."""
 
 
-class InstalledKernelspecs:
-    """The resolver that builds nothing: the kernelspec that the notebook names, else Python's."""
-
-    async def resolve(self, notebook: Notebook, folder: Path) -> LaunchPlan:
-        """See Resolver."""
-        return LaunchPlan(name=kernel_name(notebook), cwd=folder)
-
-
 def kernel_name(notebook: Notebook) -> str:
     """The kernelspec that a notebook names in its metadata, else Python's."""
     spec = notebook.metadata.get("kernelspec")

@@ -19,11 +19,13 @@ from clients.peer.cell import Cells
 from clients.peer.comments import Comments
 from clients.peer.editor import EditorQuestions
 from clients.peer.errors import NotConnected, PeerError, RequestFailed
+from clients.peer.flow import Flow
 from clients.peer.history import HistoryReading
 from clients.peer.hub_address import HubAddress, HubClient
 from clients.peer.identity import this_program as this_program
 from clients.peer.keeper import Keeper
 from clients.peer.link import Dial, Link
+from clients.peer.packages import Packages
 from clients.peer.part import REQUEST_SECONDS
 from clients.peer.proposing import Proposing
 from clients.peer.running import Running
@@ -66,7 +68,7 @@ BLOBS_AT_ONCE: Final = 4
 LEAVE_SECONDS: Final = 5.0
 
 
-class Notebook(Proposing, HistoryReading, Running, Serving, EditorQuestions):
+class Notebook(Proposing, HistoryReading, Running, Flow, Serving, EditorQuestions):
     """A notebook that is open here. Made by `Notebook.connect`; see the module."""
 
     def __init__(self, session: PeerSession, dial: Dial, hub: HubClient) -> None:
@@ -85,6 +87,7 @@ class Notebook(Proposing, HistoryReading, Running, Serving, EditorQuestions):
         self._serve: Callable[[Request], None] | None = None
         self._unserved: list[Request] = []  # came before `serve_requests`; the hub lets only so many wait
         self.widgets = Widgets(self)
+        self.packages = Packages(self)
         self.keeper: Keeper | None = None
         self.last_save: NotebookSaved | None = None
         self.warnings: list[SessionError] = []
