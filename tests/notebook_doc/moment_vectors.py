@@ -1,4 +1,6 @@
-"""Lives told as moments, for other languages: `python -m tests.notebook_doc.moment_vectors` writes them to the page's tests.
+"""Lives told as moments, for other languages.
+
+`python -m tests.notebook_doc.moment_vectors` writes them to the page's tests.
 
 Each is a list of changes (in an order that can be applied), who wrote them and when, the names that were given, and the
 moments that this makes. The changes are made up: of a change, moments look at who made it, and what it builds on.
@@ -47,7 +49,8 @@ def vector(seed: int) -> dict[str, Any]:
         aside = not names and len(heads) < 3 and rng.random() < 0.1
         deps = (heads[0],) if aside else tuple(sorted(heads))
         roots = frozenset(("versions",)) if names else frozenset()
-        entry = Entry(_hash(seed, number), actor, seqs[actor], 10 * number, deps, frozenset() if names else frozenset("c"), roots)
+        cells = frozenset[str]() if names else frozenset("c")
+        entry = Entry(_hash(seed, number), actor, seqs[actor], 10 * number, deps, cells, roots)
         if names:
             versions.append(Version(f"v{number}", f"version {number}", tuple(sorted(heads)), time))
         heads = [*heads, entry.hash] if aside else [entry.hash]
