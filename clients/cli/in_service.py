@@ -38,7 +38,7 @@ def with_notebook(path: Path | None, name: str, work: Callable[[Notebook], Await
             service = wait_for_service(state)
         else:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="quire-"))
-            service = stack.enter_context(private_service(Path(folder), environments=state))
+            service = stack.enter_context(private_service(Path(folder)))
         try:
             return asyncio.run(_work(service, chosen, name, work))
         except (PeerError, WireError, NotebookDocError) as error:

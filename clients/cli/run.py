@@ -63,7 +63,7 @@ def run(source: Path, output: Path | None, limits: Limits) -> int:
             service = wait_for_service(state)
         else:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="quire-run-"))
-            service = stack.enter_context(private_service(Path(folder), environments=state))
+            service = stack.enter_context(private_service(Path(folder)))
         try:
             return asyncio.run(_run(service, source, target, limits))
         except (PeerError, WireError) as error:

@@ -134,14 +134,14 @@ def ensure_service() -> HubAddress:
 
 
 @contextmanager
-def private_service(state: Path, *, environments: Path) -> Iterator[Service]:
+def private_service(state: Path) -> Iterator[Service]:
     """A service under a folder of its own, for as long as the context; it stops too if this process is killed.
 
-    Approvals and environments are those under the folder `environments`: the user's, not the run's.
+    Approvals, environments and settings are the user's, not the run's.
     """
     import subprocess
 
-    supervisor = _start_supervisor(state, "--while-stdin-open", stdin=subprocess.PIPE, environments=environments)
+    supervisor = _start_supervisor(state, "--while-stdin-open", stdin=subprocess.PIPE, environments=state_folder())
     assert supervisor.stdin is not None, "asked for"
     try:
         yield wait_for_service(state, gone=lambda: supervisor.poll() is not None)
