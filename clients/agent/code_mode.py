@@ -46,6 +46,8 @@ from notebook_doc.batch import Reading
 from notebook_doc.dataflow.graph import Graph
 from notebook_doc.dataflow.notebook_dataflow import Dataflow
 from notebook_doc.notebook import CellType, NotebookDoc, new_cell_id
+from notebook_doc.policy import broken_rule
+from notebook_doc.proposals import Proposal
 from notebook_doc.runtime import RuntimeDoc
 from relay.messages import PresentPeer
 
@@ -100,6 +102,10 @@ class _Context:
 
     def _continue_from(self, reading: Reading) -> None:
         self._planner = Planner(reading, self._nb.peer.name)
+
+    def start_from(self, reading: Reading) -> None:
+        """Edit what was read earlier instead of what the notebook says now. Before anything is queued."""
+        self._continue_from(reading)
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
@@ -283,6 +289,14 @@ class _Context:
         self._continue_from(done.after)
         changes = nb.doc.replica.hashed_changes_since(heads)
         return report_of(done, check.warnings, changes[-1][0] if changes else b"", self._name)
+
+    def refuse_acceptance(self, wanted: Proposal) -> None:
+        """Raises AgentsMayNot if the policy keeps this agent from merging a proposal itself."""
+        nb = self._nb
+        if nb.peer.kind == "agent":
+            merged = nb.preview(wanted)
+            if (broken := broken_rule(nb.doc, merged, merged.take_events())) is not None:
+                raise broken
 
     def _propose(self, planner: Planner, title: str) -> Report:
         check = self._checker.checks(self._nb.doc, planner)

@@ -84,6 +84,18 @@ def _run(options: argparse.Namespace) -> int:
             from clients.cli.relay_command import relay
 
             return relay(options.listen, options.to)
+        case "servers" | "notebooks":
+            from clients.cli.finding import notebooks, servers
+
+            return (servers if options.command == "servers" else notebooks)(as_json=options.json)
+        case "mcp":
+            from clients.cli.mcp_command import mcp
+
+            return mcp(options.name)
+        case "skill":
+            from clients.cli.skill import skill
+
+            return skill()
         case "supervise":
             from clients.cli.supervise import supervise
 
@@ -144,6 +156,18 @@ def _parser() -> argparse.ArgumentParser:
     relay = commands.add_parser("relay", help="pipe frames from one address to another")
     relay.add_argument("--listen", required=True, metavar="ENDPOINT", help="ws://127.0.0.1:PORT, unix:/PATH or stdio:")
     relay.add_argument("--to", required=True, metavar="ENDPOINT", help="ws://HOST:PORT/PATH, wss://…, unix:/PATH")
+
+    for name, what in (
+        ("servers", "the services of this user that run"),
+        ("notebooks", "the notebooks that are known"),
+    ):
+        command = commands.add_parser(name, help=what)
+        command.add_argument("--json", action="store_true", help="for programs; the fields are in docs/operations.md")
+
+    mcp = commands.add_parser("mcp", help="agents' tools over standard input and output (Model Context Protocol)")
+    mcp.add_argument("--name", help="what others see the agent as (default: what its client calls itself)")
+
+    commands.add_parser("skill", help="print how agents work here, for an agent to read")
 
     supervise = commands.add_parser("supervise")  # without help: what other commands start is not listed
     supervise.add_argument("--while-stdin-open", action="store_true")
