@@ -42,6 +42,13 @@ class MetadataChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class CommentsChanged:
+    """Something was said about a cell, or resolved: in which threads."""
+
+    thread_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class ProposalChanged:
     """A proposal was made or decided."""
 
@@ -108,7 +115,7 @@ class Reset:
     """Too much happened to name it, or another document took this one's place: read everything again."""
 
 
-NotebookEvent = CellAdded | CellRemoved | CellChanged | MetadataChanged | ProposalChanged | Reset
+NotebookEvent = CellAdded | CellRemoved | CellChanged | MetadataChanged | CommentsChanged | ProposalChanged | Reset
 CommEvent = CommOpened | CommChanged | CommClosed
 RuntimeEvent = ExecutionChanged | PromptChanged | LatestChanged | KernelChanged | QueueChanged | CommEvent | Reset
 Event = NotebookEvent | RuntimeEvent

@@ -299,6 +299,19 @@ class Save(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="s
     """Write the notebook's file now. By the hub. Result: {"path": str, "heads": [hash]}."""
 
 
+class Writers(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="writers"):
+    """Who wrote what of this notebook, and when, as the hub noted it since this time. By the hub, for viewers too.
+
+    Result: {"authors": [{"peer_id": str, "name": str, "kind": str}], "spans": [[actor: bytes, from_seq: int, author:
+    int, time: float, brought: bool]], "time": float}. The changes of an actor from a number on are by the author of
+    that index and came at that time (seconds since 1970), to the minute; `brought`: it had them when it connected. An
+    author may also be of the kind "file", for what the hub read from the notebook's file, or "unknown". The last
+    `time` is the hub's clock.
+    """
+
+    since: float = 0.0
+
+
 RequestBody = (
     Execute
     | ExecuteCode
@@ -316,8 +329,10 @@ RequestBody = (
     | CommSend
     | CommClose
     | Save
+    | Writers
 )
-SERVED_BY_HUB: Final[tuple[type, ...]] = (Save,)
+SERVED_BY_HUB: Final[tuple[type, ...]] = (Save, Writers)
+FOR_VIEWERS: Final[tuple[type, ...]] = (Writers,)
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

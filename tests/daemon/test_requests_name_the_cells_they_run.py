@@ -132,4 +132,4 @@ async def test_what_a_cell_ran_before_is_on_record_with_its_outputs(tmp_path: Pa
         assert (await history[0].text()).startswith("two\n")
         assert await history[1].text() == "one\n"
         ann.cells["c0"].delete()
-        assert len(await ann.history("c0")) == 2
+        assert len(await ann.executions_of("c0")) == 2
