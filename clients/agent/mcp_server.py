@@ -220,6 +220,16 @@ def make_server(desk: Desk, *, version: str, agent: str | None = None) -> MCPSer
         """Stop these executions and no others; none: those you asked for."""
         return await tools.interrupt(who(ctx), notebook, executions or [])
 
+    @tool()
+    async def scratch(notebook: Notebook, code: str, ctx: Context[Any, Any], seconds: float = 60) -> Answer:
+        """Run code in the kernel without a cell, in a copy of its names. Interrupted after so many seconds."""
+        return await tools.scratch(who(ctx), notebook, code, seconds)
+
+    @tool(_READS)
+    async def variables(notebook: Notebook, ctx: Context[Any, Any]) -> str:
+        """The kernel's variables: names, types, shapes, values in short."""
+        return await tools.variables(who(ctx), notebook)
+
     @tool(_READS)
     async def graph(notebook: Notebook, ctx: Context[Any, Any], cell: str = "") -> str:
         """What a cell defines, reads, depends on and is needed by; without a cell, all, with problems first."""
@@ -227,7 +237,7 @@ def make_server(desk: Desk, *, version: str, agent: str | None = None) -> MCPSer
 
     @tool(_READS)
     async def history(notebook: Notebook, ctx: Context[Any, Any], cell: str = "") -> str:
-        """Runs of a cell; without a cell, the latest changes, which undo takes."""
+        """Runs of a cell; without a cell, who changed what, latest first."""
         return await tools.history(who(ctx), notebook, cell)
 
     @tool(_READS)

@@ -20,6 +20,8 @@ from clients.agent.code_mode import CodeMode, code_mode
 from clients.agent.desk import Desk
 from clients.agent.errors import AgentError, described
 from clients.agent.report import merged_of
+from clients.agent.scratch import run_scratch
+from clients.agent.variables import variables_of
 from clients.agent.views import CellView
 from clients.peer.execution import Execution
 from clients.peer.notebook import Notebook
@@ -267,15 +269,26 @@ class Tools:
         nb = await self._open(caller, notebook)
         if cell:
             async with self._context(nb) as ctx:
-                runs = await nb.history(ctx.cells[_ref(cell)].id)
+                runs = await nb.executions_of(ctx.cells[_ref(cell)].id)
             return "\n".join(f"{run.id}: {run.status}, by {run.record.requested_by.name}" for run in runs[:50]) or (
                 "It has never run."
             )
         lines = []
-        for change in reversed(nb.doc.replica.recorded_since(())[-50:]):
-            author = nb.author(change.actor)
-            lines.append(f"{change.hash.hex()[:16]} by {'somebody' if author is None else author.name}")
+        for moment in reversed((await nb.history())[-50:]):
+            who = ", ".join(author.name for author in moment.authors)
+            lines.append(f"{moment.id[:16]} by {who}: {', '.join(sorted(moment.cells | moment.roots))[:200]}")
         return "\n".join(lines)
+
+    async def scratch(self, caller: Caller, notebook: str, code: str, seconds: float) -> Answer:
+        """Run code without a cell, and see what it says."""
+        nb = await self._open(caller, notebook)
+        execution = await run_scratch(nb, code, seconds)
+        return [f"{execution.status} (execution {execution.id})", *shown(await execution.outputs())]
+
+    async def variables(self, caller: Caller, notebook: str) -> str:
+        """The variables of the kernel."""
+        nb = await self._open(caller, notebook)
+        return _cut("\n".join(map(str, await variables_of(nb)))) or "The kernel has no variables yet."
 
     # --- proposals ----------------------------------------------------------------------------------------------------
 

@@ -92,6 +92,21 @@ def _run(options: argparse.Namespace) -> int:
             from clients.cli.mcp_command import mcp
 
             return mcp(options.name)
+        case "undo":
+            from clients.cli.undo import undo
+
+            return undo(options.notebook, by=options.by, change=options.change)
+        case "exec":
+            from clients.cli.exec_command import execute
+
+            return execute(
+                options.code,
+                options.file,
+                notebook=options.notebook,
+                timeout=options.timeout,
+                whole=options.all,
+                result=options.result,
+            )
         case "skill":
             from clients.cli.skill import skill
 
@@ -166,6 +181,21 @@ def _parser() -> argparse.ArgumentParser:
 
     mcp = commands.add_parser("mcp", help="agents' tools over standard input and output (Model Context Protocol)")
     mcp.add_argument("--name", help="what others see the agent as (default: what its client calls itself)")
+
+    undo = commands.add_parser("undo", help="take back a change of a notebook as one")
+    undo.add_argument("notebook", help="a notebook: path, id or address")
+    which = undo.add_mutually_exclusive_group(required=True)
+    which.add_argument("--by", metavar="NAME", help="the latest change by this peer of which anything is left")
+    which.add_argument("--change", metavar="HASH", help="this change, by the beginning of its hash")
+
+    exec_ = commands.add_parser("exec", help="run code in a notebook's kernel without a cell")
+    code = exec_.add_mutually_exclusive_group()
+    code.add_argument("-c", dest="code", metavar="CODE", help="the code")
+    code.add_argument("file", nargs="?", help="a file with the code; - or nothing: standard input")
+    code.add_argument("--result", metavar="EXECUTION", help="instead: all that this execution has said")
+    exec_.add_argument("--notebook", metavar="N", help="path, id or address (default: the one that is open)")
+    exec_.add_argument("--timeout", type=_seconds, metavar="S", help="interrupt it after so many seconds of running")
+    exec_.add_argument("--all", action="store_true", help="print all that it says, however much")
 
     commands.add_parser("skill", help="print how agents work here, for an agent to read")
 
