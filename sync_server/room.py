@@ -25,6 +25,7 @@ from notebook_doc.seed import genesis
 from relay.errors import ErrorCode, MalformedFrame, WireError
 from relay.frames import FrameType, check_frame, frame
 from relay.messages import (
+    FOR_EDITORS,
     FOR_VIEWERS,
     CommMessage,
     ErrorInfo,
@@ -280,8 +281,9 @@ class Room:
 
     def _request(self, peer: PeerKey, member: _Member, request: Request) -> list[RoomEffect]:
         if member.role == "viewer" and not isinstance(request.body, FOR_VIEWERS):
-            error = ErrorInfo(code=ErrorCode.FORBIDDEN, message="Viewers may only read.", hint="Ask for another role.")
-            return [SendFrame(peer, encode(Response(id=request.id, error=error)))]
+            return [_forbidden(peer, request, "Viewers may only read.")]
+        if isinstance(request.body, FOR_EDITORS) and member.role not in _EDITORS:
+            return [_forbidden(peer, request, "Only owners and editors may decide what is installed.")]
         return self._requests.ask(peer, member.info, request, self._daemon(), self._now)
 
     def _tell_asker(self, answer: tuple[PeerKey, bytes] | None) -> list[RoomEffect]:
@@ -362,6 +364,11 @@ def _identity(runtime: Replica) -> tuple[int, bytes]:
     assert isinstance(epoch, int), "a number since the seed"
     assert identity is not None, "every stored document was born"
     return epoch, identity
+
+
+def _forbidden(peer: PeerKey, request: Request, why: str) -> SendFrame:
+    error = ErrorInfo(code=ErrorCode.FORBIDDEN, message=why, hint="Ask for another role.")
+    return SendFrame(peer, encode(Response(id=request.id, error=error)))
 
 
 def _present(member: _Member) -> PresentPeer:

@@ -22,6 +22,7 @@ from clients.peer import notebook as core_notebook
 from clients.peer.background import background
 from clients.peer.blocking_cells import Cell, Cells, Execution, all_ended
 from clients.peer.blocking_comments import Comments
+from clients.peer.blocking_packages import Packages
 from clients.peer.blocking_widgets import Widgets
 from clients.peer.errors import PeerError
 from clients.peer.face import Face, here, waits
@@ -103,6 +104,11 @@ class Notebook(Face[core_notebook.Notebook]):
     def widgets(self) -> Widgets:
         """The widgets of the notebook's kernel, by their comm ids."""
         return Widgets(self)
+
+    @property
+    def packages(self) -> Packages:
+        """What the notebook declares and has installed."""
+        return Packages(self, self._core.packages)
 
     @property
     def metadata(self) -> dict[str, Any]:

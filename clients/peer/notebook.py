@@ -24,6 +24,7 @@ from clients.peer.hub_address import HubAddress, HubClient
 from clients.peer.identity import this_program as this_program
 from clients.peer.keeper import Keeper
 from clients.peer.link import Dial, Link
+from clients.peer.packages import Packages
 from clients.peer.part import REQUEST_SECONDS
 from clients.peer.proposing import Proposing
 from clients.peer.running import Running
@@ -85,6 +86,7 @@ class Notebook(Proposing, HistoryReading, Running, Serving, EditorQuestions):
         self._serve: Callable[[Request], None] | None = None
         self._unserved: list[Request] = []  # came before `serve_requests`; the hub lets only so many wait
         self.widgets = Widgets(self)
+        self.packages = Packages(self)
         self.keeper: Keeper | None = None
         self.last_save: NotebookSaved | None = None
         self.warnings: list[SessionError] = []
