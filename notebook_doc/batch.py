@@ -339,11 +339,16 @@ class Undone:
 
 def undo(notebook: NotebookDoc, batch: Committed, check: Check) -> Undone:
     """The inverse of a batch as a new edit: what others did since stays. Raises what `check` raises."""
-    since = {one.cell_id: one for one in changed_meanwhile(notebook, batch.after)}
+    return undo_to(notebook, batch.after, batch.inverse, check)
+
+
+def undo_to(notebook: NotebookDoc, after: Reading, back: Sequence[Operation], check: Check) -> Undone:
+    """The same, of what was done up to `after`, by the operations that lead back from there."""
+    since = {one.cell_id: one for one in changed_meanwhile(notebook, after)}
     inverse: list[Operation] = []
     kept: list[str] = []
     gone: list[str] = []
-    for operation in batch.inverse:
+    for operation in back:
         if isinstance(operation, SetNotebookMetadata):
             inverse.append(operation)
             continue
@@ -353,10 +358,12 @@ def undo(notebook: NotebookDoc, batch: Committed, check: Check) -> Undone:
         elif isinstance(operation, Create):
             if operation.cell_id not in notebook:
                 inverse.append(operation)
+        elif isinstance(operation, Delete) and operation.cell_id not in notebook:
+            pass  # somebody was faster
         elif operation.cell_id not in notebook:
             gone.append(operation.cell_id)
         elif isinstance(operation, Move) and other is not None and "position" in other.fields:
             kept.append(operation.cell_id)  # somebody has moved it since: where they put it counts
         else:
             inverse.append(operation)
-    return Undone(commit(notebook, batch.after, inverse, check), tuple(kept), tuple(dict.fromkeys(gone)))
+    return Undone(commit(notebook, after, inverse, check), tuple(kept), tuple(dict.fromkeys(gone)))

@@ -1,10 +1,10 @@
 """Writes one change's bytes without the binding: what brings a whole file into a document, in milliseconds.
 
 The binding takes 30 us for each value put into a document that has become large; it takes in a finished change at a
-fraction of that. A ChangeWriter collects operations in the very columns of the format, run by run, so that a text costs
-one step and not one per character. It adds and overwrites (it deletes nothing), which is all an import needs, and it
-promises the canonical encoding: the bytes are those the binding itself would have made of the same operations, or the
-change's hash would not survive a snapshot.
+fraction of that. A ChangeWriter collects operations, a text's characters as one step, and encodes them together. It
+adds and overwrites (it deletes nothing), which is all an import needs, and it promises the canonical encoding: the
+bytes are those the binding itself would have made of the same operations, or the change's hash would not survive a
+snapshot.
 
 Format: "Change Chunks" and "Columnar Storage" in https://automerge.org/automerge-binary-format-spec/.
 """
@@ -12,13 +12,22 @@ Format: "Change Chunks" and "Columnar Storage" in https://automerge.org/automerg
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from hashlib import sha256
 from itertools import groupby
 from typing import Final
 
-from notebook_doc.columns import BooleanColumn, DeltaColumn, RunColumn, prefixed, sleb
+from notebook_doc.columns import DeltaColumn, RunColumn, prefixed, sleb
 from notebook_doc.json_values import Json, store_big_int, to_scalar
+from notebook_doc.operations import (
+    Operations,
+    action_column,
+    element_actor_column,
+    element_column,
+    insert_column,
+    key_column,
+    value_columns,
+)
 from notebook_doc.sync_message import CHUNK_MAGIC, uleb
 from notebook_doc.touched import ROOT_KEY, ObjectKey
 
@@ -40,16 +49,23 @@ class ChangeWriter:
         self._others: set[bytes] = set()  # the actors of objects that were there before and are written to
         self._last_element: dict[ObjectKey, int] = {}  # of each list: the counter of its last element's operation
         self._overwritten: dict[int, ObjectKey] = {}  # operation counter -> the one operation whose value it replaces
-        self._object_actor: RunColumn[bytes] = RunColumn(self._actor_index)
-        self._object_counter = RunColumn(uleb)
-        self._key_actor = RunColumn(uleb)
-        self._key_counter = DeltaColumn()
-        self._key_string = RunColumn(_prefixed_text)
-        self._insert = BooleanColumn()
-        self._action = RunColumn(uleb)
-        self._value_meta = RunColumn(uleb)
-        self._value_raw = bytearray()
+        self._operations: list[Operations] = []
         self._characters = 0
+
+    @property
+    def actor(self) -> bytes:
+        """Who makes this change."""
+        return self._actor
+
+    @property
+    def operations(self) -> Sequence[Operations]:
+        """What was written so far, in order. Each list and text was only appended to."""
+        return self._operations
+
+    @property
+    def overwrites(self) -> bool:
+        """Whether anything replaces what was there before."""
+        return bool(self._overwritten)
 
     @property
     def is_mostly_text(self) -> bool:
@@ -68,25 +84,22 @@ class ChangeWriter:
         elif isinstance(value, list):
             self.append_all(self._make(obj, key, _MAKE_LIST, over), value)
         else:
-            self._map_key(obj, key, over)
-            self._set(value)
+            self._set(obj, key, value, over)
 
     def put_uint(self, obj: ObjectKey, key: str, value: int, over: ObjectKey | None = None) -> None:
         """Write an unsigned integer (the schema's Uint)."""
-        self._map_key(obj, key, over)
-        self._value(_SET, _UINT, uleb(value))
+        self._write(obj, key, _SET, _UINT, uleb(value), over)
 
     def append_all(self, obj: ObjectKey, values: Iterable[Json]) -> None:
         """Write these JSON values, in order, into a list that is empty or that this writer has filled so far."""
         for value in values:
             value = store_big_int(value)
-            self._list_key(obj)
             if isinstance(value, dict):
-                self.fill(self._value(_MAKE_MAP, _NULL, b""), value)
+                self.fill(self._write(obj, None, _MAKE_MAP, _NULL, b""), value)
             elif isinstance(value, list):
-                self.append_all(self._value(_MAKE_LIST, _NULL, b""), value)
+                self.append_all(self._write(obj, None, _MAKE_LIST, _NULL, b""), value)
             else:
-                self._set(value)
+                self._set(obj, None, value)
 
     def fill(self, obj: ObjectKey, value: Mapping[str, Json]) -> None:
         """Write all items of a JSON object into a map."""
@@ -101,24 +114,13 @@ class ChangeWriter:
         """A new Text with this content."""
         text = self._make(obj, key, _MAKE_TEXT)
         if content:
-            encoded = content.encode()
-            count = len(content)
-            self._object(text, count)
-            self._key_actor.add(None, 1)
-            self._key_actor.add(0, count - 1)
-            self._key_counter.add(0)
-            if count > 1:
-                self._key_counter.add(self._next)
-                self._key_counter.add_steps(count - 2)
-            self._key_string.add(None, count)
-            self._insert.add(True, count)
-            self._action.add(_SET, count)
+            encoded, count = content.encode(), len(content)
             if len(encoded) == count:
-                self._value_meta.add(1 << 4 | _STRING, count)
+                metas: tuple[tuple[int, int], ...] = ((1 << 4 | _STRING, count),)
             else:
-                for size, run in groupby(map(_utf8_size, content)):
-                    self._value_meta.add(size << 4 | _STRING, sum(1 for _ in run))
-            self._value_raw += encoded
+                sizes = groupby(map(_utf8_size, content))
+                metas = tuple((size << 4 | _STRING, sum(1 for _ in run)) for size, run in sizes)
+            self._operations.append(Operations(text, None, 0, self._next, _SET, metas, encoded, count))
             self._next += count
             self._characters += count
         return text
@@ -128,17 +130,18 @@ class ChangeWriter:
     def chunk(self) -> bytes:
         """The finished change."""
         others = sorted(self._others)
+        operations = self._operations
+        metas, values = value_columns(operations)
         columns = [
-            (0x01, self._object_actor.bytes()),
-            (0x02, self._object_counter.bytes()),
-            (0x11, self._key_actor.bytes()),
-            (0x13, self._key_counter.bytes()),
-            (0x15, self._key_string.bytes()),
-            (0x34, self._insert.bytes()),
-            (0x42, self._action.bytes()),
-            (0x56, self._value_meta.bytes()),
-            (0x57, bytes(self._value_raw)),
-            *self._predecessors(),
+            *self._objects(others),
+            (0x11, element_actor_column((0, o) for o in operations)),
+            (0x13, element_column(operations)),
+            (0x15, key_column(operations)),
+            (0x34, insert_column(operations)),
+            (0x42, action_column(operations)),
+            (0x56, metas),
+            (0x57, values),
+            *self._predecessors(others),
         ]
         columns = [(specification, data) for specification, data in columns if data]
         body = b"".join(
@@ -159,15 +162,24 @@ class ChangeWriter:
         typed = bytes((_CHANGE_CHUNK,)) + uleb(len(body)) + body
         return CHUNK_MAGIC + sha256(typed).digest()[:4] + typed
 
-    def _predecessors(self) -> list[tuple[int, bytes]]:
+    def _objects(self, others: list[bytes]) -> list[tuple[int, bytes]]:
+        """What each operation is about, as columns: whose object, and with which counter."""
+        index = {self._actor: 0, **{actor: number for number, actor in enumerate(others, 1)}}
+        actors, counters = RunColumn(uleb), RunColumn(uleb)
+        actors.extend([(index.get(o.obj.actor), o.length) for o in self._operations])  # None for the root
+        counters.extend([(o.obj.counter or None, o.length) for o in self._operations])
+        return [(0x01, actors.bytes()), (0x02, counters.bytes())]
+
+    def _predecessors(self, others: list[bytes]) -> list[tuple[int, bytes]]:
         """What each operation overwrites, as columns: how many, whose, and with which counters."""
         counts, counters = RunColumn(uleb), DeltaColumn()
-        actors: RunColumn[bytes] = RunColumn(self._actor_index)
+        actors = RunColumn(uleb)
+        index = {self._actor: 0, **{actor: number for number, actor in enumerate(others, 1)}}
         written = self._start
         for counter, over in self._overwritten.items():  # in the order of the operations
             counts.add(0, counter - written)
             counts.add(1, 1)
-            actors.add(over.actor, 1)
+            actors.add(index[over.actor], 1)
             counters.add(over.counter)
             written = counter + 1
         counts.add(0, self._next - written)
@@ -176,69 +188,43 @@ class ChangeWriter:
     # --- how it is done -----------------------------------------------------------------------------------------------
 
     def _make(self, obj: ObjectKey, key: str, action: int, over: ObjectKey | None = None) -> ObjectKey:
-        self._map_key(obj, key, over)
-        return self._value(action, _NULL, b"")
+        return self._write(obj, key, action, _NULL, b"", over)
 
-    def _set(self, value: object) -> None:
+    def _set(self, obj: ObjectKey, key: str | None, value: object, over: ObjectKey | None = None) -> None:
         kind, plain = to_scalar(value)
         match kind:
             case "null":
-                self._value(_SET, _NULL, b"")
+                self._write(obj, key, _SET, _NULL, b"", over)
             case "bool":
-                self._value(_SET, _TRUE if plain else _FALSE, b"")
+                self._write(obj, key, _SET, _TRUE if plain else _FALSE, b"", over)
             case "uint":
-                self._value(_SET, _UINT, uleb(int(plain or 0)))
+                self._write(obj, key, _SET, _UINT, uleb(int(plain or 0)), over)
             case "int":
-                self._value(_SET, _INT, sleb(int(plain or 0)))
+                self._write(obj, key, _SET, _INT, sleb(int(plain or 0)), over)
             case "float":
-                self._value(_SET, _FLOAT, struct.pack("<d", plain))
+                self._write(obj, key, _SET, _FLOAT, struct.pack("<d", plain), over)
             case "str":
-                self._value(_SET, _STRING, str(plain).encode())
+                self._write(obj, key, _SET, _STRING, str(plain).encode(), over)
 
-    def _object(self, obj: ObjectKey, count: int = 1) -> None:
-        if obj == ROOT_KEY:
-            self._object_actor.add(None, count)
-            self._object_counter.add(None, count)
-        else:
-            if obj.actor != self._actor:
-                self._others.add(obj.actor)
-            self._object_actor.add(obj.actor, count)
-            self._object_counter.add(obj.counter, count)
-
-    def _actor_index(self, actor: bytes) -> bytes:
-        return uleb(0 if actor == self._actor else 1 + sorted(self._others).index(actor))
-
-    def _map_key(self, obj: ObjectKey, key: str, over: ObjectKey | None = None) -> None:
+    def _write(
+        self, obj: ObjectKey, key: str | None, action: int, kind: int, raw: bytes, over: ObjectKey | None = None
+    ) -> ObjectKey:
+        """One operation: at a key of a map, or (None) at the end of a list."""
+        counter = self._next
+        self._next += 1
+        if obj.actor != self._actor and obj is not ROOT_KEY:
+            self._others.add(obj.actor)
         if over is not None:
-            self._overwritten[self._next] = over
+            self._overwritten[counter] = over
             if over.actor != self._actor:
                 self._others.add(over.actor)
-        self._object(obj)
-        self._key_actor.add(None, 1)
-        self._key_counter.add(None)
-        self._key_string.add(key, 1)
-        self._insert.add(False, 1)
-
-    def _list_key(self, obj: ObjectKey) -> None:
-        last = self._last_element.get(obj)
-        self._object(obj)
-        self._key_actor.add(None if last is None else 0, 1)
-        self._key_counter.add(0 if last is None else last)
-        self._key_string.add(None, 1)
-        self._insert.add(True, 1)
-        self._last_element[obj] = self._next
-
-    def _value(self, action: int, kind: int, raw: bytes) -> ObjectKey:
-        self._action.add(action, 1)
-        self._value_meta.add(len(raw) << 4 | kind, 1)
-        self._value_raw += raw
-        made = ObjectKey(self._next, self._actor)
-        self._next += 1
-        return made
-
-
-def _prefixed_text(text: str) -> bytes:
-    return prefixed(text.encode())
+        element = None
+        if key is None:
+            element = self._last_element.get(obj, 0)
+            self._last_element[obj] = counter
+        metas = ((len(raw) << 4 | kind, 1),)
+        self._operations.append(Operations(obj, key, element, counter, action, metas, raw, 1))
+        return ObjectKey(counter, self._actor)
 
 
 def _utf8_size(character: str) -> int:

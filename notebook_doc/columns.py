@@ -8,7 +8,7 @@ Format: "Columnar Storage" in https://automerge.org/automerge-binary-format-spec
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from math import inf
 from typing import Final, Generic, TypeVar
@@ -39,6 +39,20 @@ class RunColumn(Generic[T]):
             self._runs[-1] = value, self._runs[-1][1] + count
         else:
             self._runs.append((value, count))
+
+    def extend(self, runs: Iterable[tuple[T | None, int]]) -> None:
+        """The same for many of them: (value, count)."""
+        latest, total = self._runs.pop() if self._runs else (None, 0)
+        for value, count in runs:
+            if value == latest:
+                total += count
+            else:
+                if total:
+                    self._runs.append((latest, total))
+                latest, total = value, count
+        if total:
+            self._runs.append((latest, total))
+        self._any = any(value is not None for value, _ in self._runs)
 
     def bytes(self) -> bytes:
         """The column; empty if it holds nothing but nulls."""

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 from typing import Final
 
 import nbformat
-import nbformat.v4
 
 from notebook_doc.cell_identity import cell_ids
 from notebook_doc.contents import Blobs, attachments_manifest, output_manifest
@@ -32,8 +31,7 @@ UNKNOWN_KEYS: Final = "quire_unknown_keys"
 NOTEBOOK_KEYS: Final = frozenset({"cells", "metadata", "nbformat", "nbformat_minor"})
 CELL_KEYS: Final = frozenset({"id", "cell_type", "source", "metadata", "attachments"})
 CODE_CELL_KEYS: Final = CELL_KEYS | {"outputs", "execution_count"}
-# The library is not annotated; its functions are, here.
-_rejoined: Callable[[JsonMap], JsonMap] = nbformat.v4.to_notebook_json
+# The library is not annotated; its function is, here.
 _converted: Callable[[JsonMap, int], JsonMap] = nbformat.convert
 _CONFLICT: Final = re.compile(r"^(<{7}|>{7}) ", re.MULTILINE)
 
@@ -53,19 +51,19 @@ def read(text: str | bytes, *, notebook_id: str) -> Imported:
     if major < 4:
         top, minor = _upgraded(top, major, minor), NEWEST_MINOR
     check_notebook(top)
-    node = _rejoined(top)
+    _rejoin(top)
     blobs: Blobs = {}
-    sources = [well_formed(cell["source"]) for cell in node["cells"]]
+    sources = [well_formed(cell["source"]) for cell in top["cells"]]
     ids = cell_ids(
         notebook_id,
-        [(cell.get("id"), cell["cell_type"], source) for cell, source in zip(node["cells"], sources, strict=True)],
+        [(cell.get("id"), cell["cell_type"], source) for cell, source in zip(top["cells"], sources, strict=True)],
     )
     cells = tuple(
         _cell(cell, f"cells[{i}]", cell_id, source, blobs)
-        for i, (cell, cell_id, source) in enumerate(zip(node["cells"], ids, sources, strict=True))
+        for i, (cell, cell_id, source) in enumerate(zip(top["cells"], ids, sources, strict=True))
     )
     with _placed("metadata"):
-        metadata = _metadata(node, NOTEBOOK_KEYS)
+        metadata = _metadata(top, NOTEBOOK_KEYS)
     return Imported(NotebookModel(nbformat_minor=min(minor, NEWEST_MINOR), metadata=metadata, cells=cells), blobs)
 
 
@@ -173,6 +171,34 @@ def _upgraded(top: JsonMap, major: int, minor: int) -> JsonMap:
 def _in_short(error: Exception) -> str:
     said = str(error).partition("\n")[0][:200].rstrip(".")
     return f"{said!r} is missing or wrong" if isinstance(error, KeyError) else said
+
+
+def _rejoin(top: JsonMap) -> None:
+    """Join what files split into lines and drop what they should not hold, in place: as `nbformat.v4` does, which makes
+    an object of its own of every map first, at four times the cost of parsing the file."""
+    for key in ("orig_nbformat", "orig_nbformat_minor", "signature"):
+        top["metadata"].pop(key, None)
+    for cell in top["cells"]:
+        cell["metadata"].pop("trusted", None)
+        cell["source"] = _joined(cell["source"])
+        for bundle in cell.get("attachments", {}).values():
+            _rejoin_bundle(bundle)
+        for output in cell.get("outputs", ()) if cell["cell_type"] == "code" else ():
+            if output["output_type"] in ("execute_result", "display_data"):
+                _rejoin_bundle(output["data"])
+            elif "text" in output:
+                output["text"] = _joined(output["text"])
+
+
+def _rejoin_bundle(bundle: JsonMap) -> None:
+    for mime, value in bundle.items():
+        if mime != "application/json" and not (mime.startswith("application/") and mime.endswith("+json")):
+            bundle[mime] = _joined(value)
+
+
+def _joined(value: JsonValue) -> JsonValue:
+    lines = isinstance(value, list) and all(isinstance(line, str) for line in value)
+    return "".join(value) if lines else value
 
 
 def _cell(cell: JsonMap, place: str, cell_id: str, source: str, blobs: Blobs) -> CellModel:

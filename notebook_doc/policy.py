@@ -22,7 +22,10 @@ QUIRE: Final = "quire"  # our key in the metadata of notebooks and cells
 AGENTS: Final = "agents"
 MADE_BY: Final = "made_by"
 # Keys of `quire` in a notebook's metadata that say what is installed for it.
-DEPENDENCY_KEYS: Final = ("dependencies", "environment", "requires_python", "uv", "conda")
+DEPENDENCY_KEYS: Final = ("dependencies", "requires_python", "requires-python", "environment", "uv", "conda", "pixi")
+
+# Keys of the metadata itself that other programs say it in.
+FOREIGN_DECLARATIONS: Final = ("runt", "uv", "conda", "dependencies")
 
 Rule = Literal["cells_of_people", "delete", "packages", "policy"]
 
@@ -109,8 +112,8 @@ def _broken_by(
                 f"cell {cell_id!r} is a person's, and in this notebook agents may not delete those unasked.",
                 "Propose to delete it: somebody accepts or rejects that.",
             )
-        case MetadataChanged(keys) if QUIRE in keys:
-            return _broken_by_metadata(policy, _map(before.metadata().get(QUIRE)), _map(after.metadata().get(QUIRE)))
+        case MetadataChanged():
+            return _broken_by_metadata(policy, before.metadata(), after.metadata())
         case Reset():
             return AgentsMayNot(
                 "policy", "what your edit does cannot be told apart.", "Open the notebook again and make it once more."
@@ -119,12 +122,18 @@ def _broken_by(
             return None
 
 
-def _broken_by_metadata(policy: AgentPolicy, old: Mapping[str, Json], new: Mapping[str, Json]) -> AgentsMayNot | None:
+def _broken_by_metadata(
+    policy: AgentPolicy, before: Mapping[str, Json], after: Mapping[str, Json]
+) -> AgentsMayNot | None:
+    old, new = _map(before.get(QUIRE)), _map(after.get(QUIRE))
     if old.get(AGENTS) != new.get(AGENTS):
         return AgentsMayNot(
             "policy", "what agents may do in this notebook is for people to say.", "Ask somebody to change it."
         )
-    if policy.packages == "confirm" and any(old.get(key) != new.get(key) for key in DEPENDENCY_KEYS):
+    declares = any(old.get(key) != new.get(key) for key in DEPENDENCY_KEYS) or any(
+        before.get(key) != after.get(key) for key in FOREIGN_DECLARATIONS
+    )
+    if policy.packages == "confirm" and declares:
         return AgentsMayNot(
             "packages",
             "in this notebook agents may not change what is installed unasked.",

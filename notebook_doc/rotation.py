@@ -278,6 +278,8 @@ def _archived(line: dict[str, Any]) -> ArchivedExecution:
         started=line.get("started"),
         ended=line.get("ended"),
         error=ExecutionError(**error) if error else None,
+        namespace=line.get("namespace") or "own",
+        timeout=line.get("timeout"),
     )
     return ArchivedExecution(execution, line.get("outputs", []))
 

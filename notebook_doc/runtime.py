@@ -8,9 +8,8 @@ daemon's queue does), and it stores output manifests whose bytes lie elsewhere.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from functools import cache
-from typing import Any, Final, Literal, cast
+from typing import cast
 
 from notebook_doc.change_writer import ChangeWriter
 from notebook_doc.comms import Comms
@@ -28,97 +27,54 @@ from notebook_doc.events import (
 from notebook_doc.json_values import Json
 from notebook_doc.object_index import ObjectIndex
 from notebook_doc.replica import ROOT, ObjectId, Replica, Transaction
+from notebook_doc.runtime_records import (
+    TERMINAL_STATUSES as TERMINAL_STATUSES,
+)
+from notebook_doc.runtime_records import (
+    Activity as Activity,
+)
+from notebook_doc.runtime_records import (
+    Execution as Execution,
+)
+from notebook_doc.runtime_records import (
+    ExecutionError as ExecutionError,
+)
+from notebook_doc.runtime_records import (
+    ExecutionStatus as ExecutionStatus,
+)
+from notebook_doc.runtime_records import (
+    KernelState as KernelState,
+)
+from notebook_doc.runtime_records import (
+    Lifecycle as Lifecycle,
+)
+from notebook_doc.runtime_records import (
+    Manifest as Manifest,
+)
+from notebook_doc.runtime_records import (
+    Namespace as Namespace,
+)
+from notebook_doc.runtime_records import (
+    Prompt as Prompt,
+)
+from notebook_doc.runtime_records import (
+    Requester as Requester,
+)
+from notebook_doc.runtime_records import (
+    SpoolPosition as SpoolPosition,
+)
+from notebook_doc.runtime_records import (
+    Wanted as Wanted,
+)
+from notebook_doc.runtime_records import (
+    execution_json,
+    execution_of,
+    kernel_json,
+    recorded,
+    status_of,
+)
 from notebook_doc.seed import give_birth, seed
 from notebook_doc.touched import ObjectKey
-
-ExecutionStatus = Literal["queued", "running", "done", "error", "cancelled", "died", "imported"]
-TERMINAL_STATUSES: Final = frozenset(("done", "error", "cancelled", "died", "imported"))
-Lifecycle = Literal["none", "starting", "ready", "restarting", "dead", "stopped"]
-Activity = Literal["idle", "busy", "unresponsive"]
-Manifest = dict[str, Json]  # an output or a content, see docs/document-schema.md
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Requester:
-    """Who asked for an execution."""
-
-    peer_id: str = ""
-    name: str = ""
-    kind: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ExecutionError:
-    """How an execution failed."""
-
-    ename: str
-    evalue: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Prompt:
-    """What a running execution asks of whoever may run the notebook."""
-
-    id: str
-    text: str
-    password: bool = False
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Wanted:
-    """A request's wish for an execution: the how-manieth it is of that request, and who asked."""
-
-    place: int
-    peer_id: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Execution:
-    """One run of one cell, without its outputs. Times are seconds since the epoch."""
-
-    id: str
-    cell_id: str
-    status: ExecutionStatus
-    source: str = ""
-    notebook_heads: tuple[bytes, ...] = ()
-    requested_by: Requester = Requester()
-    seq: int = 0
-    execution_count: int | None = None
-    submitted: float = 0.0
-    started: float | None = None
-    ended: float | None = None
-    error: ExecutionError | None = None
-    prompt: Prompt | None = None
-    wanted_by: Mapping[str, Wanted] = field(default_factory=dict)  # request id -> how it wants this execution
-    input_ended: bool = False  # asking for input raises EOFError instead of asking anybody
-
-    @property
-    def is_terminal(self) -> bool:
-        """Whether nothing more will happen to it."""
-        return self.status in TERMINAL_STATUSES
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class KernelState:
-    """The notebook's kernel as the daemon last saw it. `error` says why it is dead, unresponsive or did not start."""
-
-    lifecycle: Lifecycle = "none"
-    activity: Activity = "idle"
-    name: str = ""
-    language: str = ""
-    error: str | None = None
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class SpoolPosition:
-    """How much of what a kernel has said is in this document: everything up to message `seq` of this keeper.
-
-    `open` holds, for executions whose last output goes on in a way that it does not show, what its writer must know.
-    """
-
-    keeper: str
-    seq: int
-    open: Mapping[str, str] = field(default_factory=dict)
 
 
 @cache
@@ -127,7 +83,7 @@ def runtime_seed() -> bytes:
 
     def roots(transaction: Transaction) -> None:
         transaction.put_uint(ROOT, "epoch", 0)
-        transaction.put_json(ROOT, "kernel", _kernel_json(KernelState()))
+        transaction.put_json(ROOT, "kernel", kernel_json(KernelState()))
         transaction.make_list(ROOT, "queue")
         transaction.make_list(ROOT, "archive")
         for name in ("executions", "latest", "display_index", "comms"):
@@ -166,7 +122,7 @@ class RuntimeDoc(Document):
 
         def fill(writer: ChangeWriter, roots: Mapping[str, ObjectKey]) -> None:
             for execution, outputs in imported:
-                writer.put(roots["executions"], execution.id, _recorded(execution, outputs))
+                writer.put(roots["executions"], execution.id, recorded(execution, outputs))
                 writer.put(roots["latest"], execution.cell_id, execution.id)
 
         return cls(give_birth(runtime_seed(), notebook_id, digest, fill))
@@ -232,7 +188,7 @@ class RuntimeDoc(Document):
     def status(self, execution_id: str) -> ExecutionStatus | None:
         """An execution's status alone, at a tenth of the cost of its record; None if there is none."""
         obj = self._view.child(self._executions, execution_id)
-        return None if obj is None else _status(self._view.scalar(obj, "status"))
+        return None if obj is None else status_of(self._view.scalar(obj, "status"))
 
     def execution(self, execution_id: str) -> Execution | None:
         """An execution's record; None if there is none."""
@@ -289,10 +245,11 @@ class RuntimeDoc(Document):
     # --- writing: the daemon's ----------------------------------------------------------------------------------------
 
     def record(self, execution: Execution) -> None:
-        """Write a new execution, without outputs, and make it its cell's latest."""
+        """Write a new execution, without outputs, and make it its cell's latest, if it is of a cell."""
         with self.edit():
-            self._tx.fill(self._executions, {execution.id: _recorded(execution, ())})
-            self._tx.put(self._latest, execution.cell_id, execution.id)
+            self._tx.fill(self._executions, {execution.id: recorded(execution, ())})
+            if execution.cell_id:
+                self._tx.put(self._latest, execution.cell_id, execution.id)
 
     def update(self, execution: Execution, known: Execution | None = None) -> None:
         """Write what changed of an execution's record. Its outputs stay.
@@ -302,15 +259,15 @@ class RuntimeDoc(Document):
         with self.edit():
             obj = self._execution_obj(execution.id)
             present = set(self._tx.keys(obj)) if known is None else frozenset()
-            before = {} if known is None else _execution_json(known)
-            for key, value in _execution_json(execution).items():
+            before = {} if known is None else execution_json(known)
+            for key, value in execution_json(execution).items():
                 if before.get(key) != value or key in present:
                     self._tx.put_json(obj, key, value)
 
     def set_kernel(self, state: KernelState) -> None:
         """Write what changed of the kernel's state."""
         with self.edit():
-            for key, value in _kernel_json(state).items():
+            for key, value in kernel_json(state).items():
                 self._tx.put_json(self._kernel, key, value)
 
     def set_spool(self, position: SpoolPosition) -> None:
@@ -455,86 +412,5 @@ class RuntimeDoc(Document):
 
     def _read_execution(self, execution_id: str, obj: ObjectId) -> Execution:
         plain, objects = self._view.entries(obj)
-        told: dict[str, Any] = {key: self._view.json(child) for key, child in objects.items() if key != "outputs"}
-        count, error, prompt = plain.get("execution_count"), told.get("error"), told.get("prompt")
-        return Execution(
-            id=execution_id,
-            cell_id=str(plain.get("cell_id") or ""),
-            status=_status(plain.get("status")),
-            source=str(plain.get("source") or ""),
-            notebook_heads=tuple(bytes.fromhex(str(head)) for head in told.get("notebook_heads") or ()),
-            requested_by=Requester(**_strings(told.get("requested_by") or {}, "peer_id", "name", "kind")),
-            seq=int(cast(int, plain.get("seq") or 0)),
-            execution_count=count if isinstance(count, int) else None,
-            submitted=_seconds(plain.get("submitted")) or 0.0,
-            started=_seconds(plain.get("started")),
-            ended=_seconds(plain.get("ended")),
-            error=None if error is None else ExecutionError(**_strings(error, "ename", "evalue")),
-            prompt=None
-            if prompt is None
-            else Prompt(**_strings(prompt, "id", "text"), password=prompt.get("password") is True),
-            wanted_by=_wishes(told.get("wanted_by") or {}),
-            input_ended=plain.get("input_ended") is True,
-        )
-
-
-def _status(value: object) -> ExecutionStatus:
-    return cast(ExecutionStatus, value or "died")
-
-
-def _strings(value: Mapping[str, Json], *keys: str) -> dict[str, str]:
-    return {key: str(value.get(key) or "") for key in keys}
-
-
-def _wishes(value: Json) -> dict[str, Wanted]:
-    assert isinstance(value, dict), "wanted_by is a map"
-    return {
-        request_id: Wanted(place=int(cast(int, wish.get("place", 0))), peer_id=str(wish.get("peer_id", "")))
-        for request_id, wish in value.items()
-        if isinstance(wish, dict)
-    }
-
-
-def _seconds(value: object) -> float | None:
-    return float(value) if isinstance(value, (int, float)) else None
-
-
-def _kernel_json(state: KernelState) -> dict[str, Json]:
-    return {
-        "lifecycle": state.lifecycle,
-        "activity": state.activity,
-        "name": state.name,
-        "language": state.language,
-        "error": state.error,
-    }
-
-
-def _execution_json(execution: Execution) -> dict[str, Json]:
-    who, error, prompt = execution.requested_by, execution.error, execution.prompt
-    requested_by: dict[str, Json] = {"peer_id": who.peer_id, "name": who.name, "kind": who.kind}
-    return {
-        "cell_id": execution.cell_id,
-        "status": execution.status,
-        "source": execution.source,
-        "notebook_heads": [head.hex() for head in execution.notebook_heads],
-        "requested_by": None if who == Requester() else requested_by,
-        "seq": execution.seq,
-        "execution_count": execution.execution_count,
-        "submitted": execution.submitted,
-        "started": execution.started,
-        "ended": execution.ended,
-        "error": None if error is None else {"ename": error.ename, "evalue": error.evalue},
-        "prompt": None if prompt is None else {"id": prompt.id, "text": prompt.text, "password": prompt.password},
-        "wanted_by": {
-            request_id: {"place": wish.place, "peer_id": wish.peer_id}
-            for request_id, wish in execution.wanted_by.items()
-        }
-        or None,
-        "input_ended": execution.input_ended or None,
-    }
-
-
-def _recorded(execution: Execution, outputs: Sequence[Mapping[str, Json]]) -> dict[str, Json]:
-    """A new execution's map. What is not known yet is left out: values are what an import spends its time on."""
-    told = {key: value for key, value in _execution_json(execution).items() if value not in (None, "", [], 0, 0.0)}
-    return {**told, "outputs": [dict(output) for output in outputs]}
+        told = {key: self._view.json(child) for key, child in objects.items() if key != "outputs"}
+        return execution_of(execution_id, plain, told)

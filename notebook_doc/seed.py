@@ -45,7 +45,7 @@ def give_birth(
     writer.put(ROOT_KEY, "notebook_id", notebook_id)
     fill(writer, {name: object_key(obj) for name, obj in born.objects_in(ROOT) if name is not None})
     if writer.is_mostly_text:
-        return Replica.load(snapshot_of([seed_change, writer.chunk()]))
+        return Replica.load(snapshot_of([seed_change, writer.chunk()], writer))
     born.apply([writer.chunk()])
     return born
 

@@ -10,53 +10,56 @@ Format: "Document Chunks" in https://automerge.org/automerge-binary-format-spec/
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from hashlib import sha256
 from typing import Final, NamedTuple
 
-from notebook_doc.columns import BooleanColumn, BooleanRuns, DeltaColumn, RunColumn, Runs, column_data, prefixed
+from notebook_doc.change_writer import ChangeWriter
+from notebook_doc.columns import BooleanRuns, DeltaColumn, RunColumn, Runs, column_data, prefixed, sleb
 from notebook_doc.errors import BadEdit
+from notebook_doc.operations import (
+    Operations,
+    action_column,
+    element_actor_column,
+    element_column,
+    insert_column,
+    key_column,
+    value_columns,
+)
 from notebook_doc.sync_message import CHUNK_MAGIC, Reader, change_body, read_change, uleb
+from notebook_doc.touched import ROOT_KEY, ObjectKey
 
 _DOCUMENT_CHUNK: Final = b"\0"
 _BYTES: Final = 7  # the type of a value that is bytes
-_ROOT: Final = (0, -1)  # the root map, before every other object
-
-
-class _Operations(NamedTuple):
-    """Operations of one change on one object that follow each other and differ only in what they count up: a text's
-    characters, or a single operation. `element` is what the first inserts after, each further one after the one before.
-    """
-
-    key: str | None
-    element: int | None
-    element_actor: int | None
-    insert: bool
-    actor: int
-    counter: int
-    action: int
-    metas: tuple[tuple[int, int], ...]  # runs of value metadata: (metadata, how many)
-    raw: bytes
-    length: int
 
 
 class _Change(NamedTuple):
     actor: bytes
-    actors: list[bytes]
     seq: int
-    start: int
-    columns: dict[int, bytes]
+    end: int  # the counter of its last operation
     hash: bytes
 
 
-def snapshot_of(chunks: Sequence[bytes]) -> bytes:
-    """The document chunk of these changes, each of which builds on the one before. Raises BadEdit, BadSyncMessage."""
-    changes = [_read(chunk) for chunk in chunks]
+def snapshot_of(chunks: Sequence[bytes], writer: ChangeWriter | None = None) -> bytes:
+    """The document chunk of these changes, each of which builds on the one before. Raises BadEdit, BadSyncMessage.
+
+    `writer` is the one that wrote the last of them: what it has collected need not be read from the chunk again.
+    """
+    read = [_read(chunk) for chunk in (chunks if writer is None else chunks[:-1])]
+    changes = [change for change, _ in read]
+    if writer is not None:
+        if writer.overwrites:
+            raise BadEdit("a snapshot can be written only of changes that overwrite nothing.")
+        last = writer.operations[-1]
+        changes.append(_Change(writer.actor, 1, last.counter + last.length - 1, read_change(chunks[-1]).hash))
     actors = sorted({change.actor for change in changes})
-    objects: dict[tuple[int, int], list[_Operations]] = {}
-    ends = [_sort_in(change, actors, objects) for change in changes]
-    about_changes = _change_columns(changes, actors, ends)
-    operations = _operation_columns(objects)
+    objects: dict[ObjectKey, list[tuple[int, Operations]]] = {}
+    for change, its_operations in read:
+        _add(objects, actors.index(change.actor), its_operations)
+    if writer is not None:
+        _add(objects, actors.index(writer.actor), writer.operations)
+    about_changes = _change_columns(changes, actors)
+    operations = _operation_columns(objects, {actor: number for number, actor in enumerate(actors)})
     body = b"".join(
         (
             uleb(len(actors)),
@@ -74,7 +77,7 @@ def snapshot_of(chunks: Sequence[bytes]) -> bytes:
     return CHUNK_MAGIC + sha256(typed).digest()[:4] + typed
 
 
-def _read(chunk: bytes) -> _Change:
+def _read(chunk: bytes) -> tuple[_Change, list[Operations]]:
     reader = Reader(change_body(chunk))
     reader.hashes()
     actor = reader.take(reader.uleb())
@@ -82,14 +85,13 @@ def _read(chunk: bytes) -> _Change:
     reader.sleb()
     reader.take(reader.uleb())
     others = [reader.take(reader.uleb()) for _ in range(reader.uleb())]
-    return _Change(actor, [actor, *others], seq, start, column_data(reader), read_change(chunk).hash)
+    operations = _read_operations(column_data(reader), start, [actor, *others])
+    end = operations[-1].counter + operations[-1].length - 1 if operations else start - 1
+    return _Change(actor, seq, end, read_change(chunk).hash), operations
 
 
-def _sort_in(change: _Change, actors: list[bytes], objects: dict[tuple[int, int], list[_Operations]]) -> int:
-    """Add a change's operations to their objects; return the counter of the last."""
-    index = [actors.index(actor) for actor in change.actors]
-    actor = index[0]
-    columns = change.columns
+def _read_operations(columns: dict[int, bytes], start: int, actors: list[bytes]) -> list[Operations]:
+    """A change's operations, one by one; all of them must add."""
     owners = Runs(columns.get(0x01, b""), Reader.uleb)
     owner_counters = Runs(columns.get(0x02, b""), Reader.uleb)
     element_actors = Runs(columns.get(0x11, b""), Reader.uleb)
@@ -100,65 +102,45 @@ def _sort_in(change: _Change, actors: list[bytes], objects: dict[tuple[int, int]
     metas = Runs(columns.get(0x56, b""), Reader.uleb)
     predecessors = Runs(columns.get(0x70, b""), Reader.uleb)
     values = Reader(columns.get(0x57, b""))
-    counter, element = change.start, 0
+    found: list[Operations] = []
+    ends: dict[ObjectKey, int] = {}  # of lists and texts: the counter of the last element
+    counter, element = start, 0
     while actions.left:
-        count = int(min(c.left for c in (owners, owner_counters, element_actors, elements, keys, inserts, actions)))
-        if elements.value is not None:
-            element += elements.value
-        if count > 1 and not (elements.value == 1 and element == counter - 1):
-            count = 1
-        if predecessors.value or predecessors.left < count:
+        element += elements.value or 0
+        if predecessors.value:
             raise BadEdit("a snapshot can be written only of changes that overwrite nothing.")
         if actions.value is None or metas.value is None:
             raise BadEdit("a snapshot cannot be written of a change without actions.")
-        value_runs, size, left = [], 0, count
-        while left:
-            run = int(min(left, metas.left))
-            value_runs.append((metas.value, run))
-            size += run * (metas.value >> 4)
-            metas.skip(run)
-            left -= run
-        obj = _ROOT if owners.value is None else (owner_counters.value or 0, index[owners.value])
-        element_actor = None if element_actors.value is None else index[element_actors.value]
-        operations = _Operations(
-            keys.value,
-            element if elements.value is not None else None,
-            element_actor,
-            inserts.value,
-            actor,
-            counter,
-            actions.value,
-            tuple(value_runs),
-            values.take(size),
-            count,
-        )
-        _add(objects.setdefault(obj, []), operations)
-        if elements.value is not None:
-            element += count - 1
-        counter += count
-        for column in (owners, owner_counters, element_actors, elements, keys, inserts, actions, predecessors):
-            column.skip(count)
-    return counter - 1
+        obj = ROOT_KEY if owners.value is None else ObjectKey(owner_counters.value or 0, actors[owners.value])
+        if keys.value is None:
+            if not inserts.value or element != ends.get(obj, 0) or element_actors.value:  # only after its own elements
+                raise BadEdit("a snapshot can be written only of lists and texts that were appended to.")
+            ends[obj] = counter
+        place = element if keys.value is None else None
+        raw = values.take(metas.value >> 4)
+        found.append(Operations(obj, keys.value, place, counter, actions.value, ((metas.value, 1),), raw, 1))
+        counter += 1
+        for column in (owners, owner_counters, element_actors, elements, keys, inserts, actions, metas, predecessors):
+            column.skip(1)
+    return found
 
 
-def _add(operations: list[_Operations], new: _Operations) -> None:
-    """Append to an object, making sure that appending is all that happened to it."""
-    if new.key is None:
-        last = operations[-1] if operations else None
-        end = (0, None) if last is None else (last.counter + last.length - 1, last.actor)
-        if not new.insert or (new.element, new.element_actor) != end:
-            raise BadEdit("a snapshot can be written only of lists and texts that were appended to.")
-    operations.append(new)
+def _add(objects: dict[ObjectKey, list[tuple[int, Operations]]], actor: int, operations: Sequence[Operations]) -> None:
+    for o in operations:
+        if (those := objects.get(o.obj)) is not None:
+            those.append((actor, o))
+        else:
+            objects[o.obj] = [(actor, o)]
 
 
-def _change_columns(changes: Sequence[_Change], actors: list[bytes], ends: Sequence[int]) -> list[tuple[int, bytes]]:
+def _change_columns(changes: Sequence[_Change], actors: list[bytes]) -> list[tuple[int, bytes]]:
     authors, extra = RunColumn(uleb), RunColumn(uleb)
     seqs, last_operations, times = DeltaColumn(), DeltaColumn(), DeltaColumn()
     dependencies, depends_on = RunColumn(uleb), DeltaColumn()
-    for number, (change, end) in enumerate(zip(changes, ends, strict=True)):
+    for number, change in enumerate(changes):
         authors.add(actors.index(change.actor), 1)
         seqs.add(change.seq)
-        last_operations.add(end)
+        last_operations.add(change.end)
         times.add(0)
         dependencies.add(min(number, 1), 1)
         if number:
@@ -175,49 +157,48 @@ def _change_columns(changes: Sequence[_Change], actors: list[bytes], ends: Seque
     )
 
 
-def _operation_columns(objects: dict[tuple[int, int], list[_Operations]]) -> list[tuple[int, bytes]]:
+def _operation_columns(
+    objects: dict[ObjectKey, list[tuple[int, Operations]]], index: dict[bytes, int]
+) -> list[tuple[int, bytes]]:
+    authored: list[tuple[int, Operations]] = []
     owners, owner_counters = RunColumn(uleb), RunColumn(uleb)
-    element_actors, elements = RunColumn(uleb), DeltaColumn()
-    keys: RunColumn[str] = RunColumn(lambda key: prefixed(key.encode()))
-    authors, counters, inserts = RunColumn(uleb), DeltaColumn(), BooleanColumn()
-    actions, metas, successors = RunColumn(uleb), RunColumn(uleb), RunColumn(uleb)
-    raw: list[bytes] = []
-    for obj in sorted(objects):
-        operations = objects[obj]
-        if operations[0].key is not None:
-            operations.sort(key=lambda operation: operation.key or "")
-        for o in operations:
-            owners.add(None if obj == _ROOT else obj[1], o.length)
-            owner_counters.add(None if obj == _ROOT else obj[0], o.length)
-            element_actors.add(o.element_actor, 1)
-            element_actors.add(o.actor, o.length - 1)
-            elements.add(o.element)
-            keys.add(o.key, o.length)
-            authors.add(o.actor, o.length)
-            counters.add(o.counter)
-            inserts.add(o.insert, o.length)
-            successors.add(0, o.length)
-            actions.add(o.action, o.length)
-            for meta, count in o.metas:
-                metas.add(meta, count)
-            if o.length > 1:
-                elements.add_steps(o.length - 1)
-                counters.add_steps(o.length - 1)
-            raw.append(o.raw)
+    for obj in sorted(objects, key=lambda obj: (obj.counter, index.get(obj.actor, -1))):
+        those = objects[obj]
+        if those[0][1].key is not None:
+            those.sort(key=lambda operation: operation[1].key or "")
+        count = sum([o.length for _, o in those])
+        owners.add(index.get(obj.actor), count)  # None for the root
+        owner_counters.add(obj.counter or None, count)
+        authored += those
+    operations = [o for _, o in authored]
+    authors, counters, successors = RunColumn(uleb), RunColumn(sleb), RunColumn(uleb)
+    authors.extend((actor, o.length) for actor, o in authored)
+    counters.extend(_counter_steps(operations))
+    successors.add(0, sum([o.length for o in operations]))
+    metas, values = value_columns(operations)
     return _filled(
         (0x01, owners.bytes()),
         (0x02, owner_counters.bytes()),
-        (0x11, element_actors.bytes()),
-        (0x13, elements.bytes()),
-        (0x15, keys.bytes()),
+        (0x11, element_actor_column(authored)),
+        (0x13, element_column(operations)),
+        (0x15, key_column(operations)),
         (0x21, authors.bytes()),
         (0x23, counters.bytes()),
-        (0x34, inserts.bytes()),
-        (0x42, actions.bytes()),
-        (0x56, metas.bytes()),
-        (0x57, b"".join(raw)),
+        (0x34, insert_column(operations)),
+        (0x42, action_column(operations)),
+        (0x56, metas),
+        (0x57, values),
         (0x80, successors.bytes()),
     )
+
+
+def _counter_steps(operations: Sequence[Operations]) -> Iterator[tuple[int, int]]:
+    last = 0
+    for o in operations:
+        yield o.counter - last, 1
+        if o.length > 1:
+            yield 1, o.length - 1
+        last = o.counter + o.length - 1
 
 
 def _filled(*columns: tuple[int, bytes]) -> list[tuple[int, bytes]]:

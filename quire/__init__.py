@@ -6,10 +6,11 @@ that is raised. See docs/python.md.
 
 from __future__ import annotations
 
+from clients.agent.code_mode import code_mode
 from clients.peer.blocking import Notebook, open
 from clients.peer.blocking_cells import Cell, Execution
 from clients.peer.blocking_widgets import Widget
 from clients.peer.widget import WidgetMessage
 from quire import aio, errors
 
-__all__ = ["Cell", "Execution", "Notebook", "Widget", "WidgetMessage", "aio", "errors", "open"]
+__all__ = ["Cell", "Execution", "Notebook", "Widget", "WidgetMessage", "aio", "code_mode", "errors", "open"]

@@ -142,6 +142,23 @@ class Execute(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag
     stdin: Stdin | None = None
 
 
+class ExecuteCode(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="execute_code"):
+    """Run code in the notebook's kernel without a cell, when its turn has come in the same queue. By the daemon.
+
+    In a "copy" of the notebook's namespace rebinding a name is forgotten afterwards, and changing an object is not;
+    kernels of other languages than Python know only their "own" one and refuse a copy with `bad_request`. After
+    `timeout` seconds from when it begins, it alone is interrupted. `stdin` None means "eof".
+
+    Result: {"execution_ids": [str]}, one. It is an execution on record as a cell's, with `cell_id` "": its outputs come
+    with RuntimeDoc, Interrupt and Stop name it.
+    """
+
+    code: str
+    namespace: Literal["own", "copy"] = "copy"
+    timeout: float | None = None
+    stdin: Stdin | None = None
+
+
 class Interrupt(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="interrupt"):
     """Interrupt this execution if it is running, cancel it if it is queued; nothing else is touched. By the daemon.
 
@@ -231,7 +248,13 @@ class ListKernels(msgspec.Struct, frozen=True, kw_only=True, tag_field="method",
 
 
 class RestartKernel(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="restart_kernel"):
-    """Start a fresh kernel; what was running or queued ends as `cancelled`. By the daemon. Result: {}."""
+    """Start a fresh kernel; what was running or queued ends as `cancelled`. By the daemon. Result: {}.
+
+    It and those after it run in `folder` (an absolute path); None: where the one before did, at first where the
+    notebook's file lies.
+    """
+
+    folder: str | None = None
 
 
 class ShutdownKernel(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="shutdown_kernel"):
@@ -278,6 +301,7 @@ class Save(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="s
 
 RequestBody = (
     Execute
+    | ExecuteCode
     | Interrupt
     | Stop
     | AnswerInput

@@ -1,9 +1,10 @@
 """`quire run`: executes a notebook from top to bottom, as one peer among the others, and saves it.
 
-With an output file it works on a copy, made before anything runs. It uses the service that runs, or else one of its own
-in a temporary folder, which ends with it. What runs are the code cells that the notebook has when it begins, in their
-order, each with its source of that moment. Whatever happens, what was reached is saved: a failing cell ends the run
-(unless errors are allowed), Ctrl-C interrupts the running cell, and both leave the outputs so far in the file.
+With an output file it works on a copy, made before anything runs; its kernel runs where the original lies. It uses the
+service that runs, or else one of its own in a temporary folder, which ends with it. What runs are the code cells that
+the notebook has when it begins, in their order, each with its source of that moment. Whatever happens, what was reached
+is saved: a failing cell ends the run (unless errors are allowed), Ctrl-C interrupts the running cell, and both leave
+the outputs so far in the file.
 """
 
 from __future__ import annotations
@@ -64,7 +65,7 @@ def run(source: Path, output: Path | None, limits: Limits) -> int:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="quire-run-"))
             service = stack.enter_context(private_service(Path(folder)))
         try:
-            return asyncio.run(_run(service, target, limits))
+            return asyncio.run(_run(service, source, target, limits))
         except (PeerError, WireError) as error:
             raise ServiceFailed(error.message, error.hint) from error
 
@@ -82,7 +83,7 @@ def _prepare(source: Path, target: Path) -> None:
         raise NotebookUnusable(error.message, error.hint) from error
 
 
-async def _run(service: Service, target: Path, limits: Limits) -> int:
+async def _run(service: Service, source: Path, target: Path, limits: Limits) -> int:
     stop = asyncio.Event()
     _watch_signals(stop)
     hub = service.hub_http
@@ -96,8 +97,11 @@ async def _run(service: Service, target: Path, limits: Limits) -> int:
             kernel_was_there = notebook.kernel.lifecycle in _KERNEL_RUNS
             if kernel_was_there:
                 view.note("The notebook's kernel runs already; the cells run in it, with the state it has.")
+            cells = [cell for cell in notebook.cells if cell.type == "code" and cell.source.strip()]
+            if cells and not kernel_was_there and source.parent != target.parent:
+                await notebook.restart_kernel(folder=source.parent)  # where the files are that the cells read
             try:
-                code = await _cells(notebook, limits, view, stop)
+                code = await _cells(notebook, cells, limits, view, stop)
             finally:
                 path = await notebook.save()
                 if not kernel_was_there:
@@ -131,9 +135,8 @@ def _daemon_is_in(notebook: Notebook) -> bool:
     return any(present.peer.kind == "daemon" for present in notebook.peers)
 
 
-async def _cells(notebook: Notebook, limits: Limits, view: RunView, stop: asyncio.Event) -> int:
-    """Run the code cells in order; the exit code."""
-    cells = [cell for cell in notebook.cells if cell.type == "code" and cell.source.strip()]
+async def _cells(notebook: Notebook, cells: list[Cell], limits: Limits, view: RunView, stop: asyncio.Event) -> int:
+    """Run these cells in order; the exit code."""
     code = OK
     for number, cell in enumerate(cells, 1):
         if stop.is_set():

@@ -21,27 +21,32 @@ from clients.daemon.events import Finished, KernelFailure, Started
 from clients.daemon.kernel import Kernel
 from clients.daemon.output_writer import OutputWriter
 from clients.daemon.queue import (
+    ExecutionQueue,
+    settle_orphans,
+)
+from clients.daemon.queue_effects import (
     CellId,
     Effect,
     Effects,
     ExecutionId,
-    ExecutionQueue,
     Found,
     InterruptKernel,
     KernelPhase,
+    Manner,
     RequestId,
+    Run,
     StartExecution,
     StartKernel,
     Status,
-    settle_orphans,
 )
 from clients.daemon.records import ExecutionRecords
-from clients.daemon.requests import cells_to_run, execution_ids, runs
+from clients.daemon.requests import cells_to_run, execution_ids, heads_of, runs
 from clients.daemon.services import Asked, Served, Services
 from clients.daemon.stdin import StdinDesk
 from clients.peer.notebook import Notebook
 from notebook_doc.runtime import Execution
-from relay.messages import Execute, Interrupt, Stdin, Stop
+from relay.errors import ErrorCode, WireError
+from relay.messages import Execute, ExecuteCode, Interrupt, Stdin, Stop
 
 logger = logging.getLogger("quire.daemon")
 
@@ -50,6 +55,8 @@ MAX_BUFFERS: Final = 32
 # Seconds that a kernel's account of an execution waits for the request for it to be made again, where an earlier daemon
 # had served that before it was on record.
 CLAIM_SECONDS: Final = 5.0
+# Seconds between interrupts of an execution whose time is up and that goes on.
+INSIST_SECONDS: Final = 5.0
 
 Spawn = Callable[[Coroutine[Any, Any, None], str], asyncio.Task[None]]  # starts a supervised task
 
@@ -89,6 +96,9 @@ class Executions:
         self._claim_by = 0.0
         self._lost: set[str] = set()  # of those, the ones that nobody claimed in time
         self._changed: list[Execution] = []  # on record, and nobody was told yet
+        self._manner = Manner()  # of what runs
+        self._timer: asyncio.TimerHandle | None = None  # for what runs
+        self._out_of_time: ExecutionId | None = None  # what was interrupted by it
 
     @property
     def running(self) -> ExecutionId | None:
@@ -99,22 +109,38 @@ class Executions:
 
     def serves(self) -> Served:
         """What it answers."""
-        return {Execute: self._serve_execute, Interrupt: self._serve_interrupt, Stop: self._serve_stop}
+        return {
+            Execute: self._serve_execute,
+            ExecuteCode: self._serve_code,
+            Interrupt: self._serve_interrupt,
+            Stop: self._serve_stop,
+        }
 
     async def _serve_execute(self, body: Execute, asked: Asked) -> dict[str, Any]:
         cell_ids = self._services.cells_to_run(cells_to_run(self._notebook.doc, body), body)
         return {"execution_ids": self.run_cells(cell_ids, asked, body.stdin)}
 
+    async def _serve_code(self, body: ExecuteCode, asked: Asked) -> dict[str, Any]:
+        kernel = self.kernel.current
+        if kernel is not None and body.namespace == "copy" and not kernel.copies_namespaces:
+            raise WireError(ErrorCode.BAD_REQUEST, *_no_copy(kernel))
+        (execution_id,) = execution_ids(asked.request_id, [""])
+        manner = Manner(body.namespace, body.timeout)
+        run = Run(None, body.code, ExecutionId(execution_id), heads_of(self._notebook.doc), manner)
+        return {"execution_ids": self._submit([run], asked, body.stdin or "eof")}
+
     def run_cells(self, cell_ids: Sequence[str], asked: Asked, stdin: Stdin | None = None) -> list[str]:
         """Queue these cells, as they are now; their executions' ids. Raises WireError, UnknownCell."""
-        ids = execution_ids(asked.request_id, cell_ids)
-        taken = [execution_id for execution_id in ids if self._notebook.runtime.execution(execution_id) is not None]
+        wanted = runs(self._notebook.doc, cell_ids, execution_ids(asked.request_id, cell_ids))
+        return self._submit(wanted, asked, stdin)
+
+    def _submit(self, wanted: Sequence[Run], asked: Asked, stdin: Stdin | None) -> list[str]:
+        own = {run.execution_id for run in wanted}
+        taken = [run.execution_id for run in wanted if self._notebook.runtime.has_execution(run.execution_id)]
         if taken:
-            return taken  # an earlier daemon took this very request
-        wanted = runs(self._notebook.doc, cell_ids, ids)
+            return list(taken)  # an earlier daemon took this very request
         queued, effects = self._queue.submit(RequestId(asked.request_id), wanted, asdict(asked.by), time.time())
         self.carry_out(effects)
-        own = set(ids)
         with self._notebook.runtime.edit():
             for execution_id in queued:
                 self._stdin.expect(execution_id, stdin, asked.by.kind, new=execution_id in own)
@@ -166,12 +192,38 @@ class Executions:
 
     def started(self, event: Started) -> None:
         """The kernel has begun with an execution."""
-        self.carry_out(self._queue.started(ExecutionId(event.execution_id), event.execution_count))
+        execution_id = ExecutionId(event.execution_id)
+        if self._queue.running == execution_id:
+            self._time(execution_id, self._manner.timeout)
+        self.carry_out(self._queue.started(execution_id, self._counted(event.execution_count)))
 
     def finished(self, event: Finished) -> Effects:
         """The kernel has finished an execution: what that means, to be recorded and acted on."""
-        how = (event.status, time.time(), event.execution_count, event.error)
+        error = event.error
+        if event.execution_id == self._out_of_time and event.status != "ok":
+            told = f"It was interrupted because it had run for {self._manner.timeout:g} s, which is its limit."
+            error = KernelFailure("ExecutionTimeout", told)
+        how = (event.status, time.time(), self._counted(event.execution_count), error)
         return self._queue.finished(ExecutionId(event.execution_id), *how)
+
+    def _counted(self, execution_count: int | None) -> int | None:
+        """What runs in a copy of the namespace is not counted, though the kernel says a number."""
+        return execution_count if self._manner.namespace == "own" else None
+
+    def _time(self, execution_id: ExecutionId, seconds: float | None) -> None:
+        """Interrupt what runs after so many seconds, and then again and again, until it has ended."""
+        if self._timer is not None:
+            self._timer.cancel()
+        if seconds is None:
+            return
+
+        def up() -> None:
+            if self._queue.running == execution_id:
+                self._out_of_time = execution_id
+                self.carry_out(self._queue.interrupt(execution_id, time.time())[1])
+                self._time(execution_id, INSIST_SECONDS)
+
+        self._timer = asyncio.get_running_loop().call_later(max(0.0, seconds), up)
 
     # --- what an earlier daemon left ----------------------------------------------------------------------------------
 
@@ -194,10 +246,11 @@ class Executions:
         for one in found:
             if one.status is Status.RUNNING:  # what was sent is not sent twice
                 self._outputs.begin(one.execution_id)
-                self._spawn(self._execute(one.execution_id, one.source), "execute")
+                self._manner = one.manner
+                self._spawn(self._execute(one.execution_id, one.source, one.manner), "execute")
         here = set(self._notebook.doc.cell_ids())
         for one in found:
-            if one.cell_id not in here:
+            if one.cell_id is not None and one.cell_id not in here:
                 self.cell_deleted(one.cell_id)
         self.carry_out(self._queue.go_on(time.time()))
 
@@ -234,10 +287,10 @@ class Executions:
         """Do what these effects, which are on record, want done, and tell the services."""
         for effect in effects:
             match effect:
-                case StartExecution(execution_id, source):
+                case StartExecution(execution_id, source, manner):
                     self._outputs.begin(execution_id)
                     self._outputs.forget(self._outputs.known[:-MAX_BUFFERS])
-                    self._spawn(self._execute(execution_id, source), "execute")
+                    self._spawn(self._execute(execution_id, source, manner), "execute")
                 case InterruptKernel(execution_id):
                     self._spawn(self._interrupt_kernel(execution_id), "interrupt")
                 case StartKernel():
@@ -258,23 +311,32 @@ class Executions:
         """
         kernel = self.kernel.current
         for effect in effects:
-            if isinstance(effect, StartExecution) and kernel is not None and effect.execution_id not in self._lost:
+            if not isinstance(effect, StartExecution):
+                continue
+            self._manner = effect.manner
+            if kernel is not None and effect.execution_id not in self._lost and _can_run(kernel, effect.manner):
                 with suppress(DaemonError):  # it is ending; `_execute` says so
-                    if kernel.execute_now(effect.source, effect.execution_id):
+                    if kernel.execute_now(effect.source, effect.execution_id, effect.manner.namespace):
                         self._begun.add(effect.execution_id)
 
-    async def _execute(self, execution_id: str, source: str) -> None:
+    async def _execute(self, execution_id: str, source: str, manner: Manner) -> None:
         kernel = self.kernel.current
         if execution_id in self._lost:
-            told = KernelFailure("OutputsLost", "It ran while neither hub nor daemon could keep what it put out.")
-            self.carry_out(self._queue.finished(ExecutionId(execution_id), "error", time.time(), None, told))
+            self._failed(execution_id, "OutputsLost", "It ran while neither hub nor daemon could keep what it put out.")
+        elif kernel is not None and not _can_run(kernel, manner):
+            self._failed(execution_id, "NoCopyOfNamespace", " ".join(_no_copy(kernel)))
         elif execution_id in self._begun:
             self._begun.discard(execution_id)
         elif kernel is not None and self._queue.running == execution_id:
             try:
-                await kernel.execute(source, execution_id, allow_stdin=True)
+                await kernel.execute(source, execution_id, namespace=manner.namespace, allow_stdin=True)
             except DaemonError as error:  # it is ending; Died or a restart settles the execution
                 logger.info("execution %s was not sent: %s", execution_id, error)
+
+    def _failed(self, execution_id: str, ename: str, evalue: str) -> None:
+        """An execution ended without the kernel."""
+        failure = KernelFailure(ename, evalue)
+        self.carry_out(self._queue.finished(ExecutionId(execution_id), "error", time.time(), None, failure))
 
     async def _interrupt_kernel(self, execution_id: str) -> None:
         kernel = self.kernel.current
@@ -285,3 +347,15 @@ class Executions:
                 self._stdin.interrupted(execution_id, asked)
             except DaemonError as error:
                 logger.info("execution %s was not interrupted: %s", execution_id, error)
+
+
+def _can_run(kernel: Kernel, manner: Manner) -> bool:
+    return manner.namespace == "own" or kernel.copies_namespaces
+
+
+def _no_copy(kernel: Kernel) -> tuple[str, str]:
+    """What happened, and what to do."""
+    return (
+        f"The kernel '{kernel.name}' cannot run code in a copy of its namespace; only Python's can.",
+        "Ask for the namespace 'own'; what the code binds stays then.",
+    )

@@ -48,6 +48,7 @@ from clients.daemon.mailbox import Mailbox
 from clients.daemon.process import describe_exit
 from clients.daemon.questions import Questions
 from clients.daemon.recollection import Recollection
+from notebook_doc.runtime import Namespace
 
 START_SECONDS: Final = 60.0  # a first start on a cold disk, with every import, takes up to half of this
 NUDGE_SECONDS: Final = 0.05  # between probes while starting: a tenth of the fastest start
@@ -63,12 +64,9 @@ POLITE_SECONDS: Final = 3.0  # from the request to shut down to SIGTERM
 TERMINATE_SECONDS: Final = 2.0  # from SIGTERM to SIGKILL
 END_SECONDS: Final = 10.0  # for a keeper to end its kernel and itself, until it is killed
 
-# ipykernel drops what it publishes when a thousand messages wait for a reader that the system holds up. So it is
-# told once to keep more; this names nothing in anybody's namespace. 23 is ZMQ_SNDHWM.
-WIDEN_IOPUB: Final = (
-    "(lambda thread: thread.schedule(lambda: thread.socket.setsockopt(23, 100_000)))"
-    "(__import__('ipykernel.kernelapp', fromlist=['IPKernelApp']).IPKernelApp.instance().iopub_thread)"
-)
+# What ipykernel runs first. In a namespace of its own: this names nothing in anybody's.
+NAMESPACE_KEY: Final = "quire_namespace"  # as `in_kernel` has it
+IN_KERNEL: Final = f"exec({Path(__file__).with_name('in_kernel.py').read_text()!r}, {{}})"
 
 _log = logging.getLogger(__name__)
 
@@ -137,8 +135,8 @@ class Kernel:
             await kernel._end()
             raise
         link.note(language=kernel.language, info=dict(kernel.info))
-        if kernel.info.get("implementation") == "ipython":
-            kernel._send(kernel._shell, EXECUTE, {"code": WIDEN_IOPUB, "silent": True, "store_history": False})
+        if kernel.copies_namespaces:
+            kernel._send(kernel._shell, EXECUTE, {"code": IN_KERNEL, "silent": True, "store_history": False})
         return kernel
 
     @classmethod
@@ -185,6 +183,11 @@ class Kernel:
         return str((self.info.get("language_info") or {}).get("name", ""))
 
     @property
+    def copies_namespaces(self) -> bool:
+        """Whether it can run code in a copy of its namespace, which takes ipykernel and `in_kernel`."""
+        return bool(self.info.get("implementation") == "ipython")
+
+    @property
     def ended(self) -> bool:
         """Whether the kernel has ended or is being ended."""
         return self._closing or self._exited.done()
@@ -218,36 +221,37 @@ class Kernel:
     # What it can be asked
 
     async def execute(
-        self,
-        code: str,
-        msg_id: str,
-        *,
-        silent: bool = False,
-        store_history: bool = True,
-        allow_stdin: bool = False,
-        stop_on_error: bool = True,
+        self, code: str, msg_id: str, *, namespace: Namespace = "own", silent: bool = False, allow_stdin: bool = False
     ) -> None:
         """Send an execution whose id is `msg_id`; returns when it is sent. Raises KernelGone.
 
         It is never hit by an interrupt that was sent before it. One that was sent already, by an earlier daemon, is not
-        sent again.
+        sent again. What runs in a copy of the namespace is not in the kernel's history, and counts nothing.
         """
-        content = _execute_content(code, silent, store_history, allow_stdin, stop_on_error)
         async with self._interrupting:
-            self._execute(content, msg_id)
+            self._execute(code, msg_id, namespace, silent, allow_stdin)
 
-    def execute_now(self, code: str, msg_id: str) -> bool:
+    def execute_now(self, code: str, msg_id: str, namespace: Namespace = "own") -> bool:
         """As `execute` with stdin allowed, in this turn of the loop; False, and nothing is sent, if an interrupt is
         under way. Raises KernelGone."""
         if self._interrupting.locked():
             return False
-        self._execute(_execute_content(code, allow_stdin=True), msg_id)
+        self._execute(code, msg_id, namespace, silent=False, allow_stdin=True)
         return True
 
-    def _execute(self, content: Mapping[str, Any], msg_id: str) -> None:
+    def _execute(self, code: str, msg_id: str, namespace: Namespace, silent: bool, allow_stdin: bool) -> None:
         self._check_alive("run anything")
         self._conversation.executing(msg_id)
-        self._shell.send(self._wire.encode(EXECUTE, msg_id, content), key=msg_id)
+        content = {
+            "code": code,
+            "silent": silent,
+            "store_history": namespace == "own",
+            "user_expressions": {},
+            "allow_stdin": allow_stdin,
+            "stop_on_error": True,
+        }
+        metadata = {} if namespace == "own" else {NAMESPACE_KEY: namespace}
+        self._shell.send(self._wire.encode(EXECUTE, msg_id, content, metadata=metadata), key=msg_id)
 
     def comm(self, message: CommRequest) -> None:
         """Send a message on a comm. Raises KernelGone."""
@@ -400,6 +404,9 @@ class Kernel:
 
     def _interrupt_by_signal(self) -> None:
         self._link.signal(signal.SIGINT)
+        # Code that awaits is cancelled by the signal, and ipykernel's loop, asleep until a timer or a message, notices
+        # that with the next message.
+        self._probe()
         if self._running is None or self._loop.time() - self._running[1] > EARLY_SECONDS:
             return
         execution_id = self._running[0]
@@ -407,6 +414,7 @@ class Kernel:
         def again() -> None:
             if self._conversation.running == execution_id:
                 self._link.signal(signal.SIGINT)
+                self._probe()
 
         if self._again_timer is not None:
             self._again_timer.cancel()
@@ -472,20 +480,3 @@ class Kernel:
     def _check_alive(self, doing: str) -> None:
         if self.ended:
             raise KernelGone(self.name, doing)
-
-
-def _execute_content(
-    code: str,
-    silent: bool = False,
-    store_history: bool = True,
-    allow_stdin: bool = False,
-    stop_on_error: bool = True,
-) -> dict[str, Any]:
-    return {
-        "code": code,
-        "silent": silent,
-        "store_history": store_history,
-        "user_expressions": {},
-        "allow_stdin": allow_stdin,
-        "stop_on_error": stop_on_error,
-    }

@@ -36,7 +36,9 @@ from clients.daemon.executions import Executions, Spawn
 from clients.daemon.kernel import Kernel
 from clients.daemon.notebook_kernel import NotebookKernel
 from clients.daemon.output_writer import OutputWriter
-from clients.daemon.queue import Effect
+from clients.daemon.queue_effects import (
+    Effect,
+)
 from clients.daemon.stdin import StdinDesk
 from notebook_doc.runtime import Activity
 

@@ -75,7 +75,9 @@ class NotebookKernel:
     async def _serve_list(self, _body: ListKernels, _asked: Asked) -> dict[str, Any]:
         return {"kernels": await installed_kernels()}
 
-    async def _serve_restart(self, _body: RestartKernel, _asked: Asked) -> dict[str, Any]:
+    async def _serve_restart(self, body: RestartKernel, _asked: Asked) -> dict[str, Any]:
+        if body.folder is not None:
+            self._folder = Path(body.folder)
         await self.restart()
         return {}
 

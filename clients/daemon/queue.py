@@ -1,9 +1,10 @@
 """Which execution runs when, and how each one ends: a pure state machine of one notebook.
 
-Knows executions, the requests that want them and whether there is a kernel; it knows no clock (times are handed in),
-no kernel and no document. Every method is an event and returns the effects it has, in the order in which they must be
-carried out. It promises that at most one execution runs, that executions run in the order in which they were queued,
-and that each reaches exactly one terminal status, by the table below. It refuses ids it does not know.
+Knows executions (of cells, and of code without one), the requests that want them and whether there is a kernel; it
+knows no clock (times are handed in), no kernel and no document. Every method is an event and returns the effects it
+has, in the order in which they must be carried out. It promises that at most one execution runs, that executions run in
+the order in which they were queued, and that each reaches exactly one terminal status, by the table below. It refuses
+ids it does not know.
 
     queued ──► running ──► done        the kernel said ok
        │          ├──────► error       the kernel said error (an interrupted cell too: KeyboardInterrupt)
@@ -19,29 +20,33 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from enum import StrEnum
-from typing import Any, Final, Literal, NewType
+from typing import Any, Final
 
 from clients.daemon.errors import IllegalTransition, UnknownExecution
 from clients.daemon.events import FinishedStatus, KernelFailure
-
-ExecutionId = NewType("ExecutionId", str)
-CellId = NewType("CellId", str)
-RequestId = NewType("RequestId", str)
+from clients.daemon.queue_effects import (
+    CellId,
+    Effect,
+    Effects,
+    ExecutionId,
+    Found,
+    InterruptKernel,
+    KernelPhase,
+    Manner,
+    RecordQueued,
+    RecordSource,
+    RecordStatus,
+    RecordUnwanted,
+    RecordWanted,
+    RequestId,
+    Run,
+    StartExecution,
+    StartKernel,
+    Status,
+)
 
 # Terminal executions whose status can still be asked for, about 200 bytes each. Older ones are in RuntimeDoc anyway.
 REMEMBERED_ENDS: Final = 10_000
-
-
-class Status(StrEnum):
-    """An execution's status as RuntimeDoc spells it."""
-
-    QUEUED = "queued"
-    RUNNING = "running"
-    DONE = "done"
-    ERROR = "error"
-    CANCELLED = "cancelled"
-    DIED = "died"
 
 
 TRANSITIONS: Final[Mapping[Status, frozenset[Status]]] = {
@@ -68,131 +73,17 @@ def check_transition(execution_id: str, before: Status, after: Status) -> None:
         raise IllegalTransition(execution_id, before, after)
 
 
-# --- what goes in and what comes out --------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class CellRun:
-    """One cell a request wants run: its source at `heads`, and the id its execution gets if it needs a new one."""
-
-    cell_id: CellId
-    source: str
-    execution_id: ExecutionId
-    heads: tuple[str, ...] = ()
-
-
-@dataclass(frozen=True)
-class Found:
-    """An execution that an earlier daemon left unfinished, as on record. `wanted_by`: request id -> place, peer id."""
-
-    execution_id: ExecutionId
-    cell_id: CellId
-    source: str
-    heads: tuple[str, ...]
-    status: Status
-    wanted_by: Mapping[RequestId, tuple[int, str]]
-
-
-@dataclass(frozen=True)
-class RecordQueued:
-    """Write a new execution's record, status "queued"; it is the `place`-th that this request wants."""
-
-    execution_id: ExecutionId
-    cell_id: CellId
-    source: str
-    heads: tuple[str, ...]
-    seq: int
-    requested_by: Mapping[str, Any]
-    submitted: float
-    request_id: RequestId
-    place: int
-
-
-@dataclass(frozen=True)
-class RecordWanted:
-    """Another request wants a queued execution too, as the how-manieth of those it named, for whom."""
-
-    execution_id: ExecutionId
-    request_id: RequestId
-    place: int
-    peer_id: str
-
-
-@dataclass(frozen=True)
-class RecordUnwanted:
-    """A request no longer wants this execution, since an earlier one of it failed or its asker left; others do."""
-
-    execution_id: ExecutionId
-    request_id: RequestId
-
-
-@dataclass(frozen=True)
-class RecordSource:
-    """A queued execution was asked for again after an edit: it will run this source, of these heads."""
-
-    execution_id: ExecutionId
-    source: str
-    heads: tuple[str, ...]
-
-
-@dataclass(frozen=True)
-class RecordStatus:
-    """Write this status and `at` (seconds since the epoch) as the time it started, or, if it is terminal, ended."""
-
-    execution_id: ExecutionId
-    status: Status
-    at: float
-    execution_count: int | None = None
-    error: KernelFailure | None = None
-
-
-@dataclass(frozen=True)
-class StartExecution:
-    """Send this source to the kernel with the execution's id as its message id."""
-
-    execution_id: ExecutionId
-    source: str
-
-
-@dataclass(frozen=True)
-class InterruptKernel:
-    """Interrupt the kernel, provided that this execution is still what it runs."""
-
-    execution_id: ExecutionId
-
-
-@dataclass(frozen=True)
-class StartKernel:
-    """Start a kernel; answer with `kernel_ready` or `kernel_failed`."""
-
-
-Effect = (
-    RecordQueued
-    | RecordWanted
-    | RecordUnwanted
-    | RecordSource
-    | RecordStatus
-    | StartExecution
-    | InterruptKernel
-    | StartKernel
-)
-Effects = tuple[Effect, ...]
-KernelPhase = Literal["none", "starting", "ready"]
-
-
-# --- the machine ----------------------------------------------------------------------------------------------------
-
-
 @dataclass
 class _Execution:
     """An execution that has not ended. `wanted_by` is the requests that named it, as an ordered set."""
 
     execution_id: ExecutionId
-    cell_id: CellId
+    cell_id: CellId | None
     source: str
     heads: tuple[str, ...]
     status: Status
     wanted_by: dict[RequestId, None]
+    manner: Manner
     confirmed: bool = False  # the kernel has begun with it; before that an interrupt would hit nothing
     interrupt_wanted: bool = False
     execution_count: int | None = None
@@ -227,11 +118,11 @@ class ExecutionQueue:
         queue = cls(first_seq, _kernel=kernel)
         wishes: list[tuple[int, RequestId, ExecutionId]] = []
         for one in found:
-            execution = _Execution(one.execution_id, one.cell_id, one.source, one.heads, one.status, {})
+            execution = _Execution(one.execution_id, one.cell_id, one.source, one.heads, one.status, {}, one.manner)
             queue._live[one.execution_id] = execution
             if one.status is Status.RUNNING:
                 queue._running = execution
-            else:
+            elif one.cell_id is not None:
                 queue._queued_cells[one.cell_id] = one.execution_id
             for request_id, (place, peer_id) in one.wanted_by.items():
                 execution.wanted_by[request_id] = None
@@ -273,9 +164,9 @@ class ExecutionQueue:
     # What people ask for
 
     def submit(
-        self, request_id: RequestId, runs: Sequence[CellRun], requested_by: Mapping[str, Any], now: float
+        self, request_id: RequestId, runs: Sequence[Run], requested_by: Mapping[str, Any], now: float
     ) -> tuple[tuple[ExecutionId, ...], Effects]:
-        """Queue these cells in this order; return their executions, in the same order.
+        """Queue these in this order; return their executions, in the same order.
 
         A cell that is already queued (not: running) keeps its execution and its place, and takes the source of this
         request, which saw the document later. If one of the cells fails, what stands after it here is cancelled, unless
@@ -285,9 +176,10 @@ class ExecutionQueue:
         answer: list[ExecutionId] = []
         peer_id = str(requested_by.get("peer_id", ""))
         for place, run in enumerate(runs):
-            if run.cell_id not in self._queued_cells:
+            queued = None if run.cell_id is None else self._queued_cells.get(run.cell_id)
+            if queued is None:
                 effects.append(self._enqueue(run, requested_by, now, request_id, place))
-            execution = self._live[self._queued_cells[run.cell_id]]
+            execution = self._live[queued or run.execution_id]
             if (execution.source, execution.heads) != (run.source, run.heads):
                 execution.source, execution.heads = run.source, run.heads
                 effects.append(RecordSource(execution.execution_id, run.source, run.heads))
@@ -421,16 +313,19 @@ class ExecutionQueue:
     # How it is done
 
     def _enqueue(
-        self, run: CellRun, requested_by: Mapping[str, Any], now: float, request_id: RequestId, place: int
+        self, run: Run, requested_by: Mapping[str, Any], now: float, request_id: RequestId, place: int
     ) -> RecordQueued:
         if run.execution_id in self._live or run.execution_id in self._ended:
             raise IllegalTransition(run.execution_id, self.status(run.execution_id), Status.QUEUED)
         wanted_by: dict[RequestId, None] = {request_id: None}
-        execution = _Execution(run.execution_id, run.cell_id, run.source, run.heads, Status.QUEUED, wanted_by)
+        execution = _Execution(
+            run.execution_id, run.cell_id, run.source, run.heads, Status.QUEUED, wanted_by, run.manner
+        )
         self._live[run.execution_id] = execution
-        self._queued_cells[run.cell_id] = run.execution_id
+        if run.cell_id is not None:
+            self._queued_cells[run.cell_id] = run.execution_id
         seq, self._next_seq = self._next_seq, self._next_seq + 1
-        who = (requested_by, now, request_id, place)
+        who = (requested_by, now, request_id, place, run.manner)
         return RecordQueued(run.execution_id, run.cell_id, run.source, run.heads, seq, *who)
 
     def _go_on(self, now: float) -> Effects:
@@ -444,11 +339,15 @@ class ExecutionQueue:
         check_transition(execution.execution_id, execution.status, Status.RUNNING)
         execution.status = Status.RUNNING
         self._running = execution
-        del self._queued_cells[execution.cell_id]
+        self._leaves_the_line(execution)
         return (
             RecordStatus(execution.execution_id, Status.RUNNING, now),
-            StartExecution(execution.execution_id, execution.source),
+            StartExecution(execution.execution_id, execution.source, execution.manner),
         )
+
+    def _leaves_the_line(self, execution: _Execution) -> None:
+        if execution.cell_id is not None:
+            del self._queued_cells[execution.cell_id]
 
     def _runs(self, execution_id: ExecutionId) -> bool:
         return self._running is not None and self._running.execution_id == execution_id
@@ -491,7 +390,7 @@ class ExecutionQueue:
         if execution is self._running:
             self._running = None
         else:
-            del self._queued_cells[execution.cell_id]
+            self._leaves_the_line(execution)
         self._ended[execution.execution_id] = status
         if len(self._ended) > REMEMBERED_ENDS:
             del self._ended[next(iter(self._ended))]

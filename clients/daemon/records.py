@@ -13,10 +13,13 @@ from typing import Any
 
 from clients.daemon.queue import (
     TERMINAL,
+)
+from clients.daemon.queue_effects import (
     CellId,
     Effect,
     ExecutionId,
     Found,
+    Manner,
     RecordQueued,
     RecordSource,
     RecordStatus,
@@ -58,11 +61,12 @@ class ExecutionRecords:
         return [
             Found(
                 ExecutionId(record.id),
-                CellId(record.cell_id),
+                CellId(record.cell_id) if record.cell_id else None,
                 record.source,
                 tuple(head.hex() for head in record.notebook_heads),
                 Status(record.status),
                 {RequestId(key): (wish.place, wish.peer_id) for key, wish in record.wanted_by.items()},
+                Manner(record.namespace, record.timeout),
             )
             for record in unfinished
         ]
@@ -109,7 +113,7 @@ class ExecutionRecords:
                 requester = _requester(effect.requested_by)
                 execution = Execution(
                     id=effect.execution_id,
-                    cell_id=effect.cell_id,
+                    cell_id=effect.cell_id or "",
                     status="queued",
                     source=effect.source,
                     notebook_heads=tuple(map(bytes.fromhex, effect.heads)),
@@ -117,6 +121,8 @@ class ExecutionRecords:
                     seq=effect.seq,
                     submitted=effect.submitted,
                     wanted_by={effect.request_id: Wanted(place=effect.place, peer_id=requester.peer_id)},
+                    namespace=effect.manner.namespace,
+                    timeout=effect.manner.timeout,
                 )
                 self._open[execution.id] = execution
                 self._notebook.runtime.record(execution)

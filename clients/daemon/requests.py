@@ -11,7 +11,11 @@ import hashlib
 from collections import Counter
 from collections.abc import Sequence
 
-from clients.daemon.queue import CellId, CellRun, ExecutionId
+from clients.daemon.queue_effects import (
+    CellId,
+    ExecutionId,
+    Run,
+)
 from notebook_doc.errors import UnknownCell
 from notebook_doc.notebook import NotebookDoc
 from relay.errors import ErrorCode, WireError
@@ -46,13 +50,18 @@ def execution_ids(request_id: str, cell_ids: Sequence[str]) -> list[str]:
     return ids
 
 
-def runs(doc: NotebookDoc, cell_ids: Sequence[str], ids: Sequence[str]) -> list[CellRun]:
+def runs(doc: NotebookDoc, cell_ids: Sequence[str], ids: Sequence[str]) -> list[Run]:
     """A run of each of these cells as it is now. Raises WireError for one that is no code cell, UnknownCell."""
-    heads = tuple(head.hex() for head in doc.replica.heads())
+    heads = heads_of(doc)
     for cell_id in cell_ids:
         if (kind := doc.cell_type(cell_id)) != "code":
             raise WireError(ErrorCode.BAD_REQUEST, f"Cell {cell_id} is a {kind} cell.", "Only code cells run.")
     return [
-        CellRun(CellId(cell_id), doc.source(cell_id), ExecutionId(execution_id), heads)
+        Run(CellId(cell_id), doc.source(cell_id), ExecutionId(execution_id), heads)
         for cell_id, execution_id in zip(cell_ids, ids, strict=True)
     ]
+
+
+def heads_of(doc: NotebookDoc) -> tuple[str, ...]:
+    """The heads of the document, as an execution's record names them."""
+    return tuple(head.hex() for head in doc.replica.heads())

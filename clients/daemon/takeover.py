@@ -18,7 +18,9 @@ from clients.daemon.keeper.manifest import Manifest, find, reap
 from clients.daemon.kernel import Kernel
 from clients.daemon.notebook_kernel import NotebookKernel
 from clients.daemon.output_writer import OutputWriter
-from clients.daemon.queue import Status
+from clients.daemon.queue_effects import (
+    Status,
+)
 from clients.peer.notebook import Notebook
 from notebook_doc.runtime import KernelState, SpoolPosition
 

@@ -27,12 +27,13 @@ from clients.peer.face import Face, here, waits
 from clients.peer.opened import Opened
 from clients.peer.watching import EventStream
 from notebook_doc.events import Event
-from notebook_doc.runtime import KernelState
+from notebook_doc.runtime import KernelState, Namespace
 from relay.errors import WireError
 from relay.messages import PeerKind, PresentPeer, Role, Stdin
 
 # Seconds that Ctrl-C during `run` waits for the interrupt to be answered, before it is raised all the same.
 INTERRUPT_SECONDS: Final = 10.0
+Asked = concurrent.futures.Future[list[core_execution.Execution]]  # what is being asked to be run
 
 
 class Notebook(Face[core_notebook.Notebook]):
@@ -51,6 +52,9 @@ class Notebook(Face[core_notebook.Notebook]):
     choose_kernel = here(core_notebook.Notebook.choose_kernel)
     blob = waits(core_notebook.Notebook.blob)
     put_blob = waits(core_notebook.Notebook.put_blob)
+    proposals = here(core_notebook.Notebook.proposals)
+    accept = here(core_notebook.Notebook.accept)
+    reject = here(core_notebook.Notebook.reject)
     set_metadata = here(core_notebook.Notebook.set_metadata)
     set_presence = here(core_notebook.Notebook.set_presence)
 
@@ -148,6 +152,10 @@ class Notebook(Face[core_notebook.Notebook]):
         asked = background().start(
             self._core.start(_ids(cells), above=_cell_id(above), below=_cell_id(below), stdin=stdin)
         )
+        return self._finished(asked, timeout)
+
+    def _finished(self, asked: Asked, timeout: float | None) -> list[Execution]:
+        """Wait for what was asked to be run; Ctrl-C interrupts it."""
         try:
             started = asked.result()
             self._wait(lambda _: all_ended(started, timeout))
@@ -156,6 +164,43 @@ class Notebook(Face[core_notebook.Notebook]):
                 self._wait(lambda notebook: _interrupt(notebook, asked))
             raise
         return [Execution(self, execution) for execution in started]
+
+    def scratch(
+        self,
+        code: str,
+        *,
+        namespace: Namespace = "copy",
+        timeout: float | None = None,
+        stdin: Stdin | None = None,
+    ) -> Execution:
+        """Run code in the notebook's kernel without a cell, when its turn has come, and wait until it has ended.
+
+        In a "copy" of the notebook's namespace: it sees all names and may change what they stand for, but what it binds
+        itself is gone afterwards; in the notebook's "own" it stays. After `timeout` seconds from when it begins it is
+        interrupted, and it alone. `input()` raises EOFError unless `stdin="prompt"`. It is an execution on record, with
+        outputs and without a cell; look at it, or call `check()` on it. Ctrl-C interrupts it before it is raised.
+        Raises RequestFailed, NotConnected.
+        """
+
+        async def start(notebook: core_notebook.Notebook) -> list[core_execution.Execution]:
+            return [await notebook.start_scratch(code, namespace=namespace, timeout=timeout, stdin=stdin)]
+
+        (execution,) = self._finished(background().start(start(self._core)), None)
+        return execution
+
+    def start_scratch(
+        self,
+        code: str,
+        *,
+        namespace: Namespace = "copy",
+        timeout: float | None = None,
+        stdin: Stdin | None = None,
+    ) -> Execution:
+        """Ask for code to be run, as `scratch` does, and return its execution as soon as it is queued."""
+        asked = self._wait(
+            lambda notebook: notebook.start_scratch(code, namespace=namespace, timeout=timeout, stdin=stdin)
+        )
+        return Execution(self, asked)
 
     def run_all(self, *, timeout: float | None = None) -> list[Execution]:
         """Run every code cell in order. See `run`."""
@@ -258,9 +303,7 @@ def _cell_id(cell: str | Cell | None) -> str | None:
     return cell.id if isinstance(cell, Cell) else cell
 
 
-async def _interrupt(
-    notebook: core_notebook.Notebook, asked: concurrent.futures.Future[list[core_execution.Execution]]
-) -> None:
+async def _interrupt(notebook: core_notebook.Notebook, asked: Asked) -> None:
     """Stop what was asked for."""
     async with asyncio.timeout(INTERRUPT_SECONDS):
         executions: list[core_execution.Execution] = await asyncio.wrap_future(asked)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Execution(Face[core_execution.Execution]):
-    """One run of one cell, live until it has ended."""
+    """One run of one cell, or of code without one; live until it has ended."""
 
     @property
     def id(self) -> str:
@@ -53,6 +53,11 @@ class Execution(Face[core_execution.Execution]):
     def text(self) -> str:
         """What it printed and showed as plain text: streams, text/plain of displays and results, tracebacks."""
         return self._wait(lambda execution: execution.text())
+
+    @property
+    def result(self) -> dict[str, Any] | None:
+        """The value of its last expression, as MIME types and contents; None if it had none."""
+        return self._wait(lambda execution: execution.result())
 
     def wait(self, timeout: float | None = None) -> Execution:
         """Wait until it has ended, however it did. Raises TimeoutError after `timeout` seconds."""

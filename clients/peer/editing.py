@@ -89,6 +89,15 @@ class Editing(Part):
         self.touch()
         return undone
 
+    def take_back(self, change: bytes, check: Check = _nothing) -> Undone:
+        """Undo one change of the history, by its hash, as a new edit. Costs the history; raises UnknownHeads."""
+        from notebook_doc.taking_back import take_back
+
+        self._check_may_edit()
+        undone = take_back(self._session.notebook, change, check)
+        self.touch()
+        return undone
+
     def author(self, actor: bytes) -> PeerInfo | None:
         """The peer that writes under this actor, if it has been here since this notebook was opened."""
         return self._authors.get(author_key(actor))

@@ -29,7 +29,7 @@ LOOK_AGAIN: Final = 1.0
 
 
 class Execution:
-    """One run of one cell."""
+    """One run of one cell, or of code without one."""
 
     def __init__(self, notebook: Notebook, execution_id: str, archived: ArchivedExecution | None = None) -> None:
         self._notebook = notebook
@@ -107,7 +107,8 @@ class Execution:
         if self.status != "done":
             record = self.record
             what = f"{record.error.ename}: {record.error.evalue}" if record.error else f"it ended as {record.status}"
-            raise ExecutionFailed(self.id, record.status, f"Cell {record.cell_id} failed: {what}")
+            whose = f"Cell {record.cell_id}" if record.cell_id else "The code"
+            raise ExecutionFailed(self.id, record.status, f"{whose} failed: {what}")
         return self
 
     @property
@@ -132,6 +133,11 @@ class Execution:
         if self._archived is not None:
             return await self._notebook.read_outputs(self._archived.outputs)
         return await self._notebook.outputs_of(self.id)
+
+    async def result(self) -> dict[str, Any] | None:
+        """The value of its last expression, as MIME types and contents; None if it had none."""
+        results = [output["data"] for output in await self.outputs() if output["output_type"] == "execute_result"]
+        return results[-1] if results else None
 
     async def text(self) -> str:
         """What it printed and showed as plain text: streams, text/plain of displays and results, tracebacks."""

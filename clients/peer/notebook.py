@@ -16,7 +16,6 @@ from typing import Any, Final
 
 from clients.peer.at_once import all_of
 from clients.peer.cell import Cells
-from clients.peer.editing import Editing
 from clients.peer.editor import EditorQuestions
 from clients.peer.errors import NotConnected, PeerError, RequestFailed
 from clients.peer.hub_address import HubAddress, HubClient
@@ -24,6 +23,7 @@ from clients.peer.identity import this_program as this_program
 from clients.peer.keeper import Keeper
 from clients.peer.link import Dial, Link
 from clients.peer.part import REQUEST_SECONDS
+from clients.peer.proposing import Proposing
 from clients.peer.running import Running
 from clients.peer.serving import Serving
 from clients.peer.session import PeerSession
@@ -64,7 +64,7 @@ BLOBS_AT_ONCE: Final = 4
 LEAVE_SECONDS: Final = 5.0
 
 
-class Notebook(Editing, Running, Serving, EditorQuestions):
+class Notebook(Proposing, Running, Serving, EditorQuestions):
     """A notebook that is open here. Made by `Notebook.connect`; see the module."""
 
     def __init__(self, session: PeerSession, dial: Dial, hub: HubClient) -> None:

@@ -12,7 +12,7 @@ from clients.peer.link import Link
 from clients.peer.session import PeerSession
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.runtime import RuntimeDoc
-from relay.messages import RequestBody, Role
+from relay.messages import PeerInfo, RequestBody, Role
 
 # Seconds to wait for the answer to a request.
 REQUEST_SECONDS: Final = 60.0
@@ -29,6 +29,11 @@ class Part:
     def id(self) -> str:
         """The notebook's UUID."""
         return self._session.notebook_id
+
+    @property
+    def peer(self) -> PeerInfo:
+        """Who this peer is to the others."""
+        return self._session.peer
 
     @property
     def role(self) -> Role:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
 from clients.peer.archives import archived
@@ -17,7 +18,8 @@ from clients.peer.editor import KernelSpec
 from clients.peer.execution import Execution
 from clients.peer.part import Part
 from notebook_doc.execution_index import ExecutionIndex
-from relay.messages import Execute, Interrupt, ListKernels, RestartKernel, ShutdownKernel, Stdin, Stop
+from notebook_doc.runtime import Namespace
+from relay.messages import Execute, ExecuteCode, Interrupt, ListKernels, RestartKernel, ShutdownKernel, Stdin, Stop
 
 if TYPE_CHECKING:
     from clients.peer.notebook import Notebook
@@ -77,6 +79,36 @@ class Running(Part):
         result = await self.request(body)
         return [Execution(self._whole, execution_id) for execution_id in result["execution_ids"]]
 
+    async def scratch(
+        self,
+        code: str,
+        *,
+        namespace: Namespace = "copy",
+        timeout: float | None = None,
+        stdin: Stdin | None = None,
+    ) -> Execution:
+        """Run code in the notebook's kernel without a cell, when its turn has come, and wait until it has ended.
+
+        In a "copy" of the notebook's namespace: it sees all names and may change what they stand for, but what it binds
+        itself is gone afterwards; in the notebook's "own" it stays. After `timeout` seconds from when it begins it is
+        interrupted, and it alone. `input()` raises EOFError unless `stdin="prompt"`. It is an execution on record, with
+        outputs and without a cell; look at it, or call `check()` on it. Raises RequestFailed, NotConnected.
+        """
+        execution = await self.start_scratch(code, namespace=namespace, timeout=timeout, stdin=stdin)
+        return await execution.wait()
+
+    async def start_scratch(
+        self,
+        code: str,
+        *,
+        namespace: Namespace = "copy",
+        timeout: float | None = None,
+        stdin: Stdin | None = None,
+    ) -> Execution:
+        """Ask for code to be run, as `scratch` does, and return its execution as soon as it is queued."""
+        result = await self.request(ExecuteCode(code=code, namespace=namespace, timeout=timeout, stdin=stdin))
+        return Execution(self._whole, result["execution_ids"][0])
+
     async def interrupt(self, execution: str | Execution) -> None:
         """Interrupt this execution, or take it out of the queue; no other is touched."""
         await self.request(Interrupt(execution_id=_id(execution)))
@@ -120,9 +152,9 @@ class Running(Part):
         """Write into the notebook's metadata that it runs on this kernel: the next one that starts, or a restart."""
         self._whole.set_metadata({**self._whole.metadata, "kernelspec": asdict(kernel)})
 
-    async def restart_kernel(self) -> None:
-        """A fresh kernel; what was running or queued is cancelled."""
-        await self.request(RestartKernel())
+    async def restart_kernel(self, *, folder: Path | None = None) -> None:
+        """A fresh kernel, in `folder` (absolute) if it is named; what was running or queued is cancelled."""
+        await self.request(RestartKernel(folder=None if folder is None else str(folder)))
 
     async def shutdown_kernel(self) -> None:
         """Stop the kernel; what was running or queued is cancelled."""

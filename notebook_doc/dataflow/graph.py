@@ -43,6 +43,16 @@ class Graph:
         self._in_cycle: dict[str, frozenset[str]] = {}
         self._setup: set[str] = set()
 
+    def copy(self) -> Graph:
+        """An independent graph that says the same, to see what an edit would do to it."""
+        other = Graph()
+        other._order, other._index, other._analyses = self._order, self._index, dict(self._analyses)
+        other._owners = {name: set(cells) for name, cells in self._owners.items()}
+        other._readers = {name: set(cells) for name, cells in self._readers.items()}
+        other._disputed, other._setup = set(self._disputed), set(self._setup)
+        other._cycles, other._in_cycle = self._cycles, self._in_cycle
+        return other
+
     # --- keeping it current -------------------------------------------------------------------------------------------
 
     def put(self, cell_id: str, analysis: Analysis, *, setup: bool = False) -> set[str]:

@@ -24,6 +24,16 @@ def test_without_a_service_a_private_one_runs_the_copy_and_the_original_stays(ho
     assert sorted(entry.name for entry in home.folder.iterdir()) == ["servers"], "nothing of it is in the user's state"
 
 
+def test_a_copy_elsewhere_runs_where_the_original_lies(served: Served, tmp_path: Path) -> None:
+    (tmp_path / "data.txt").write_text("42")
+    (tmp_path / "elsewhere").mkdir()
+    notebook = write_notebook(tmp_path / "reads.ipynb", "print(open('data.txt').read())")
+    copy = tmp_path / "elsewhere" / "copy.ipynb"
+    ran = served.home.quire("run", notebook, "-o", copy)
+    assert ran.returncode == 0, ran.stderr
+    assert outputs(copy) == ["42\n"]
+
+
 def test_a_failing_cell_ends_the_run_with_its_traceback_and_code_1(served: Served, tmp_path: Path) -> None:
     notebook = write_notebook(tmp_path / "fails.ipynb", "print('first')", "1 / 0", "print('third')")
     ran = served.home.quire("run", notebook)

@@ -15,11 +15,14 @@ from clients.daemon.queue import (
     REMEMBERED_ENDS,
     TERMINAL,
     TRANSITIONS,
+    ExecutionQueue,
+    check_transition,
+    settle_orphans,
+)
+from clients.daemon.queue_effects import (
     CellId,
-    CellRun,
     Effect,
     ExecutionId,
-    ExecutionQueue,
     InterruptKernel,
     RecordQueued,
     RecordSource,
@@ -27,19 +30,18 @@ from clients.daemon.queue import (
     RecordUnwanted,
     RecordWanted,
     RequestId,
+    Run,
     StartExecution,
     StartKernel,
     Status,
-    check_transition,
-    settle_orphans,
 )
 
 
-def run(cell: str, execution: str, source: str = "", heads: tuple[str, ...] = ()) -> CellRun:
-    return CellRun(CellId(cell), source or f"{cell} = 1", ExecutionId(execution), heads)
+def run(cell: str, execution: str, source: str = "", heads: tuple[str, ...] = ()) -> Run:
+    return Run(CellId(cell), source or f"{cell} = 1", ExecutionId(execution), heads)
 
 
-def queue_running(*runs: CellRun, request: str = "r1") -> ExecutionQueue:
+def queue_running(*runs: Run, request: str = "r1") -> ExecutionQueue:
     """A queue with a kernel, whose first execution runs and whose kernel has begun with it."""
     queue = ExecutionQueue()
     queue.submit(RequestId(request), runs, {}, 1.0)
@@ -161,7 +163,7 @@ def test_interrupting_what_nobody_knows_is_refused() -> None:
         ExecutionQueue().interrupt(ExecutionId("?"), 1.0)
 
 
-def asked_by(peer: str, queue: ExecutionQueue, request: str, *runs: CellRun) -> None:
+def asked_by(peer: str, queue: ExecutionQueue, request: str, *runs: Run) -> None:
     queue.submit(RequestId(request), runs, {"peer_id": peer}, 2.0)
 
 

@@ -30,11 +30,12 @@ from clients.daemon.outputs import (
 )
 from clients.daemon.queue import (
     TERMINAL,
+    ExecutionQueue,
+)
+from clients.daemon.queue_effects import (
     CellId,
-    CellRun,
     Effect,
     ExecutionId,
-    ExecutionQueue,
     Found,
     RecordQueued,
     RecordSource,
@@ -42,6 +43,7 @@ from clients.daemon.queue import (
     RecordUnwanted,
     RecordWanted,
     RequestId,
+    Run,
     StartExecution,
     Status,
 )
@@ -265,7 +267,7 @@ def test_a_queue_restored_from_the_records_decides_as_the_one_that_made_them(
         runs = []
         for cell in cells:
             number += 1
-            runs.append(CellRun(CellId(cell), f"{cell}{at}", ExecutionId(str(number))))
+            runs.append(Run(CellId(cell), f"{cell}{at}", ExecutionId(str(number))))
         for queue, on_record in zip(queues, records, strict=True):
             record(queue.submit(RequestId(f"r{at}"), runs, {}, 1.0)[1], on_record)
     for queue, on_record in zip(queues, records, strict=True):

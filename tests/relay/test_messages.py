@@ -74,7 +74,8 @@ BODIES: list[tuple[RequestBody, dict[str, Any]]] = [
     (SignatureHelp(code="a(", cursor=2), {"method": "signature_help", "code": "a(", "cursor": 2}),
     (KernelHistory(), {"method": "kernel_history", "n": 100, "pattern": None, "unique": False}),
     (ListKernels(), {"method": "list_kernels"}),
-    (RestartKernel(), {"method": "restart_kernel"}),
+    (RestartKernel(), {"method": "restart_kernel", "folder": None}),
+    (RestartKernel(folder="/data"), {"method": "restart_kernel", "folder": "/data"}),
     (ShutdownKernel(), {"method": "shutdown_kernel"}),
     (Save(), {"method": "save"}),
     (

@@ -4,32 +4,36 @@ from __future__ import annotations
 
 from tests.web.tabs import Service
 
+# What hostile code tries; "%(hub)s" is the hub's address. What succeeds is noted in `found`.
+ATTEMPTS = """
+const found = [];
+const attempt = async (name, act) => {
+  try { const got = await act(); if (got) found.push(name + ": " + got); } catch (error) {}
+};
+await attempt("cookie", () => document.cookie);
+await attempt("storage", () => localStorage.length + 1);
+await attempt("page", () => parent.document.title);
+await attempt("fetch", async () => (await fetch("%(hub)s/v1/notebooks", {credentials: "include"})).status);
+await attempt("opaque fetch", async () => (await fetch("%(hub)s/v1/notebooks", {mode: "no-cors"})).type);
+await attempt("socket", () => new Promise((resolve, reject) => {
+  const socket = new WebSocket("%(hub)s".replace("http", "ws") + "/v1/server/sync");
+  socket.onopen = () => resolve("open");
+  socket.onerror = () => reject();
+}));
+await attempt("image", () => new Promise((resolve, reject) => {
+  const image = new Image();
+  image.onload = () => resolve("loaded");
+  image.onerror = () => reject();
+  image.src = "%(hub)s/quire.svg";
+}));
+await attempt("window", () => open("%(hub)s/"));
+await attempt("top", () => { top.location = "https://example.invalid/"; });
+"""
 ATTACK = """
 from IPython.display import HTML
 HTML('''<p id="found">nothing</p><script>
 (async () => {
-  const found = [];
-  const attempt = async (name, act) => {
-    try { const got = await act(); if (got) found.push(name + ": " + got); } catch (error) {}
-  };
-  await attempt("cookie", () => document.cookie);
-  await attempt("storage", () => localStorage.length + 1);
-  await attempt("page", () => parent.document.title);
-  await attempt("fetch", async () => (await fetch("%(hub)s/v1/notebooks", {credentials: "include"})).status);
-  await attempt("opaque fetch", async () => (await fetch("%(hub)s/v1/notebooks", {mode: "no-cors"})).type);
-  await attempt("socket", () => new Promise((resolve, reject) => {
-    const socket = new WebSocket("%(hub)s".replace("http", "ws") + "/v1/server/sync");
-    socket.onopen = () => resolve("open");
-    socket.onerror = () => reject();
-  }));
-  await attempt("image", () => new Promise((resolve, reject) => {
-    const image = new Image();
-    image.onload = () => resolve("loaded");
-    image.onerror = () => reject();
-    image.src = "%(hub)s/quire.svg";
-  }));
-  await attempt("window", () => open("%(hub)s/"));
-  await attempt("top", () => { top.location = "https://example.invalid/"; });
+  %(attempts)s
   document.getElementById("found").textContent = "done " + JSON.stringify(found);
 })();
 </script>''')
@@ -42,7 +46,7 @@ def test_a_script_in_an_output_runs_in_its_frame_and_reaches_nothing(service: Se
     assert service.kept_cookie.startswith("quire_")
     tab.click_into(0, line=0)
     tab.page.evaluate("document.execCommand('selectAll')")
-    tab.page.keyboard.insert_text(ATTACK % {"hub": hub})
+    tab.page.keyboard.insert_text(ATTACK % {"attempts": ATTEMPTS % {"hub": hub}})
     tab.press("Control+Enter")
     found = tab.page.frame_locator(".html-output").locator("#found")
     tab.sees("the script has run", lambda: found.inner_text().startswith("done"))

@@ -39,6 +39,8 @@ export type RequestBody =
   | { method: "list_kernels" }
   | { method: "restart_kernel" }
   | { method: "shutdown_kernel" }
+  | { method: "comm_send"; comm_id: string; data: Record<string, unknown>; buffers: readonly Uint8Array[] }
+  | { method: "comm_close"; comm_id: string; data: Record<string, unknown> }
   | { method: "save" };
 
 export type Outgoing =
@@ -66,6 +68,7 @@ export type Incoming =
   | ({ type: "error"; fatal: boolean } & ErrorInfo)
   | { type: "response"; id: string; result: Record<string, unknown>; error: ErrorInfo | null }
   | { type: "notebook_saved"; path: string; heads: Uint8Array[]; error: ErrorInfo | null }
+  | { type: "comm_message"; comm_id: string; data: Record<string, unknown>; buffers: Uint8Array[] }
   | { type: "peers"; peers: PresentPeer[] }
   | { type: "left"; peer_id: string };
 
@@ -75,7 +78,7 @@ export const encodePresence = (state: Record<string, unknown>) => frame(Frame.pr
 
 const KNOWN: Record<number, readonly string[]> = {
   [Frame.session]: ["welcome", "runtime_epoch", "error"],
-  [Frame.broadcast]: ["notebook_saved"],
+  [Frame.broadcast]: ["notebook_saved", "comm_message"],
   [Frame.presence]: ["peers", "left"],
 };
 
@@ -90,6 +93,7 @@ export function decode(whole: Uint8Array): Incoming | null {
   if (typeof message?.type !== "string" || !known.includes(message.type)) return null;
   if (message.type === "error") return { hint: "", fatal: true, ...message } as Incoming;
   if (message.type === "notebook_saved") return { error: null, ...message } as Incoming;
+  if (message.type === "comm_message") return { buffers: [], ...message } as unknown as Incoming;
   return message as Incoming;
 }
 

@@ -25,6 +25,7 @@ export interface RuntimeRoot {
   queue: unknown[];
   executions: Record<string, unknown>;
   latest: Record<string, unknown>;
+  comms?: Record<string, unknown>;
 }
 
 export interface Kernel {
@@ -46,6 +47,8 @@ export interface Output {
   name?: string;
   text?: Content[];
   data?: Record<string, Content>;
+  metadata?: Record<string, unknown>;
+  display_id?: string;
   execution_count?: number | null;
   ename?: string;
   evalue?: string;
@@ -70,7 +73,8 @@ export interface Execution {
   outputs: Output[];
 }
 
-const record = (value: unknown): Record<string, unknown> =>
+/** A map, whatever it is. */
+export const record = (value: unknown): Record<string, unknown> =>
   value !== null && typeof value === "object" && !Array.isArray(value) ? (value as Record<string, unknown>) : {};
 const text = (value: unknown, otherwise: string): string => (value === undefined || value === null ? otherwise : `${value}`);
 const number = (value: unknown): number | null =>

@@ -1,17 +1,23 @@
 // What a frame program finds in its frame (public/output-frame.html) and how it talks to the page.
 //
-// A program is one script without imports at run time. It is loaded into a frame that has no network and no origin, sets
-// `hear`, and is then told its input. What it says to the page, any script of the output could say as well.
+// A program is one script without imports at run time. It is loaded into a frame that has no network and no origin, and
+// offers one way to draw. What it says to the page, any script of the output could say as well.
+
+/** Draws `input` into `place`. */
+export type Draw = (place: HTMLElement, input: any) => void;
 
 export interface Host {
-  readonly output: HTMLElement;
   readonly dark: boolean;
   /** To the page. */
   say(message: unknown): void;
-  /** From the page: first the input, then messages. */
+  /** From the page, after the input. */
   hear: (message: any) => void;
-  /** Light has become dark, or dark light. */
-  recolour: () => void;
+  /** The program that was loaded last. */
+  draw: Draw;
+  /** Called when light has become dark, or dark light. */
+  readonly recolour: Set<() => void>;
+  /** Run another program in this frame; what it draws with. */
+  load(code: Blob): Promise<Draw>;
 }
 
 export const host = (globalThis as unknown as { quireFrame: Host }).quireFrame;
@@ -25,10 +31,10 @@ export function style(css: string): void {
 }
 
 /** What went wrong, in place of the output. */
-export function failed(error: unknown): void {
+export function failed(place: HTMLElement, error: unknown): void {
   const text = document.createElement("p");
   text.setAttribute("role", "alert");
   text.style.color = "var(--bad)";
   text.textContent = error instanceof Error ? error.message : `${error}`;
-  host.output.replaceChildren(text);
+  place.replaceChildren(text);
 }

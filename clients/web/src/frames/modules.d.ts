@@ -4,3 +4,5 @@ declare module "plotly.js-dist-min" {
   const Plotly: { react(element: HTMLElement, figure: object): Promise<unknown> };
   export default Plotly;
 }
+
+declare module "anywidget" {}

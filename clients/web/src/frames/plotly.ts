@@ -30,13 +30,13 @@ function laidOut(layout: Record<string, unknown>): Record<string, unknown> {
   return { ...layout, autosize: layout["width"] === undefined, template: { ...template, layout: { ...themed, ...dark } } };
 }
 
-host.hear = (figure: Figure) => {
+host.draw = (place, figure: Figure) => {
   const draw = () => {
     const config = { responsive: true, ...figure.config, ...LINKS_OUT };
     const layout = laidOut(figure.layout ?? {});
-    host.output.style.minHeight = `${Number(layout["height"]) || 450}px`;
-    Plotly.react(host.output, { data: figure.data ?? [], layout, config, frames: figure.frames ?? [] }).catch(failed);
+    place.style.minHeight = `${Number(layout["height"]) || 450}px`;
+    Plotly.react(place, { data: figure.data ?? [], layout, config, frames: figure.frames ?? [] }).catch((error) => failed(place, error));
   };
-  host.recolour = draw;
+  host.recolour.add(draw);
   draw();
 };

@@ -6,7 +6,7 @@ import { colour, failed, host } from "./host.ts";
 
 type Spec = Parameters<typeof embed>[1];
 
-host.hear = ({ spec, mode }: { spec: Spec; mode: "vega" | "vega-lite" }) => {
+host.draw = (place, { spec, mode }: { spec: Spec; mode: "vega" | "vega-lite" }) => {
   const draw = () => {
     const [ink, line] = [colour("--ink"), colour("--line")];
     const config = {
@@ -16,7 +16,7 @@ host.hear = ({ spec, mode }: { spec: Spec; mode: "vega" | "vega-lite" }) => {
       axis: { domainColor: line, gridColor: line, tickColor: line },
       view: { stroke: line },
     };
-    embed(host.output, spec, {
+    embed(place, spec, {
       mode,
       config,
       ast: true,
@@ -24,8 +24,8 @@ host.hear = ({ spec, mode }: { spec: Spec; mode: "vega" | "vega-lite" }) => {
       actions: false,
       tooltip: { theme: host.dark ? "dark" : "light" },
       defaultStyle: true,
-    }).catch(failed);
+    }).catch((error) => failed(place, error));
   };
-  host.recolour = draw;
+  host.recolour.add(draw);
   draw();
 };

@@ -6,14 +6,21 @@ import { renderMarkdown, typeset } from "../page/markdown.ts";
 import { imageAddress, textOf } from "./contents.ts";
 import { jsonTree } from "./json_tree.ts";
 import { program } from "./programs.ts";
-import { sandbox } from "./sandbox.ts";
-import { terminal } from "./stream.ts";
+import { dispose, onDispose, sandbox } from "./sandbox.ts";
+import { terminal } from "./terminal.ts";
+import type { Widgets } from "./widgets.ts";
 
 type Data = Readonly<Record<string, Content>>;
+/** What outputs need of the page beyond their own contents. */
+export interface Surroundings {
+  readonly widgets: Widgets;
+}
+
 /** Draws a content into `place`. Rejects with what to tell the reader. */
-type Draw = (place: HTMLElement, content: Content, type: string, data: Data) => Promise<void>;
+type Draw = (place: HTMLElement, content: Content, type: string, data: Data, around: Surroundings) => Promise<void>;
 
 const RENDERERS: readonly (readonly [RegExp, Draw])[] = [
+  [/^application\/vnd\.jupyter\.widget-view\+json$/, widget],
   [/^application\/vnd\.plotly\.v1\+json$/, plotly],
   [/^application\/vnd\.vega(lite)?\.v\d+(\.\d+)*\+json$/, vega],
   [/^text\/html$/, html],
@@ -24,15 +31,31 @@ const RENDERERS: readonly (readonly [RegExp, Draw])[] = [
   [/^application\/([\w.-]+\+)?json$/, json],
   [/^text\/plain$/, plain],
 ];
+const GONE = "This widget went with its kernel. Run the cell to make it again.";
 
 /** How to draw these data; null if there is no way. */
-export function choose(data: Data): ((place: HTMLElement) => Promise<void>) | null {
+export function choose(data: Data, around: Surroundings): ((place: HTMLElement) => Promise<void>) | null {
   const types = Object.keys(data);
   for (const [pattern, draw] of RENDERERS) {
     const type = types.find((candidate) => pattern.test(candidate));
-    if (type !== undefined) return (place) => draw(place, data[type] as Content, type, data);
+    if (type !== undefined) return (place) => draw(place, data[type] as Content, type, data, around);
   }
   return null;
+}
+
+async function widget(place: HTMLElement, content: Content, _type: string, _data: Data, { widgets }: Surroundings): Promise<void> {
+  const { model_id: id } = JSON.parse(await textOf(content)) as { model_id?: unknown };
+  const modelId = `${id}`;
+  let shown: HTMLElement | null = null;
+  const show = async () => {
+    const element = widgets.has(modelId) ? await widgets.draw(modelId) : h("p", { class: "note" }, GONE);
+    if (shown !== null) dispose(shown);
+    shown = element;
+    place.replaceChildren(element);
+  };
+  let turn = show();
+  onDispose(place, widgets.watch(modelId, () => void (turn = turn.then(show))));
+  return turn;
 }
 
 async function html(place: HTMLElement, content: Content): Promise<void> {

@@ -3,8 +3,9 @@
 
 import plotly from "../frames/plotly.ts?worker&url";
 import vega from "../frames/vega.ts?worker&url";
+import widgets from "../frames/widgets.ts?worker&url";
 
-const ADDRESSES = { plotly, vega } as const;
+const ADDRESSES = { plotly, vega, widgets } as const;
 
 export type Program = keyof typeof ADDRESSES;
 

@@ -2,9 +2,10 @@
 
 import type { Execution, Output } from "../core/schema.ts";
 import { h } from "../page/dom.ts";
-import { choose } from "./mime.ts";
+import { choose, type Surroundings } from "./mime.ts";
 import { dispose } from "./sandbox.ts";
-import { StreamView, terminal } from "./stream.ts";
+import { StreamView } from "./stream.ts";
+import { terminal } from "./terminal.ts";
 
 interface Shown {
   readonly key: string;
@@ -16,6 +17,11 @@ export class OutputArea {
   readonly element = h("div", { class: "outputs", role: "region", "aria-label": "Output" });
   #shown: Shown[] = [];
   #execution: string | null = null;
+  readonly #around: Surroundings;
+
+  constructor(around: Surroundings) {
+    this.#around = around;
+  }
 
   update(execution: Execution | null): void {
     const outputs = execution?.outputs ?? [];
@@ -34,7 +40,7 @@ export class OutputArea {
       }
       const stream = isStream ? new StreamView(`${output.name ?? "stdout"}`) : null;
       stream?.update(output.text ?? []);
-      const element = stream?.element ?? render(output);
+      const element = stream?.element ?? render(output, this.#around);
       if (before === undefined) this.element.append(element);
       else {
         dispose(before.element);
@@ -53,7 +59,7 @@ export class OutputArea {
   }
 }
 
-function render(output: Output): HTMLElement {
+function render(output: Output, around: Surroundings): HTMLElement {
   if (output.output_type === "error") {
     const what = h("p", {}, h("strong", {}, output.ename ?? "Error"), output.evalue ? `: ${output.evalue}` : "");
     const lines = terminal((output.traceback ?? []).join("\n"));
@@ -61,7 +67,7 @@ function render(output: Output): HTMLElement {
     return h("div", { class: "error-output" }, what, ...(traceback.textContent === "" ? [] : [traceback]));
   }
   const data = output.data ?? {};
-  const draw = choose(data);
+  const draw = choose(data, around);
   const place = h("div", { class: "rich" });
   if (draw === null) place.append(h("em", {}, `This page cannot show ${Object.keys(data).join(", ") || "this output"}.`));
   else {

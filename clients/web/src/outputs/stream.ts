@@ -1,32 +1,12 @@
 // A stream's text: all of it if it is not long, else its beginning and its end, and what lies between on demand.
 
-import { spans } from "../core/ansi.ts";
 import type { Content } from "../core/schema.ts";
 import { h } from "../page/dom.ts";
 import { bytesOf, sizeOf } from "./contents.ts";
+import { terminal } from "./terminal.ts";
 
 const SHOWN_WHOLE = 256 * 1024; // bytes
 const PIECE = 64 * 1024; // at either end, and at each further step
-
-/** Terminal text as nodes. */
-export function terminal(text: string): DocumentFragment {
-  const fragment = new DocumentFragment();
-  for (const { text: part, style } of spans(text)) {
-    const names = Object.entries(style).filter(([, value]) => value === true);
-    if (names.length === 0 && style.fg === undefined && style.bg === undefined) {
-      fragment.append(part);
-      continue;
-    }
-    const span = h("span", { class: names.map(([name]) => `ansi-${name}`).join(" ") }, part);
-    for (const key of ["fg", "bg"] as const) {
-      const colour = style[key];
-      if (colour?.startsWith("#")) span.style.setProperty(key === "fg" ? "color" : "background-color", colour);
-      else if (colour !== undefined) span.classList.add(`ansi-${key}-${colour}`);
-    }
-    fragment.append(span);
-  }
-  return fragment;
-}
 
 /** The element of a stream. `update` shows what the stream has become. */
 export class StreamView {

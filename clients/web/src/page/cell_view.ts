@@ -11,6 +11,7 @@
 import type { Notebook, TextEdit } from "../core/notebook.ts";
 import type { Origin } from "../core/replica.ts";
 import type { CellType, Execution } from "../core/schema.ts";
+import type { Surroundings } from "../outputs/mime.ts";
 import { OutputArea } from "../outputs/render.ts";
 import { CellFolds } from "./cell_folds.ts";
 import { CellEditor, type EditorActions, type Visitor } from "./cell_editor.ts";
@@ -21,7 +22,7 @@ import { CellTools, KINDS, type ToolActions } from "./cell_tools.ts";
 import { h } from "./dom.ts";
 import { PromptForm } from "./prompt_form.ts";
 
-export interface CellActions extends EditorActions, ToolActions {
+export interface CellActions extends EditorActions, ToolActions, Surroundings {
   /** The pointer went down on the cell, but not in its editor. */
   pointed(cellId: string, event: PointerEvent): void;
   /** The pointer went down on the cell's handle. */
@@ -43,7 +44,7 @@ export class CellView {
   readonly id: string;
   readonly element: HTMLElement;
   readonly editor: CellEditor;
-  readonly outputs = new OutputArea();
+  readonly outputs: OutputArea;
   /** Below the outputs: for what belongs to this cell and is more than a mark. */
   readonly under = h("div", { class: "under" });
   readonly #notebook: Notebook;
@@ -59,6 +60,7 @@ export class CellView {
 
   constructor(notebook: Notebook, id: string, actions: CellActions, mayEdit: boolean) {
     this.id = id;
+    this.outputs = new OutputArea(actions);
     this.#notebook = notebook;
     this.#actions = actions;
     this.#type = notebook.type(id);

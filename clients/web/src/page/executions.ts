@@ -25,6 +25,10 @@ export class Executions {
     setInterval(() => this.#tick(), CLOCK);
   }
 
+  get runtime(): Replica<RuntimeRoot> | null {
+    return this.#runtime;
+  }
+
   /** The RuntimeDoc of this moment; null until the hub has sent one. */
   get root(): RuntimeRoot | null {
     return this.#runtime?.value ?? null;

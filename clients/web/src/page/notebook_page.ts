@@ -5,7 +5,7 @@
 
 import type { Incoming } from "../core/messages.ts";
 import type { Notebook, NotebookEvent } from "../core/notebook.ts";
-import type { Heads } from "../core/replica.ts";
+import type { Heads, Patch } from "../core/replica.ts";
 import type { CellType, Execution } from "../core/schema.ts";
 import type { Session } from "../core/session.ts";
 import { Signal } from "../core/signal.ts";
@@ -13,6 +13,7 @@ import { Structure } from "../core/structure.ts";
 import type { Suggestions } from "../editor/completion.ts";
 import type { Inspection, Signature } from "../editor/kernel_tips.ts";
 import type { Link, LinkState } from "../link.ts";
+import { Widgets } from "../outputs/widgets.ts";
 import { drag } from "./cell_drag.ts";
 import { CellList } from "./cell_list.ts";
 import type { CellActions } from "./cell_view.ts";
@@ -41,6 +42,7 @@ export class NotebookPage implements Page, CellActions {
   readonly executions: Executions;
   readonly people: People;
   readonly requests: Requests;
+  readonly widgets: Widgets;
   readonly commands = new Commands();
   readonly panels = new SidePanel(this.commands);
   readonly toasts = new Toasts();
@@ -63,6 +65,7 @@ export class NotebookPage implements Page, CellActions {
     this.structure = new Structure(notebook);
     this.selection = new Selection(() => notebook.cellIds());
     this.requests = new Requests(session, link, this.toasts);
+    this.widgets = new Widgets((body) => this.requests.call(body));
     this.people = new People(session, link);
     this.cells = new CellList(notebook, this, () => session.mayEdit);
     this.executions = new Executions(this.cells);
@@ -76,6 +79,8 @@ export class NotebookPage implements Page, CellActions {
     const desk = h("div", { class: "desk" }, column, this.panels.element);
     this.element = h("div", { class: "page" }, this.bar.element, this.#banner, this.notices, desk, this.toasts.element);
     this.selection.changed.add((change) => this.#showSelection(change));
+    this.executions.changed.add((patches) => this.#runtimeChanged(patches));
+    this.widgets.failed.add(({ message, hint }) => this.toasts.say(`${message} ${hint}`));
     this.people.changed.add(() => this.#showPeople());
     notebook.onEvents = (events) => this.#documentChanged(events);
     session.onRuntime = (runtime) => this.executions.follow(runtime);
@@ -118,6 +123,7 @@ export class NotebookPage implements Page, CellActions {
   take(message: Incoming): void {
     if (message.type === "peers") this.people.take(message.peers);
     else if (message.type === "left") this.people.left(message.peer_id);
+    else if (message.type === "comm_message") this.widgets.hear(message.comm_id, message.data, message.buffers);
     else if (message.type === "response") this.requests.take(message);
     else if (message.type === "error") this.toasts.say(`${message.message} ${message.hint}`);
     this.#safety.take(message);
@@ -254,6 +260,10 @@ export class NotebookPage implements Page, CellActions {
       this.cells.get(id)?.show({ selected: ids.has(id), active: isActive, editing: isActive && mode === "edit" }, takeFocus);
     }
     if (mode === "command") this.people.sayPlace({ cell_id: active, status: "reading" });
+  }
+
+  #runtimeChanged(patches: readonly Patch[] | null): void {
+    if (this.executions.runtime !== null) this.widgets.changed(this.executions.runtime, patches);
   }
 
   /** Where others are: in the cells alone of those who moved. */

@@ -17,6 +17,7 @@ export class Requests {
   readonly #toasts: Toasts;
   readonly #asked = new Map<string, string>(); // request id -> what was asked, in words
   readonly #questions = new Map<string, (result: Result | null) => void>();
+  readonly #calls = new Map<string, { resolve: (result: Result) => void; reject: (error: ErrorInfo) => void }>();
   linkState: LinkState = "connecting";
 
   constructor(session: Session, link: Link, toasts: Toasts) {
@@ -49,10 +50,25 @@ export class Requests {
     });
   }
 
+  /** Ask for something whose answer is waited for, however long it takes. Rejects with the ErrorInfo of a refusal. */
+  call(body: RequestBody): Promise<Result> {
+    return new Promise((resolve, reject) => {
+      this.#calls.set(this.#session.request(body), { resolve, reject });
+      this.#link.poke();
+    });
+  }
+
   take({ id, result, error }: { id: string; result: Result; error: ErrorInfo | null }): void {
     const question = this.#questions.get(id);
     if (question !== undefined) {
       question(error === null ? result : null);
+      return;
+    }
+    const call = this.#calls.get(id);
+    if (call !== undefined) {
+      this.#calls.delete(id);
+      if (error === null) call.resolve(result);
+      else call.reject(error);
       return;
     }
     const asked = this.#asked.get(id);

@@ -1,0 +1,177 @@
+"""From what an agent wants to one batch for the document. Pure.
+
+A Planner owns a fork of what the agent read, its *draft*. Each operation is carried out on the draft at once, so a
+mistake is told where it is made and what is read afterwards is what was written; the notebook itself is not touched.
+`plan` is what came of it: the batch, and what is to be done beside it (packages, runs, widgets, words).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Final, assert_never
+
+from clients.agent.errors import AgentError, NoSuchText
+from clients.agent.operations import (
+    AgentOperation,
+    ChangePackages,
+    ConfigureCell,
+    ConfigureNotebook,
+    CreateCell,
+    DeleteCell,
+    EditCell,
+    MoveCell,
+    ReplaceText,
+    RunCell,
+    Say,
+    SetWidget,
+)
+from notebook_doc import batch
+from notebook_doc.batch import Operation, Reading
+from notebook_doc.json_values import Json
+from notebook_doc.notebook import NotebookDoc
+from notebook_doc.policy import AGENTS, QUIRE, marked_as_made_by
+
+NO_PACKAGES: Final = ChangePackages()
+_JUPYTER: Final = "jupyter"  # where JupyterLab keeps how a cell is shown
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is to be done: packages first, then the batch, then the runs, the widgets, and the words."""
+
+    batch: tuple[Operation, ...] = ()
+    packages: ChangePackages = NO_PACKAGES
+    runs: tuple[str, ...] = ()
+    widgets: tuple[SetWidget, ...] = ()
+    words: tuple[Say, ...] = ()
+
+    @property
+    def touched(self) -> tuple[str, ...]:
+        """The cells that the batch names, each once."""
+        named = (one.cell_id for one in self.batch if not isinstance(one, batch.SetNotebookMetadata))
+        return tuple(dict.fromkeys(named))
+
+    @property
+    def edited(self) -> tuple[str, ...]:
+        """Those of them whose source it makes or changes."""
+        named = (one.cell_id for one in self.batch if isinstance(one, batch.Create | batch.SetSource))
+        return tuple(dict.fromkeys(named))
+
+
+class Planner:
+    """See the module. `agent` is the name by which the cells that it makes are marked."""
+
+    def __init__(self, reading: Reading, agent: str) -> None:
+        self.reading = reading
+        self.draft: NotebookDoc = reading.notebook.fork()
+        self._agent = agent
+        self.plan = Plan()
+
+    def add(self, operation: AgentOperation) -> None:
+        """Carry it out on the draft and plan it. Raises AgentError, BadEdit, UnknownCell, and nothing has changed."""
+        match operation:
+            case CreateCell():
+                metadata = marked_as_made_by(self._agent, _shown({}, operation.name, operation.hide_code, None, None))
+                self._write(
+                    batch.Create(
+                        operation.cell_id,
+                        operation.code,
+                        operation.cell_type,
+                        after=operation.after,
+                        before=operation.before,
+                        metadata=metadata,
+                    )
+                )
+            case EditCell(cell_id, code):
+                self._write(batch.SetSource(cell_id, code))
+            case ReplaceText():
+                self._write(batch.SetSource(operation.cell_id, _replaced(self.draft, operation)))
+            case DeleteCell(cell_id):
+                self._write(batch.Delete(cell_id))
+                self.plan = replace(self.plan, runs=tuple(one for one in self.plan.runs if one != cell_id))
+            case MoveCell(cell_id, after, before):
+                self._write(batch.Move(cell_id, after=after, before=before))
+            case ConfigureCell():
+                self._configure(operation)
+            case ConfigureNotebook(settings):
+                metadata = self.draft.metadata()
+                ours = metadata.get(QUIRE)
+                quire: dict[str, Json] = {**(ours if isinstance(ours, dict) else {}), **settings}
+                if AGENTS in settings:
+                    raise AgentError("What agents may do is for people to say.", "Ask somebody to change it.")
+                quire = {key: value for key, value in quire.items() if value is not None}
+                self._write(batch.SetNotebookMetadata({**metadata, QUIRE: quire}))
+            case RunCell(cell_id):
+                if (kind := self.draft.cell_type(cell_id)) != "code":
+                    raise AgentError(f"Cell {cell_id!r} is a {kind} cell, which does not run.", "Run a code cell.")
+                self.plan = replace(self.plan, runs=(*self.plan.runs, cell_id))
+            case SetWidget():
+                self.plan = replace(self.plan, widgets=(*self.plan.widgets, operation))
+            case ChangePackages(add, remove):
+                known = self.plan.packages
+                self.plan = replace(self.plan, packages=ChangePackages((*known.add, *add), (*known.remove, *remove)))
+            case Say():
+                self.plan = replace(self.plan, words=(*self.plan.words, operation))
+            case unknown:
+                assert_never(unknown)
+
+    def _configure(self, wanted: ConfigureCell) -> None:
+        cell = self.draft.cell(wanted.cell_id)
+        if wanted.cell_type is not None:
+            self._write(batch.SetType(cell.id, wanted.cell_type))
+        metadata = _shown(cell.metadata, wanted.name, wanted.hide_code, wanted.hide_output, wanted.tags)
+        if metadata != cell.metadata:
+            self._write(batch.SetMetadata(cell.id, metadata))
+
+    def _write(self, operation: Operation) -> None:
+        batch.apply([operation], self.draft)
+        self.plan = replace(self.plan, batch=(*self.plan.batch, operation))
+
+
+def plan(operations: Iterable[AgentOperation], reading: Reading, agent: str) -> Plan:
+    """What these operations mean for a notebook as it was read."""
+    planner = Planner(reading, agent)
+    for operation in operations:
+        planner.add(operation)
+    return planner.plan
+
+
+def _replaced(draft: NotebookDoc, wanted: ReplaceText) -> str:
+    source = draft.source(wanted.cell_id)
+    count = source.count(wanted.old) if wanted.old else 0
+    if count == 0:
+        raise NoSuchText(f"{wanted.old[:80]!r} is not in cell {wanted.cell_id!r}.", f"The cell says:\n{source[:2000]}")
+    if count > 1 and not wanted.every:
+        raise NoSuchText(
+            f"{wanted.old[:80]!r} is {count} times in cell {wanted.cell_id!r}.",
+            "Name more of what stands around it, or pass every=True.",
+        )
+    return source.replace(wanted.old, wanted.new)
+
+
+def _shown(
+    metadata: dict[str, Json],
+    name: str | None,
+    hide_code: bool | None,
+    hide_output: bool | None,
+    tags: tuple[str, ...] | None,
+) -> dict[str, Json]:
+    """A cell's metadata with these in it, where nbformat and JupyterLab have them."""
+    found = dict(metadata)
+    if name is not None:
+        found["name"] = name
+    if tags is not None:
+        found["tags"] = list(tags)
+    jupyter = found.get(_JUPYTER)
+    shown: dict[str, Json] = dict(jupyter) if isinstance(jupyter, dict) else {}
+    for key, hidden in (("source_hidden", hide_code), ("outputs_hidden", hide_output)):
+        if hidden:
+            shown[key] = True
+        elif hidden is False:
+            shown.pop(key, None)
+    if shown:
+        found[_JUPYTER] = shown
+    else:
+        found.pop(_JUPYTER, None)
+    return found

@@ -1,0 +1,61 @@
+"""What is added to ipykernel when it starts. This runs in the kernel, in a namespace of its own.
+
+Two things that ipykernel cannot be told otherwise. It is to keep more of what it publishes for a reader that the system
+holds up: it drops what is beyond a thousand messages. And it is to run code in a copy of the notebook's namespace where
+the request's metadata ask for that: names that the code binds are then gone with the copy, what it does to objects
+stays, as do functions' own globals; everything else, from magics and top-level await to tracebacks, is as ever. Needs
+nothing but IPython, and runs on any Python that it runs on.
+"""
+
+from __future__ import annotations
+
+import functools
+import types
+from typing import Any
+
+from IPython import get_ipython
+
+METADATA = "quire_namespace"  # of an execute_request; its value "copy" asks for one
+SNDHWM = 23  # as zmq counts its options
+MESSAGES = 100_000
+
+
+def keep_more(shell: Any) -> None:
+    """Have the thread that publishes keep this many messages for each reader."""
+    thread = shell.kernel.iopub_thread
+    thread.schedule(lambda: thread.socket.setsockopt(SNDHWM, MESSAGES))
+
+
+def run_in_copies(shell: Any) -> None:
+    """Have the shell look for METADATA before it runs anything."""
+    plain = shell.run_cell_async
+    home = shell.user_module
+
+    @functools.wraps(plain)
+    async def run_cell_async(*args: Any, **keywords: Any) -> Any:
+        metadata = shell.kernel.get_parent().get("metadata") or {}
+        if metadata.get(METADATA) != "copy" or shell.user_module is not home:  # in a copy already
+            return await plain(*args, **keywords)
+        namespace = shell.user_ns
+        shell.user_module, shell.user_ns = copied(home, namespace)
+        try:
+            return await plain(*args, **keywords)
+        finally:
+            shell.user_module, shell.user_ns = home, namespace
+
+    shell.run_cell_async = run_cell_async
+
+
+def copied(module: types.ModuleType, namespace: dict[str, Any]) -> tuple[types.ModuleType, dict[str, Any]]:
+    """A module that looks like this one, and its namespace."""
+    copy = types.ModuleType(module.__name__, module.__doc__)
+    names = copy.__dict__
+    names.update(namespace)
+    for name in ("_oh", "Out"):  # else a value that the code ends with would be kept here for ever
+        if isinstance(names.get(name), dict):
+            names[name] = dict(names[name])
+    return copy, names
+
+
+keep_more(get_ipython())
+run_in_copies(get_ipython())

@@ -1,0 +1,78 @@
+"""Proposals of a notebook: changes that somebody suggests and somebody else accepts or rejects.
+
+Proposing is the part of a Notebook that knows them; what they are is in `notebook_doc.proposals`. Nothing here waits.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Literal
+
+from clients.peer.editing import Editing
+from notebook_doc import proposals as kept
+from notebook_doc.batch import Check, Operation, Reading
+from notebook_doc.notebook import NotebookDoc
+from notebook_doc.proposals import Accepted, Author, Proposal
+
+
+def _nothing(_: NotebookDoc) -> None:
+    """No check."""
+
+
+class Proposing(Editing):
+    """See the module."""
+
+    def proposals(self, *, all: bool = False) -> list[Proposal]:
+        """The proposals that are open, oldest first; `all`: also those that are decided."""
+        found = kept.proposals(self._session.notebook)
+        return [one for one in found if all or one.status == "open"]
+
+    def propose(
+        self, reading: Reading, operations: Sequence[Operation], title: str, check: Check = _nothing
+    ) -> Proposal:
+        """Suggest a batch that was made to what was read, instead of committing it. `title` says why, in a line.
+
+        `check` may raise for the notebook as it would be. Raises BadEdit, UnknownCell, NotAllowed.
+        """
+        self._check_may_edit()
+        made = kept.propose(
+            self._session.notebook, reading, operations, check, title=title, author=self._me, at=time.time()
+        )
+        self.touch()
+        return made
+
+    def preview(self, proposal: str | Proposal) -> NotebookDoc:
+        """The notebook as it would be if this were accepted now: a copy. Raises UnknownProposal, BadEdit."""
+        notebook = self._session.notebook
+        return kept.preview(notebook, kept.proposal(notebook, _id(proposal)))
+
+    def accept(self, proposal: str | Proposal, check: Check = _nothing) -> Accepted:
+        """Merge a proposal into the notebook as it is now; whole or not at all.
+
+        Raises UnknownProposal, BadEdit if it is decided, CellDeletedMeanwhile, CellEditedMeanwhile, what `check`
+        raises for the merged notebook, NotAllowed.
+        """
+        self._check_may_edit()
+        done = kept.accept(self._session.notebook, _id(proposal), check, by=self._me, at=time.time())
+        self.touch()
+        return done
+
+    def reject(self, proposal: str | Proposal, note: str = "") -> Proposal:
+        """Say no, with a note for its author; or take one's own back. Raises UnknownProposal, BadEdit, NotAllowed."""
+        self._check_may_edit()
+        notebook = self._session.notebook
+        own = kept.proposal(notebook, _id(proposal)).author.peer_id == self._session.peer.peer_id
+        status: Literal["rejected", "withdrawn"] = "withdrawn" if own else "rejected"
+        decided = kept.decide(notebook, _id(proposal), status, by=self._me, at=time.time(), note=note)
+        self.touch()
+        return decided
+
+    @property
+    def _me(self) -> Author:
+        peer = self._session.peer
+        return Author(peer.peer_id, peer.name, peer.kind)
+
+
+def _id(proposal: str | Proposal) -> str:
+    return proposal if isinstance(proposal, str) else proposal.id

@@ -1,0 +1,96 @@
+// The widget library's manager in a frame: models are made of the state that the page sends for those it is asked for.
+//
+// It knows the packages that the page brings, and anywidget, whose widgets carry their own code. Others it refuses by name.
+
+import * as base from "@jupyter-widgets/base";
+import { ManagerBase } from "@jupyter-widgets/base-manager";
+import * as controls from "@jupyter-widgets/controls";
+import { anywidget } from "./anywidget.ts";
+import { host } from "./host.ts";
+import { outputs } from "./output_widget.ts";
+import { FrameComm, fromOutside, isFromOutside, views } from "./widget_comm.ts";
+
+type Classes = Record<string, unknown>;
+
+const PACKAGES: Record<string, () => Classes> = {
+  "@jupyter-widgets/base": () => base as Classes,
+  "@jupyter-widgets/controls": () => controls as Classes,
+  "@jupyter-widgets/output": () => outputs,
+  anywidget: () => anywidget,
+};
+
+/** What the page tells of a widget. */
+export interface Given {
+  readonly model: string;
+  readonly state: Record<string, unknown> | null; // null: there is no such widget
+  readonly outputs?: readonly object[] | null;
+}
+
+export class Manager extends ManagerBase {
+  readonly comms = new Map<string, FrameComm>();
+  readonly #wanted = new Map<string, PromiseWithResolvers<base.WidgetModel>>();
+
+  override get_model(id: string): Promise<base.WidgetModel> {
+    if (this.has_model(id)) return super.get_model(id);
+    const wanted = this.#wanted.get(id) ?? Promise.withResolvers<base.WidgetModel>();
+    if (!this.#wanted.has(id)) {
+      this.#wanted.set(id, wanted);
+      host.say({ want: id });
+    }
+    return wanted.promise;
+  }
+
+  /** The page tells of a widget that was asked for. */
+  give({ model: id, state, outputs: captured }: Given): void {
+    const wanted = this.#wanted.get(id);
+    this.#wanted.delete(id);
+    if (wanted === undefined) return;
+    if (state === null) {
+      wanted.reject(new Error("This widget is gone. Run the cell that makes it again."));
+      return;
+    }
+    const comm = new FrameComm(id);
+    this.comms.set(id, comm);
+    const options = {
+      model_id: id,
+      model_name: `${state["_model_name"]}`,
+      model_module: `${state["_model_module"]}`,
+      model_module_version: `${state["_model_module_version"]}`,
+      comm,
+    };
+    const made = this.new_model(options, views(state));
+    made.then((model) => {
+      comm.model = model;
+      const { set_state } = model;
+      model.set_state = (found) => fromOutside(() => set_state.call(model, found));
+      if (captured !== null && captured !== undefined) model.set("outputs", captured);
+    }, () => {});
+    made.then(wanted.resolve, wanted.reject);
+  }
+
+  protected override async loadClass(name: string, module: string): Promise<any> {
+    const found = PACKAGES[module]?.()[name];
+    if (found === undefined) throw new Error(`This page has no "${module}", which this widget needs. It has ipywidgets, and any anywidget.`);
+    return found;
+  }
+
+  protected override async _create_comm(): Promise<never> {
+    throw new Error("Widgets are made by the kernel.");
+  }
+
+  protected override async _get_comm_info(): Promise<{}> {
+    return {};
+  }
+}
+
+// A player runs where somebody started it; every other frame shows what it does.
+const { animate } = controls.PlayModel.prototype;
+controls.PlayModel.prototype.animate = function (this: controls.PlayModel) {
+  if (!isFromOutside()) animate.call(this);
+};
+
+// A link acts when it is made, too: that is not the reader's doing.
+const { updateBindings } = controls.DirectionalLinkModel.prototype;
+controls.DirectionalLinkModel.prototype.updateBindings = function (this: controls.DirectionalLinkModel) {
+  fromOutside(() => updateBindings.call(this));
+};
