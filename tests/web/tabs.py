@@ -103,6 +103,11 @@ class Tab:
         """What all editors show, in order."""
         return [self.text(number) for number in range(self.page.locator(".cell").count())]
 
+    def selected(self) -> list[int]:
+        """The places of the selected cells."""
+        cells = self.page.locator(".cell")
+        return [number for number in range(cells.count()) if "selected" in str(cells.nth(number).get_attribute("class")).split()]
+
     def click_into(self, number: int, *, line: int, at_end: bool = True) -> None:
         """Put the cursor at an end of a line of a cell's editor."""
         self.cell(number).locator(".cm-line").nth(line).click()

@@ -30,6 +30,14 @@ markdown.renderer.rules["math"] = (tokens, index) => {
   return `<span class="math${token?.meta?.["display"] ? " display" : ""}">${escaped}</span>`;
 };
 
+/** Columns are aligned by attribute: the page's policy takes no styles from texts. */
+markdown.core.ruler.push("alignment", ({ tokens }) => {
+  for (const token of tokens) {
+    const style = token.type === "td_open" || token.type === "th_open" ? token.attrGet("style") : null;
+    if (style !== null) token.attrs = [["align", `${style}`.replace("text-align:", "")]];
+  }
+});
+
 const purify = DOMPurify(window);
 purify.addHook("afterSanitizeAttributes", (node) => {
   if (node instanceof HTMLAnchorElement && node.hasAttribute("href")) {
