@@ -36,7 +36,7 @@ def test_undo_of_a_deletion_leaves_what_others_did_meanwhile(service: Service) -
     tab.sees("it is gone", lambda: tab.texts() == ["theirs", "other"])
     with quire.open(service.notebook, name="Ada") as peer:
         peer.cells[0].source = "theirs, changed"
-        peer.cells.move(peer.cells[1], 0)
+        peer.cells[1].move(before=peer.cells[0])
         tab.sees("their edits have arrived", lambda: tab.texts() == ["other", "theirs, changed"])
         tab.press("z")
         tab.sees("the deletion alone is undone", lambda: sorted(tab.texts()) == ["mine", "other", "theirs, changed"])
@@ -108,7 +108,7 @@ def test_everything_is_found_and_replaced_as_one_change(service: Service) -> Non
 def test_the_palette_finds_and_does_and_the_menu_of_a_cell_too(service: Service) -> None:
     tab = service.start("a", "b")
     tab.cell(1).locator(".cm-line").first.click()
-    tab.press("Control+Shift+P")
+    tab.press("Escape", "Control+Shift+P")
     tab.type("heading 2")
     tab.press("Enter")
     tab.page.get_by_role("heading", name="b", level=2).wait_for()

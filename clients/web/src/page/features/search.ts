@@ -82,7 +82,7 @@ class SearchPanel {
       h("button", { type: "button", class: "plain", click: () => this.#replaceAll() }, "All"),
     );
     replace.hidden = !page.session.mayEdit;
-    host.onkeydown = (event) => event.key === "Escape" && this.#leave(event);
+    host.addEventListener("keydown", this.#escaped);
     host.append(find, replace, this.#status, this.#list);
     const stops = [page.edited.add(() => this.#later()), page.cells.added.add(() => this.#later())];
     this.#stopListening = () => stops.forEach((stop) => stop());
@@ -96,18 +96,19 @@ class SearchPanel {
 
   end(): void {
     clearTimeout(this.#timer);
-    this.#host.onkeydown = null;
+    this.#host.removeEventListener("keydown", this.#escaped);
     this.#stopListening();
     for (const [, view] of this.#page.cells) view.editor.setMatches([]);
   }
 
   /** Go on in the cell, where the search has led. */
-  #leave(event: Event): void {
+  readonly #escaped = (event: KeyboardEvent): void => {
+    if (event.key !== "Escape") return;
     event.preventDefault();
     const { panels, selection } = this.#page;
     panels.close();
     selection.choose(selection.active, selection.mode);
-  }
+  };
 
   #option(key: "matchCase" | "wholeWords" | "isPattern", sign: string, title: string): HTMLElement {
     const toggle = h("button", {
