@@ -105,8 +105,10 @@ class Tab:
 
     def selected(self) -> list[int]:
         """The places of the selected cells."""
-        cells = self.page.locator(".cell")
-        return [number for number in range(cells.count()) if "selected" in str(cells.nth(number).get_attribute("class")).split()]
+        looks = self.page.locator(".cell").evaluate_all(
+            "cells => cells.map(cell => cell.classList.contains('selected'))"
+        )
+        return [number for number, is_selected in enumerate(looks) if is_selected]
 
     def click_into(self, number: int, *, line: int, at_end: bool = True) -> None:
         """Put the cursor at an end of a line of a cell's editor."""

@@ -1,4 +1,4 @@
-"""What a person does to cells beyond typing: several at once, with the keys, the menu and the pointer, and back again."""
+"""What a person does to cells beyond typing: several at once, by key, menu and pointer, and back again."""
 
 from __future__ import annotations
 
