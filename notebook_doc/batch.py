@@ -61,6 +61,14 @@ class SetMetadata:
 
 
 @dataclass(frozen=True, slots=True)
+class SetAttachments:
+    """The same for its attachments; None takes them away."""
+
+    cell_id: str
+    attachments: dict[str, Json] | None
+
+
+@dataclass(frozen=True, slots=True)
 class SetNotebookMetadata:
     """The same for the notebook's."""
 
@@ -85,7 +93,7 @@ class Delete:
     despite_edits: bool = False
 
 
-Operation = Create | SetSource | SetType | SetMetadata | SetNotebookMetadata | Move | Delete
+Operation = Create | SetSource | SetType | SetMetadata | SetAttachments | SetNotebookMetadata | Move | Delete
 
 
 # --- what was read, and what came of it -------------------------------------------------------------------------------
@@ -254,6 +262,8 @@ def _apply(operation: Operation, notebook: NotebookDoc) -> None:
             notebook.set_cell_type(cell_id, cast(CellType, cell_type))
         case SetMetadata(cell_id, metadata):
             notebook.set_cell_metadata(cell_id, metadata)
+        case SetAttachments(cell_id, attachments):
+            notebook.set_attachments(cell_id, attachments)
         case SetNotebookMetadata(metadata):
             notebook.set_metadata(metadata)
         case Move(cell_id, after, before, None):
@@ -278,7 +288,7 @@ def _committed(
 ) -> Committed:
     created = [one.cell_id for one in operations if isinstance(one, Create) and one.cell_id in notebook]
     deleted = [one.cell_id for one in operations if isinstance(one, Delete) and one.cell_id in before]
-    changing = (SetSource, SetType, SetMetadata)
+    changing = (SetSource, SetType, SetMetadata, SetAttachments)
     edited = [one.cell_id for one in operations if isinstance(one, changing) and one.cell_id in before]
     moved = [one.cell_id for one in operations if isinstance(one, Move) and one.cell_id in before]
     gone = [one.cell_id for one in wanted if isinstance(one, Delete) and one not in operations]
@@ -323,6 +333,8 @@ def _back(before: Cell, after: Cell) -> list[Operation]:
         found.append(SetType(before.id, before.cell_type))
     if before.metadata != after.metadata:
         found.append(SetMetadata(before.id, before.metadata))
+    if before.attachments != after.attachments:
+        found.append(SetAttachments(before.id, before.attachments))
     if before.position != after.position:
         found.append(Move(before.id, position=before.position))
     return found

@@ -57,8 +57,18 @@ class Document:
         """An edit was undone."""
 
     @property
-    def _view(self) -> Replica | Transaction:
+    def view(self) -> Replica | Transaction:
+        """What reads see: inside an edit, what it has written so far."""
         return self._transaction or self.replica
+
+    @property
+    def transaction(self) -> Transaction:
+        """The edit that is going on, for the modules that write other parts of the document."""
+        return self._tx
+
+    @property
+    def _view(self) -> Replica | Transaction:
+        return self.view
 
     @property
     def _tx(self) -> Transaction:

@@ -10,6 +10,7 @@
     │   └── WrongGenesis           wrong_genesis    a document of another notebook, or of another life of this one
     ├── SchemaTooNew               schema_version   a document written by a later Quire
     ├── UnknownCell                unknown_cell     there is no such cell (any more)
+    ├── UnknownThread              unknown_thread   there is no such thread of comments (any more)
     ├── UnknownMoment              unknown_moment   no moment of the notebook's history is named so
     ├── UnknownProposal            unknown_proposal  no proposal of the notebook is named so
     ├── AgentsMayNot               agents_may_not   (in `policy`) the notebook's people want to be asked first
@@ -90,6 +91,16 @@ class UnknownCell(NotebookDocError):
     ) -> None:
         super().__init__(message or f"there is no cell {cell_id!r} in this notebook.", hint)
         self.cell_id = cell_id
+
+
+class UnknownThread(NotebookDocError):
+    """No thread of comments of this id is in the document: it never was, has not arrived yet, or was deleted."""
+
+    code: ClassVar[str] = "unknown_thread"
+
+    def __init__(self, thread_id: str) -> None:
+        super().__init__(f"there is no thread {thread_id!r} in this notebook.", "Look at its comments again.")
+        self.thread_id = thread_id
 
 
 class UnknownMoment(NotebookDocError):

@@ -42,6 +42,13 @@ class MetadataChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class CommentsChanged:
+    """Something was said about a cell, or resolved: in which threads."""
+
+    thread_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class ProposalChanged:
     """A proposal was made or decided."""
 
@@ -82,6 +89,11 @@ class QueueChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class EnvironmentChanged:
+    """The environment, what may be installed into it, or the modules that were missing changed."""
+
+
+@dataclass(frozen=True, slots=True)
 class CommOpened:
     """The kernel has a comm (a widget) that was not there."""
 
@@ -108,7 +120,16 @@ class Reset:
     """Too much happened to name it, or another document took this one's place: read everything again."""
 
 
-NotebookEvent = CellAdded | CellRemoved | CellChanged | MetadataChanged | ProposalChanged | Reset
+NotebookEvent = CellAdded | CellRemoved | CellChanged | MetadataChanged | CommentsChanged | ProposalChanged | Reset
 CommEvent = CommOpened | CommChanged | CommClosed
-RuntimeEvent = ExecutionChanged | PromptChanged | LatestChanged | KernelChanged | QueueChanged | CommEvent | Reset
+RuntimeEvent = (
+    ExecutionChanged
+    | PromptChanged
+    | LatestChanged
+    | KernelChanged
+    | QueueChanged
+    | EnvironmentChanged
+    | CommEvent
+    | Reset
+)
 Event = NotebookEvent | RuntimeEvent

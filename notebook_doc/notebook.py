@@ -18,6 +18,7 @@ from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final, Literal, cast
 
+from notebook_doc import comments
 from notebook_doc.cell_order import UNREADABLE, CellOrder, readable
 from notebook_doc.change_writer import ChangeWriter
 from notebook_doc.document import Document
@@ -27,6 +28,7 @@ from notebook_doc.events import (
     CellChanged,
     CellField,
     CellRemoved,
+    CommentsChanged,
     MetadataChanged,
     NotebookEvent,
     ProposalChanged,
@@ -74,7 +76,7 @@ def notebook_seed() -> bytes:
     """The bytes with which every NotebookDoc begins."""
 
     def roots(transaction: Transaction) -> None:
-        for name in ("cells", "metadata", "proposals", "comments"):
+        for name in ("cells", "metadata", "proposals", "comments", "versions"):
             transaction.make_map(ROOT, name)
 
     return seed(roots)
@@ -99,12 +101,16 @@ class NotebookDoc(Document):
         self._objects.place(ROOT, "cells", cells)
         self._objects.place(ROOT, "metadata", metadata)
         self._objects.place(ROOT, "proposals", proposals)
+        for name in ("comments", "versions"):
+            if (obj := replica.child(ROOT, name)) is not None:
+                self._objects.place(ROOT, name, obj)
         self._entries: dict[str, _Entry] = {}
         self._order = CellOrder()
         self._pending: dict[str, set[CellField]] = {}  # touched cells and their fields, not yet reported
         self._reported: set[str] = set()  # the cells that whoever takes the events knows of
         self._pending_metadata: set[str] = set()
         self._pending_proposals: set[str] = set()
+        self._pending_threads: set[str] = set()
         self._pending_reset = False
         self._reindex()
         self._reported.update(self._entries)
@@ -263,7 +269,9 @@ class NotebookDoc(Document):
                 raise BadEdit(f"cell {cell_id!r} has {len(source)} characters and cannot be split at {at}.")
             self.splice_source(cell_id, at, len(source) - at, "")
             kind = cast(CellType, self.cell_type(cell_id))
-            return self.add_cell(source[at:], kind, after=cell_id, metadata=self.cell(cell_id).metadata)
+            new_id = self.add_cell(source[at:], kind, after=cell_id, metadata=self.cell(cell_id).metadata)
+            comments.split(self, cell_id, source, at, new_id)
+            return new_id
 
     def merge_cells(self, cell_id: str, other_id: str, separator: str = "\n") -> None:
         """Append another cell's source to this one's and delete the other. Raises UnknownCell, BadEdit."""
@@ -273,6 +281,7 @@ class NotebookDoc(Document):
             source, other = self.source(cell_id), self.source(other_id)
             self.splice_source(cell_id, len(source), 0, separator + other if source and other else other)
             self.delete_cell(other_id)
+            comments.merged(self, cell_id, other_id)
 
     def splice_source(self, cell_id: str, index: int, delete: int, insert: str) -> None:
         """Replace `delete` code points at `index` of a cell's source. Raises UnknownCell, BadEdit outside the text."""
@@ -348,6 +357,8 @@ class NotebookDoc(Document):
             events += [event for cell_id, fields in self._pending.items() if (event := self._event(cell_id, fields))]
             if self._pending_metadata:
                 events.append(MetadataChanged(frozenset(self._pending_metadata)))
+            if self._pending_threads:
+                events.append(CommentsChanged(frozenset(self._pending_threads)))
             events += [ProposalChanged(proposal_id) for proposal_id in sorted(self._pending_proposals)]
         self._reported.difference_update(self._pending)
         self._reported.update(self._entries if self._pending_reset else self._pending.keys() & self._entries.keys())
@@ -356,7 +367,7 @@ class NotebookDoc(Document):
 
     def _nothing_pending(self) -> None:
         self._pending, self._pending_metadata, self._pending_reset = {}, set(), False
-        self._pending_proposals = set()
+        self._pending_proposals, self._pending_threads = set(), set()
 
     def _event(self, cell_id: str, fields: set[CellField]) -> NotebookEvent | None:
         if cell_id in self._entries:
@@ -393,6 +404,8 @@ class NotebookDoc(Document):
                     self._look_again(cell_id, _FIELDS & {cast(CellField, field)})
                 case ("metadata", key, *_):
                     self._pending_metadata.add(key)
+                case ("comments", thread_id, *_):
+                    self._pending_threads.add(thread_id)
                 case ("proposals", proposal_id, *_):
                     self._pending_proposals.add(proposal_id)
                 case _:

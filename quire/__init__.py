@@ -9,8 +9,9 @@ from __future__ import annotations
 from clients.agent.code_mode import code_mode
 from clients.peer.blocking import Notebook, open
 from clients.peer.blocking_cells import Cell, Execution
+from clients.peer.blocking_comments import Thread
 from clients.peer.blocking_widgets import Widget
 from clients.peer.widget import WidgetMessage
 from quire import aio, errors
 
-__all__ = ["Cell", "Execution", "Notebook", "Widget", "WidgetMessage", "aio", "code_mode", "errors", "open"]
+__all__ = ["Cell", "Execution", "Notebook", "Thread", "Widget", "WidgetMessage", "aio", "code_mode", "errors", "open"]

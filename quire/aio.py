@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from clients.peer.cell import Cell
+from clients.peer.comments import Thread
 from clients.peer.execution import Execution
 from clients.peer.notebook import Notebook
 from clients.peer.opening import open
 from clients.peer.widget import Widget, WidgetMessage
 
-__all__ = ["Cell", "Execution", "Notebook", "Widget", "WidgetMessage", "open"]
+__all__ = ["Cell", "Execution", "Notebook", "Thread", "Widget", "WidgetMessage", "open"]

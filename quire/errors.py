@@ -16,7 +16,7 @@ from clients.peer.errors import (
     PeerError,
     RequestFailed,
 )
-from notebook_doc.errors import BadEdit, NotebookDocError, UnknownCell
+from notebook_doc.errors import BadEdit, NotebookDocError, UnknownCell, UnknownMoment, UnknownThread
 from relay.errors import BadEndpoint, Refused, WireError
 
 __all__ = [
@@ -33,5 +33,7 @@ __all__ = [
     "Refused",
     "RequestFailed",
     "UnknownCell",
+    "UnknownMoment",
+    "UnknownThread",
     "WireError",
 ]

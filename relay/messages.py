@@ -261,6 +261,48 @@ class ShutdownKernel(msgspec.Struct, frozen=True, kw_only=True, tag_field="metho
     """Stop the kernel; what was running or queued ends as `cancelled`. By the daemon. Result: {}."""
 
 
+class ApproveDependencies(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="approve_dependencies"):
+    """Agree that what the notebook declares is installed on the daemon's machine. By the daemon, from owners and
+    editors, and not from agents.
+
+    `digest` and `heads` are what RuntimeDoc's `trust` said when it was shown; if it would be something else by now the
+    answer is `stale_approval`. `remember` agrees to each of these packages in any notebook from now on. Result: {}.
+    """
+
+    digest: str
+    heads: list[ChangeHash]
+    remember: bool = False
+
+
+class AddPackages(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="add_packages"):
+    """Install these packages (requirements, `"pandas>=2"`) for the notebook. By the daemon, from owners and editors.
+
+    Result: {"status", "why", "installed": {name: version}, "declare": {"place": [key], "add": [str], "remove": [str]}}.
+    "live": the running kernel has them; "restart_needed", and `why`; "ready": the next kernel will; "asks": an agent
+    asked, and somebody has to approve. The asking peer then declares them: of the list `dependencies` at `place` in
+    the notebook's metadata it takes out `remove` and puts `add` at the end. If it fails (`environment`, with the
+    installer's words), nothing has changed and there is nothing to declare.
+    """
+
+    packages: list[str]
+
+
+class RemovePackages(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="remove_packages"):
+    """Do without these packages, by name. By the daemon, from owners and editors. Result: as of AddPackages."""
+
+    packages: list[str]
+
+
+class SyncEnvironment(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="sync_environment"):
+    """Look again at what is declared and bring the environment in line with it. By the daemon, from owners and editors.
+
+    With `restart` the kernel is restarted where that is needed. Result: {"status": "in_sync" | "live" | "restarted" |
+    "restart_needed" | "ready", "why": str}.
+    """
+
+    restart: bool = False
+
+
 class CommOpen(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="comm_open"):
     """Open a comm to the kernel, as a front end that makes a widget does. By the daemon. Result: as of CommSend.
 
@@ -299,6 +341,19 @@ class Save(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="s
     """Write the notebook's file now. By the hub. Result: {"path": str, "heads": [hash]}."""
 
 
+class Writers(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="writers"):
+    """Who wrote what of this notebook, and when, as the hub noted it since this time. By the hub, for viewers too.
+
+    Result: {"authors": [{"peer_id": str, "name": str, "kind": str}], "spans": [[actor: bytes, from_seq: int, author:
+    int, time: float, brought: bool]], "time": float}. The changes of an actor from a number on are by the author of
+    that index and came at that time (seconds since 1970), to the minute; `brought`: it had them when it connected. An
+    author may also be of the kind "file", for what the hub read from the notebook's file, or "unknown". The last
+    `time` is the hub's clock.
+    """
+
+    since: float = 0.0
+
+
 RequestBody = (
     Execute
     | ExecuteCode
@@ -312,12 +367,20 @@ RequestBody = (
     | ListKernels
     | RestartKernel
     | ShutdownKernel
+    | ApproveDependencies
+    | AddPackages
+    | RemovePackages
+    | SyncEnvironment
     | CommOpen
     | CommSend
     | CommClose
     | Save
+    | Writers
 )
-SERVED_BY_HUB: Final[tuple[type, ...]] = (Save,)
+SERVED_BY_HUB: Final[tuple[type, ...]] = (Save, Writers)
+FOR_VIEWERS: Final[tuple[type, ...]] = (Writers,)
+# What decides about the notebook and the machine, not only about a run: owners and editors may ask for it.
+FOR_EDITORS: Final[tuple[type, ...]] = (ApproveDependencies, AddPackages, RemovePackages, SyncEnvironment)
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

@@ -28,7 +28,7 @@ from typing import Final
 from notebook_doc.errors import BadSyncMessage, NotebookDocError, ReplicaPanic
 from notebook_doc.replica import Heads, Replica, SyncSession
 from notebook_doc.sync_message import ChangeChunk, Have, SyncMessage, changes_in, decode, encode, read_change
-from sync_server.effects import HUB, Effect, PeerKey, Persist, Refuse, Reload, Send
+from sync_server.effects import HUB, NOBODY, Effect, PeerKey, Persist, Refuse, Reload, Send
 from sync_server.projection import Projection
 
 # Changes of one peer that wait for dependencies nobody has sent. A peer in good order has none, or a few while it is
@@ -49,6 +49,7 @@ class _Arrival:
     chunks: tuple[bytes, ...]
     changes: list[ChangeChunk] | None
     forwarded: bool
+    brought: bool = False  # its author had it when it connected
 
 
 @dataclass(slots=True)
@@ -61,6 +62,7 @@ class _Link:
     untried: bool = True  # nothing was said in this session
     said: SyncMessage | None = None  # the latest header, not yet told to the session
     live: bool = False  # gets what is forwarded
+    settled: bool = False  # on this connection the hub has had all that the peer has
     behind: bool = False  # is owed a message of the sync protocol
     busy: bool = False  # its queue is not drained
     told: Heads | None = None  # durable heads it was told last
@@ -182,7 +184,9 @@ class Channel:
         link.said = message
         if _starts_over(message) and link.live:
             link.renew(self.replica)  # the old session would not send anything twice
-        if not link.live or message.need or not self._projection.has_all(message.heads):
+        known = self._projection.has_all(message.heads)
+        link.settled = link.settled or known
+        if not link.live or message.need or not known:
             link.behind = True
         return []
 
@@ -231,7 +235,7 @@ class Channel:
 
     def _take(self, peer: PeerKey, link: _Link, chunks: tuple[bytes, ...], changes: list[ChangeChunk] | None) -> None:
         if changes is None:
-            self._inbox.append(_Arrival(peer, chunks, None, forwarded=False))
+            self._inbox.append(_Arrival(peer, chunks, None, forwarded=False, brought=True))
             return
         for change in changes:
             standing = self._projection.standing(change)
@@ -242,7 +246,8 @@ class Channel:
                 self._outgoing.append((peer, change.data))
             else:
                 link.orphans += 1
-            self._inbox.append(_Arrival(peer, (change.data,), [change], forwarded=standing == "next"))
+            forwarded, brought = standing == "next", peer != HUB and not link.settled
+            self._inbox.append(_Arrival(peer, (change.data,), [change], forwarded, brought))
 
     def _brings_news(self, changes: list[ChangeChunk] | None) -> bool:
         """Whether there is anything here that the hub does not know. A reader may well send back what it was sent."""
@@ -372,7 +377,7 @@ class Channel:
             return [*refusals, *self._forward(), *self._converse()]
         self._batch = [chunk for _, chunk in fresh]
         self.batches_begun += 1
-        return [*refusals, *self._forward(), Persist(self._batch)]
+        return [*refusals, *self._forward(), Persist(self._batch, _brought(arrivals, fresh))]
 
     def _next_arrivals(self) -> tuple[list[_Arrival], list[_Arrival]]:
         if not self._suspects:
@@ -438,6 +443,22 @@ class Channel:
     def _refuse(self, peer: PeerKey, code: str, message: str, hint: str = "") -> Refuse:
         self.leave(peer)
         return Refuse(peer, code, message, hint)
+
+
+def _brought(
+    arrivals: Iterable[_Arrival], fresh: Iterable[tuple[bytes, bytes]]
+) -> tuple[tuple[bytes, int, PeerKey, bool], ...]:
+    """What `Persist.brought` says of a batch."""
+    known = {change.hash: (change, arrival) for arrival in arrivals for change in arrival.changes or ()}
+    whole = next((arrival for arrival in arrivals if arrival.changes is None), None)  # a snapshot, with many authors
+    first: dict[bytes, tuple[int, PeerKey, bool]] = {}
+    for change_hash, chunk in fresh:
+        change, arrival = known.get(change_hash) or (read_change(chunk), whole)
+        seen = first.get(change.actor)
+        if seen is None or change.seq < seen[0]:
+            sender = NOBODY if arrival is None else arrival.author
+            first[change.actor] = (change.seq, sender, arrival is None or arrival.brought)
+    return tuple((actor, *rest) for actor, rest in first.items())
 
 
 def _starts_over(message: SyncMessage) -> bool:

@@ -7,10 +7,12 @@ from typing import Final, NewType
 
 from relay.frames import FrameType
 from relay.messages import NewRuntimeEpoch, Request, SessionError
+from sync_server.attribution import Arrived
 
 PeerKey = NewType("PeerKey", int)  # one connection; a peer that reconnects gets another
 
 HUB: Final = PeerKey(0)  # the author of the hub's own changes; no connection has this key
+NOBODY: Final = PeerKey(-1)  # the sender of changes that waited here for what they build on: it is not remembered
 
 RequestKey = tuple[str, str]  # peer id, request id: a peer may repeat its own ids, and cannot guess another's answers
 
@@ -28,9 +30,14 @@ class Send:
 
 @dataclass(frozen=True, slots=True)
 class Persist:
-    """Append these changes to the store, however often that takes, then call `committed`."""
+    """Append these changes to the store, however often that takes, then call `committed`.
+
+    `brought` says of each actor whose changes are among them from which number on, by whom, and whether that peer had
+    them when it connected.
+    """
 
     chunks: list[bytes]
+    brought: tuple[tuple[bytes, int, PeerKey, bool], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,10 +71,11 @@ class SendFrame:
 
 @dataclass(frozen=True, slots=True)
 class PersistDoc:
-    """Append these changes to a document's log, then call `committed`."""
+    """Append these changes to a document's log, then call `committed`. `arrived`: who brought what of NotebookDoc."""
 
     doc: FrameType
     chunks: list[bytes]
+    arrived: tuple[Arrived, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,9 +13,9 @@ import time
 import uuid
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from notebook_doc.errors import NotebookDocError
 from notebook_doc.interchange import notebook_from_model, runtime_from_model
@@ -37,8 +37,10 @@ from relay.messages import (
     Response,
     Save,
     SessionError,
+    Writers,
     encode,
 )
+from sync_server.attribution import THE_FILE, StoredSpan, author_of
 from sync_server.blobs import BlobStore
 from sync_server.checkpoints import Checkpointer
 from sync_server.handshake import Door, admit, identify
@@ -217,6 +219,7 @@ class Hub:
         )
         row = NotebookRow(notebook_id, str(path), 0, checkpoint, now, now)
         await self.store.put_notebook(row)
+        await self.store.note_spans(notebook_id, [StoredSpan(_born(notebook.replica), 1, THE_FILE, None, now, False)])
         logger.info("notebook %s: imported %s, %d cells", notebook_id, path, len(notebook))
         await self._opened(notebook_id, (notebook.replica, runtime.replica))  # it is about to be wanted
         return row
@@ -305,6 +308,9 @@ class Hub:
                     return Response(
                         id=request.id, result={"path": str(path), "heads": list(live.room.notebook.durable_heads)}
                     )
+                case Writers(since=since):
+                    stored = await self.store.spans(live.notebook_id, since)
+                    return Response(id=request.id, result=_told(stored))
                 case body:
                     return failed(request, ErrorCode.BAD_REQUEST, f"The hub does not serve {type(body).__name__}.")
         except WireError as error:
@@ -354,6 +360,18 @@ class Hub:
                 if shelf.open is not None:
                     await self._let_go(notebook_id, shelf.open)
                     shelf.open = None
+
+
+def _told(stored: Iterable[StoredSpan]) -> dict[str, Any]:
+    """The answer to Writers."""
+    spans = [author_of(span) for span in stored]
+    authors = list(dict.fromkeys(span.author for span in spans))
+    index = {author: number for number, author in enumerate(authors)}
+    return {
+        "authors": [asdict(author) for author in authors],
+        "spans": [[s.actor, s.from_seq, index[s.author], s.time, s.brought] for s in spans],
+        "time": time.time(),
+    }
 
 
 def _born(replica: Replica) -> bytes:

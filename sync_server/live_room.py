@@ -20,6 +20,7 @@ from relay.connection import Connection
 from relay.errors import ErrorCode, WireError
 from relay.frames import MIB, FrameType
 from relay.messages import ErrorInfo, PeerInfo, Request, Response, Role, SessionError, encode
+from sync_server.attribution import Attribution, StoredSpan
 from sync_server.effects import (
     BeginEpoch,
     Close,
@@ -89,6 +90,7 @@ class LiveRoom:
         # One write of a document at a time, so that nothing is appended to an epoch that another has replaced.
         self._writing = {doc: asyncio.Lock() for doc in keys}
         self.frames_received = 0
+        self._attribution = Attribution()
 
     @property
     def notebook_id(self) -> str:
@@ -184,7 +186,8 @@ class LiveRoom:
                     if (seat := self._seats.get(peer)) is not None:
                         seat.outbox.put(frame)
                 case PersistDoc():
-                    self._tasks.start(self._persist(effect), f"store changes of {self.notebook_id}")
+                    spans = self._attribution.spans(effect.arrived, time.time())
+                    self._tasks.start(self._persist(effect, spans), f"store changes of {self.notebook_id}")
                 case Close(peer, error):
                     self._close(peer, error)
                 case ReloadDoc(doc):
@@ -214,15 +217,23 @@ class LiveRoom:
         self._rest_until = self._loop.time() + (time.thread_time() - began) * (1 / WORK_SHARE - 1)
         self._carry_out(effects)
 
-    async def _persist(self, batch: PersistDoc) -> None:
+    async def _persist(self, batch: PersistDoc, spans: list[StoredSpan]) -> None:
         key, channel = self.keys[batch.doc], self.room.channels[batch.doc]
         async with self._writing[batch.doc]:
             if channel is self.room.channels[batch.doc]:  # else an epoch took its place, and has what was in this one
                 await self._store_somehow(
-                    lambda: self._store.append(key, batch.chunks), lambda: self.room.channels[batch.doc].unstored_bytes
+                    lambda: self._append(key, batch.chunks, spans),
+                    lambda: self.room.channels[batch.doc].unstored_bytes,
                 )
                 self._carry_out(self.room.committed(batch.doc, self._loop.time()))
         await self._tell_stored()
+
+    async def _append(self, key: DocKey, chunks: list[bytes], spans: list[StoredSpan]) -> None:
+        """Both in one commit, if there are spans, since both are asked for in one turn."""
+        if not spans:
+            await self._store.append(key, chunks)
+            return
+        await asyncio.gather(self._store.append(key, chunks), self._store.note_spans(self.notebook_id, spans))
 
     async def _store_somehow(self, store: Callable[[], Awaitable[None]], waiting: Callable[[], int]) -> None:
         """Store, however often that takes; `waiting` says how many bytes there are to store by now."""

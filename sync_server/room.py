@@ -4,7 +4,8 @@ A Room owns the channels of the notebook's two documents, who is present with wh
 their way to the daemon. It takes frames and the passing of time, and answers with effects for its shell. It promises
 that one member's errors close that member's connection and touch nobody else, that a request is answered exactly once
 whoever reconnects meanwhile, and that a role is never exceeded: only owners and editors write NotebookDoc, only the
-daemon writes RuntimeDoc, viewers ask for nothing, and agents write what the notebook's policy lets them.
+daemon writes RuntimeDoc, viewers ask for nothing but who wrote what, and agents write what the notebook's policy lets
+them.
 
 RuntimeDoc may be started afresh (an *epoch*): the daemon offers a document, the shell stores it in the place of the old
 one, and from then on the room's runtime channel is a new one, of which every member is told. What a member says about
@@ -13,15 +14,19 @@ the old document is ignored until it has answered that it knows of the new, so f
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from notebook_doc.authors import Author
 from notebook_doc.replica import ROOT, Replica
 from notebook_doc.seed import genesis
 from relay.errors import ErrorCode, MalformedFrame, WireError
 from relay.frames import FrameType, check_frame, frame
 from relay.messages import (
+    FOR_EDITORS,
+    FOR_VIEWERS,
     CommMessage,
     ErrorInfo,
     Message,
@@ -41,8 +46,10 @@ from relay.messages import (
     encode,
 )
 from sync_server.agent_guard import AgentGuard
+from sync_server.attribution import THE_FILE, Arrived
 from sync_server.channel import Channel
 from sync_server.effects import (
+    HUB,
     BeginEpoch,
     Close,
     Effect,
@@ -62,6 +69,8 @@ from sync_server.requests import Requests
 
 # Seconds between acknowledgements to peers that only read: they learn what is on disk, in no hurry.
 ACKNOWLEDGE_EVERY: Final = 0.5
+# Who was here lately, by connection: what somebody sent may be stored after they have left.
+MAX_NAMES: Final = 1024
 _CHANNELS: Final = (FrameType.NOTEBOOK_SYNC, FrameType.RUNTIME_SYNC)
 _EDITORS: Final[frozenset[Role]] = frozenset(("owner", "editor"))
 
@@ -87,6 +96,7 @@ class Room:
         }
         self._agent_guard = AgentGuard()
         self._epochs_under_way = 0  # offers that the shell has and has not settled
+        self._names: OrderedDict[PeerKey, Author] = OrderedDict()
         self._members: dict[PeerKey, _Member] = {}
         self._requests = Requests(notebook_id)
         self._broadcasts: list[RoomEffect] = []  # of the daemon; they leave after the changes that came before them
@@ -131,6 +141,9 @@ class Room:
             effects += self._expel(old, ErrorCode.FORBIDDEN, "Another daemon has taken over this notebook.")
         in_epoch = runtime_genesis in (None, self.runtime_genesis)
         newcomer = self._members[peer] = _Member(info, role, in_epoch)
+        self._names[peer] = Author(info.peer_id, info.name, info.kind)
+        if len(self._names) > MAX_NAMES:
+            self._names.popitem(last=False)
         guard = self._agent_guard.refusal if info.kind == "agent" else None
         self.notebook.join(peer, may_write=role in _EDITORS, guard=guard)
         self.runtime.join(peer, may_write=role == "daemon")
@@ -267,9 +280,10 @@ class Room:
         return self._tell_asker(self._requests.answer(key, response))
 
     def _request(self, peer: PeerKey, member: _Member, request: Request) -> list[RoomEffect]:
-        if member.role == "viewer":
-            error = ErrorInfo(code=ErrorCode.FORBIDDEN, message="Viewers may only read.", hint="Ask for another role.")
-            return [SendFrame(peer, encode(Response(id=request.id, error=error)))]
+        if member.role == "viewer" and not isinstance(request.body, FOR_VIEWERS):
+            return [_forbidden(peer, request, "Viewers may only read.")]
+        if isinstance(request.body, FOR_EDITORS) and member.role not in _EDITORS:
+            return [_forbidden(peer, request, "Only owners and editors may decide what is installed.")]
         return self._requests.ask(peer, member.info, request, self._daemon(), self._now)
 
     def _tell_asker(self, answer: tuple[PeerKey, bytes] | None) -> list[RoomEffect]:
@@ -317,13 +331,20 @@ class Room:
                 match effect:
                     case Send(peer, payload):
                         effects.append(SendFrame(peer, frame(kind, payload)))
-                    case Persist(chunks):
-                        effects.append(PersistDoc(kind, chunks))
+                    case Persist(chunks, brought):
+                        arrived = self._arrived(brought) if kind == FrameType.NOTEBOOK_SYNC else ()
+                        effects.append(PersistDoc(kind, chunks, arrived))
                     case Refuse(peer, code, message, hint):
                         effects += self._expel(peer, code, message, hint)
                     case Reload():
                         effects.append(ReloadDoc(kind))
         return effects
+
+    def _arrived(self, brought: Iterable[tuple[bytes, int, PeerKey, bool]]) -> tuple[Arrived, ...]:
+        return tuple(
+            Arrived(actor, seq, THE_FILE if sender == HUB else self._names.get(sender), late)
+            for actor, seq, sender, late in brought
+        )
 
     def _expel(self, peer: PeerKey, code: str, message: str, hint: str = "") -> list[RoomEffect]:
         effects = self.leave(peer)
@@ -343,6 +364,11 @@ def _identity(runtime: Replica) -> tuple[int, bytes]:
     assert isinstance(epoch, int), "a number since the seed"
     assert identity is not None, "every stored document was born"
     return epoch, identity
+
+
+def _forbidden(peer: PeerKey, request: Request, why: str) -> SendFrame:
+    error = ErrorInfo(code=ErrorCode.FORBIDDEN, message=why, hint="Ask for another role.")
+    return SendFrame(peer, encode(Response(id=request.id, error=error)))
 
 
 def _present(member: _Member) -> PresentPeer:

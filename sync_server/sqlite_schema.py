@@ -64,6 +64,26 @@ MIGRATIONS: Final[Sequence[Sequence[str]]] = (
         )""",
         "CREATE INDEX changes_of_document ON changes (document, seq)",
     ),
+    (
+        """CREATE TABLE authors (
+            author INTEGER PRIMARY KEY,          -- the highest of a key is the newest name
+            key BLOB NOT NULL,                   -- what all its actors begin with
+            peer_id TEXT NOT NULL,
+            name TEXT NOT NULL,
+            kind TEXT NOT NULL,
+            UNIQUE (peer_id, name, kind)
+        )""",
+        "CREATE INDEX authors_by_key ON authors (key, author)",
+        """CREATE TABLE spans (
+            notebook_id TEXT NOT NULL,
+            actor BLOB NOT NULL,
+            from_seq INTEGER NOT NULL,
+            sender INTEGER REFERENCES authors,   -- NULL: nobody knows
+            time REAL NOT NULL,
+            brought INTEGER NOT NULL,
+            PRIMARY KEY (notebook_id, actor, from_seq)
+        ) WITHOUT ROWID""",
+    ),
 )
 
 _decode_chunks = msgspec.msgpack.Decoder(list[bytes]).decode

@@ -19,6 +19,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from sync_server.atomic_file import fsync_directory
+from sync_server.attribution import StoredSpan
 from sync_server.errors import PathTaken, StorageClosed, StorageError
 from sync_server.group_commit import QUEUE_BYTES, CommitReport, GroupWriter, document_number
 from sync_server.sqlite_schema import (
@@ -32,6 +33,7 @@ from sync_server.sqlite_schema import (
     translated,
     unpack_chunks,
 )
+from sync_server.sqlite_spans import note_spans, read_spans
 from sync_server.state_lock import StateLock, state_folder_error
 from sync_server.store import Checkpoint, DocKey, NotebookRow, StoredDocument
 
@@ -107,6 +109,17 @@ class SqliteStore:
         _check_text(key.notebook_id, "notebook id")
         _check_size(snapshot, key)
         await self._writer.run(lambda connection: _begin_epoch(connection, key, snapshot), len(snapshot))
+
+    # --- who wrote what when ------------------------------------------------------------------------------------------
+
+    async def note_spans(self, notebook_id: str, spans: Sequence[StoredSpan]) -> None:
+        """See DocumentStore.note_spans."""
+        _check_text(notebook_id, "notebook id")
+        await self._writer.run(lambda connection: note_spans(connection, notebook_id, spans))
+
+    async def spans(self, notebook_id: str, since: float) -> list[StoredSpan]:
+        """See DocumentStore.spans."""
+        return await self._read(lambda connection: read_spans(connection, notebook_id, since))
 
     # --- the index --------------------------------------------------------------------------------------------------
 

@@ -1,13 +1,15 @@
 """The seam between the hub and wherever documents are kept.
 
-A store keeps two things: for each document an optional snapshot and the chunks appended after it, and an index of
-notebooks. It knows nothing of Automerge: chunks and snapshots are bytes, returned as they were given, in order. It is
-small on purpose, so that a server's database can implement it as well as the SQLite file does (`sqlite_store`).
+A store keeps three things: for each document an optional snapshot and the chunks appended after it, an index of
+notebooks, and who wrote what of them when. It knows nothing of Automerge: chunks and snapshots are bytes, returned as
+they were given, in order. It is small on purpose, so that a server's database can implement it as well as the SQLite
+file does (`sqlite_store`).
 
 What every implementation promises:
 
-1. `append`, `replace_with_snapshot`, `begin_epoch` and the index's writes return only after the disk has them; a crash
-   at any instant after that loses nothing, and a crash before it leaves each of them done whole or not at all.
+1. `append`, `note_spans`, `replace_with_snapshot`, `begin_epoch` and the index's writes return only after the disk
+   has them; a crash at any instant after that loses nothing, and a crash before it leaves each of them done whole or
+   not at all.
 2. Appends to one document are kept in the order in which they began, whether or not the caller awaited each.
 3. A write that was accepted happens even if the task that awaits it is cancelled.
 4. A write that raises is not known to be on disk. Later writes may succeed, so whoever appends a chunk that
@@ -21,6 +23,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol
+
+from sync_server.attribution import StoredSpan
 
 DocumentKind = Literal["notebook", "runtime"]
 
@@ -94,6 +98,13 @@ class DocumentStore(Protocol):
         """Keep a fresh start of a document, forget its other epochs, and make it the one that the index names: all of
         it or nothing. Raises StorageError if the notebook is not in the index.
         """
+
+    async def note_spans(self, notebook_id: str, spans: Sequence[StoredSpan]) -> None:
+        """Keep who wrote what when; one of the same actor and number takes the place of the earlier one. `owner` is not
+        kept but found again, by the actor, among all senders that were ever noted."""
+
+    async def spans(self, notebook_id: str, since: float) -> list[StoredSpan]:
+        """What was noted of a notebook at this time (seconds since 1970) or later, oldest first."""
 
     async def notebooks(self) -> list[NotebookRow]:
         """The whole index, oldest first."""

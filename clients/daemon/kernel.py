@@ -139,6 +139,11 @@ class Kernel:
             kernel._send(kernel._shell, EXECUTE, {"code": IN_KERNEL, "silent": True, "store_history": False})
         return kernel
 
+    def run_silently(self, code: str) -> None:
+        """Have it run this after what it runs now; nothing is told of it, and it leaves no trace in the history."""
+        if not self.ended:
+            self._send(self._shell, EXECUTE, {"code": code, "silent": True, "store_history": False})
+
     @classmethod
     async def attach(cls, manifest: Manifest, folder: Path, position: int, settled: Callable[[str], bool]) -> Kernel:
         """The kernel of this keeper, which an earlier daemon started and whose messages up to `position` it dealt with.
@@ -163,6 +168,11 @@ class Kernel:
         return self._link.manifest.kernel_pid
 
     @property
+    def began(self) -> str:
+        """When its process began: with the id, this names the process."""
+        return self._link.manifest.kernel_began
+
+    @property
     def keeper(self) -> str:
         """The id of its keeper, which numbers what it says."""
         return self._link.manifest.keeper
@@ -181,6 +191,11 @@ class Kernel:
     def language(self) -> str:
         """The language that it runs, as it calls it itself; empty if it does not say."""
         return str((self.info.get("language_info") or {}).get("name", ""))
+
+    @property
+    def memory(self) -> int | None:
+        """The bytes that it may have, if that is limited."""
+        return self._link.manifest.memory
 
     @property
     def copies_namespaces(self) -> bool:
@@ -356,7 +371,8 @@ class Kernel:
 
     def _take_exit(self, seq: int, told: Mapping[str, Any]) -> None:
         code = int(told["code"])
-        reason = describe_exit(code, bool(told["out_of_memory"]))
+        memory = (bool(told["out_of_memory"]), int(told["most_memory"]), self.memory)
+        reason = describe_exit(code, *memory)
         self._exited.set_result(reason)
         if not self._closing:
             self._mailbox.put([Died(reason, code if code >= 0 else None, -code if code < 0 else None)], seq)

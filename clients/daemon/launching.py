@@ -49,6 +49,7 @@ class Launch:
     folder: Path
     endpoints: Mapping[str, str]
     interrupt_by_message: bool
+    memory: int | None
     resource_dir: str
 
     def discard(self) -> None:
@@ -93,6 +94,7 @@ async def prepare(plan: LaunchPlan) -> Launch:
         folder=folder,
         endpoints={name: _endpoint(where, dict(info)[f"{name}_port"]) for name in CHANNELS},
         interrupt_by_message=_interrupted_by_message(spec),
+        memory=plan.memory,
         resource_dir=spec.resource_dir,
     )
 

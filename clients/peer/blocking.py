@@ -12,7 +12,7 @@ import builtins
 import concurrent.futures
 import os
 import weakref
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from types import TracebackType
 from typing import Any, Final
@@ -21,12 +21,17 @@ from clients.peer import execution as core_execution
 from clients.peer import notebook as core_notebook
 from clients.peer.background import background
 from clients.peer.blocking_cells import Cell, Cells, Execution, all_ended
+from clients.peer.blocking_comments import Comments
+from clients.peer.blocking_packages import Packages
 from clients.peer.blocking_widgets import Widgets
 from clients.peer.errors import PeerError
 from clients.peer.face import Face, here, waits
+from clients.peer.history import Named
 from clients.peer.opened import Opened
 from clients.peer.watching import EventStream
+from notebook_doc.batch import Committed, Undone
 from notebook_doc.events import Event
+from notebook_doc.history.blame import Blamed
 from notebook_doc.runtime import KernelState, Namespace
 from relay.errors import WireError
 from relay.messages import PeerKind, PresentPeer, Role, Stdin
@@ -57,6 +62,13 @@ class Notebook(Face[core_notebook.Notebook]):
     reject = here(core_notebook.Notebook.reject)
     set_metadata = here(core_notebook.Notebook.set_metadata)
     set_presence = here(core_notebook.Notebook.set_presence)
+    history = waits(core_notebook.Notebook.history)
+    moment = waits(core_notebook.Notebook.moment)
+    at = waits(core_notebook.Notebook.at)
+    diff = waits(core_notebook.Notebook.diff)
+    name_version = waits(core_notebook.Notebook.name_version)
+    versions = here(core_notebook.Notebook.versions)
+    forget_version = here(core_notebook.Notebook.forget_version)
 
     def __init__(self, opened: Opened) -> None:
         super().__init__(self, opened.notebook)
@@ -84,9 +96,19 @@ class Notebook(Face[core_notebook.Notebook]):
         return Cells(self)
 
     @property
+    def comments(self) -> Comments:
+        """What was said about all cells, those that are deleted included."""
+        return Comments(self, self._here(lambda notebook: notebook.comments))
+
+    @property
     def widgets(self) -> Widgets:
         """The widgets of the notebook's kernel, by their comm ids."""
         return Widgets(self)
+
+    @property
+    def packages(self) -> Packages:
+        """What the notebook declares and has installed."""
+        return Packages(self, self._core.packages)
 
     @property
     def metadata(self) -> dict[str, Any]:
@@ -236,10 +258,25 @@ class Notebook(Face[core_notebook.Notebook]):
         stopped = self._wait(lambda notebook: notebook.stop(ids, everyone=everyone, running=running))
         return [Execution(self, one) for one in stopped]
 
-    def history(self, cell: str | Cell) -> list[Execution]:
+    def executions_of(self, cell: str | Cell) -> list[Execution]:
         """The executions of a cell that are on record, newest first; the cell may be deleted."""
         cell_id = cell if isinstance(cell, str) else cell.id
-        return [Execution(self, one) for one in self._wait(lambda notebook: notebook.history(cell_id))]
+        return [Execution(self, one) for one in self._wait(lambda notebook: notebook.executions_of(cell_id))]
+
+    def blame(self, cell: str | Cell) -> list[Blamed]:
+        """A cell's source in pieces, each by one author at one time. Raises UnknownCell."""
+        cell_id = cell if isinstance(cell, str) else cell.id
+        return self._wait(lambda notebook: notebook.blame(cell_id))
+
+    def restore(self, moment: Named, cells: Iterable[str | Cell] | None = None) -> Committed:
+        """Make these cells, or the whole notebook with its order and metadata, what they were: a new edit, which `undo`
+        takes back. Comments stay. Raises UnknownMoment, UnknownCell, NotAllowed."""
+        ids = None if cells is None else [cell if isinstance(cell, str) else cell.id for cell in cells]
+        return self._wait(lambda notebook: notebook.restore(moment, ids))
+
+    def undo(self, batch: Committed) -> Undone:
+        """The inverse of a batch (of `restore`, say) as a new edit: what others did since stays."""
+        return self._here(lambda notebook: notebook.undo(batch))
 
     def interrupt(self, execution: str | Execution) -> None:
         """Interrupt this execution, or take it out of the queue; no other is touched."""

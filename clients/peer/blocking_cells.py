@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, overload
 
 from clients.peer import cell as core_cell
 from clients.peer import execution as core_execution
+from clients.peer.blocking_comments import Comments
 from clients.peer.face import Face, here, waits
 from notebook_doc.notebook import CellType
 from notebook_doc.runtime import Execution as Record
@@ -91,6 +92,7 @@ class Cell(Face[core_cell.Cell]):
     complete = waits(core_cell.Cell.complete)
     inspect = waits(core_cell.Cell.inspect)
     signature = waits(core_cell.Cell.signature)
+    blame = waits(core_cell.Cell.blame)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Cell) and other._core == self._core
@@ -145,6 +147,11 @@ class Cell(Face[core_cell.Cell]):
     def outputs(self) -> list[dict[str, Any]]:
         """What the cell shows, as nbformat outputs; large contents are fetched from the hub."""
         return self._wait(lambda cell: cell.outputs())
+
+    @property
+    def comments(self) -> Comments:
+        """What was said about the cell: threads, oldest first; `cell.comments.add("…")` begins one."""
+        return Comments(self._notebook, self._here(lambda cell: cell.comments))
 
     def history(self) -> list[Execution]:
         """The cell's executions that are on record, newest first, each with its source, times and outputs."""

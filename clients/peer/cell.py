@@ -9,9 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, overload
 
+from clients.peer.comments import Comments
 from clients.peer.editor import Completions, Inspection, Signature
 from clients.peer.execution import Execution
 from notebook_doc.errors import UnknownCell
+from notebook_doc.history.blame import Blamed
 from notebook_doc.notebook import CellType
 from relay.messages import Stdin
 
@@ -118,7 +120,16 @@ class Cell:
 
     async def history(self) -> list[Execution]:
         """The cell's executions that are on record, newest first, each with its source, times and outputs."""
-        return await self._notebook.history(self)
+        return await self._notebook.executions_of(self)
+
+    @property
+    def comments(self) -> Comments:
+        """What was said about the cell: threads, oldest first; `cell.comments.add("…")` begins one."""
+        return Comments(self._notebook, self.id)
+
+    async def blame(self) -> list[Blamed]:
+        """The source in pieces, each by one author at one time. See `Notebook.blame`."""
+        return await self._notebook.blame(self)
 
     async def run(self, *, stdin: Stdin | None = None, timeout: float | None = None) -> Execution:
         """Run the cell with its source as it is here now, and wait until it has ended. See `Notebook.run`."""

@@ -16,12 +16,15 @@ from typing import Any, Final
 
 from clients.peer.at_once import all_of
 from clients.peer.cell import Cells
+from clients.peer.comments import Comments
 from clients.peer.editor import EditorQuestions
 from clients.peer.errors import NotConnected, PeerError, RequestFailed
+from clients.peer.history import HistoryReading
 from clients.peer.hub_address import HubAddress, HubClient
 from clients.peer.identity import this_program as this_program
 from clients.peer.keeper import Keeper
 from clients.peer.link import Dial, Link
+from clients.peer.packages import Packages
 from clients.peer.part import REQUEST_SECONDS
 from clients.peer.proposing import Proposing
 from clients.peer.running import Running
@@ -64,10 +67,11 @@ BLOBS_AT_ONCE: Final = 4
 LEAVE_SECONDS: Final = 5.0
 
 
-class Notebook(Proposing, Running, Serving, EditorQuestions):
+class Notebook(Proposing, HistoryReading, Running, Serving, EditorQuestions):
     """A notebook that is open here. Made by `Notebook.connect`; see the module."""
 
     def __init__(self, session: PeerSession, dial: Dial, hub: HubClient) -> None:
+        super().__init__()
         self._session = session
         self._link = Link(session, dial, on_message=self._message, on_change=self._changed)
         self._hub = hub
@@ -82,6 +86,7 @@ class Notebook(Proposing, Running, Serving, EditorQuestions):
         self._serve: Callable[[Request], None] | None = None
         self._unserved: list[Request] = []  # came before `serve_requests`; the hub lets only so many wait
         self.widgets = Widgets(self)
+        self.packages = Packages(self)
         self.keeper: Keeper | None = None
         self.last_save: NotebookSaved | None = None
         self.warnings: list[SessionError] = []
@@ -170,6 +175,11 @@ class Notebook(Proposing, Running, Serving, EditorQuestions):
     def cells(self) -> Cells:
         """The cells, in order."""
         return Cells(self)
+
+    @property
+    def comments(self) -> Comments:
+        """What was said about all cells, those that are deleted included."""
+        return Comments(self)
 
     @property
     def metadata(self) -> dict[str, Any]:

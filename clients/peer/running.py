@@ -130,7 +130,7 @@ class Running(Part):
         result = await self.request(body)
         return [Execution(self._whole, execution_id) for execution_id in result["execution_ids"]]
 
-    async def history(self, cell: str | Cell) -> list[Execution]:
+    async def executions_of(self, cell: str | Cell) -> list[Execution]:
         """All executions of a cell, newest first, those in archives too; the cell may be deleted.
 
         Raises RequestFailed if an archive is lost, NotConnected if one is needed and the hub is away.

@@ -10,18 +10,9 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Final, Literal
 
-AuthorKind = Literal["person", "agent", "program", "daemon", "file", "unknown"]
-
-
-@dataclass(frozen=True, slots=True)
-class Author:
-    """Who wrote: a peer by its id, or (kind "file") the notebook's file, whose `name` is then the file's."""
-
-    peer_id: str
-    name: str
-    kind: AuthorKind
+from notebook_doc.authors import Author
+from notebook_doc.replica import author_key
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +38,9 @@ class Writing:
     brought: bool = False
 
 
-_NAMELESS: Final = "somebody"
+def nameless(actor: bytes) -> Author:
+    """Somebody whom nobody has told of; all actors of one peer begin alike, so two such can be told apart."""
+    return Author(actor.hex(), f"somebody {actor[:2].hex()}", "unknown")
 
 
 @dataclass(slots=True)
@@ -57,11 +50,12 @@ class _Actor:
 
 
 class Authors:
-    """Looks up spans. `own` are actors of this peer whose changes the hub may not have yet, and who that is."""
+    """Looks up spans. `known` are peers by what their actors begin with (`author_key`), for changes that the hub has
+    not told of yet: this peer's own, and those of who is here."""
 
-    def __init__(self, spans: Iterable[Span] = (), own: Mapping[bytes, Author] | None = None) -> None:
+    def __init__(self, spans: Iterable[Span] = (), known: Mapping[bytes, Author] | None = None) -> None:
         self._actors: dict[bytes, _Actor] = {}
-        self._own = dict(own or {})
+        self._known = dict(known or {})
         for span in sorted(spans, key=lambda span: span.from_seq):
             actor = self._actors.setdefault(span.actor, _Actor())
             actor.seqs.append(span.from_seq)
@@ -72,6 +66,6 @@ class Authors:
         known = self._actors.get(actor)
         number = 0 if known is None else bisect_right(known.seqs, seq)
         if known is None or number == 0:
-            return Writing(self._own.get(actor) or Author(actor.hex(), _NAMELESS, "unknown"), None)
+            return Writing(self._known.get(author_key(actor)) or nameless(actor), None)
         span = known.spans[number - 1]
         return Writing(span.author, span.time, span.brought)

@@ -1,8 +1,9 @@
 """The moments of a notebook's life: its changes in one order for everybody, cut where the author changes or pauses.
 
 A moment is a stretch of that order; its heads are the document after it, and with it everything before. One author's
-moment ends when it pauses, when somebody else writes, and after some minutes. People who write at the same time, with
-changes that follow each other by the second, share moments: cutting those apart would be a moment for each letter.
+moment ends when it pauses, when somebody else writes, when somebody gives it a name, and after some minutes. People
+who write at the same time, with changes that follow each other by the second, share moments: cutting those apart would
+be a moment for each letter.
 Pure: the same changes and the same authors give the same moments at every peer.
 """
 
@@ -14,8 +15,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from notebook_doc.history.authors import Author, Authors, Writing
+from notebook_doc.authors import Author
+from notebook_doc.history.authors import Authors, Writing
 from notebook_doc.history.change_log import Entry
+from notebook_doc.history.versions import Version
 from notebook_doc.replica import Heads
 
 # Seconds without a change that end a moment, and the longest that one goes on. Times are known to the minute.
@@ -23,6 +26,7 @@ PAUSE: Final = 150.0
 LONGEST: Final = 300.0
 # Seconds within which authors who take turns write together.
 TOGETHER: Final = 90.0
+NAMED: Final = "versions"  # a change that touches this root gives the moment so far a name
 SHORT_ID: Final = 8  # hexadecimal digits of a moment's id that are shown
 
 
@@ -32,7 +36,8 @@ class Moment:
 
     `authors` are those who wrote in it, who wrote most first. Times are when the first and the last change reached the
     hub, to the minute; None if that is not known (not there yet). `brought`: some were made before, offline. `cells`
-    are the ids of cells that were touched, `roots` other parts of the document ("metadata", "comments").
+    are the ids of cells that were touched, `roots` other parts of the document ("metadata", "comments"). `names` are
+    those of the versions that it is (see `versions`).
     """
 
     number: int
@@ -45,6 +50,7 @@ class Moment:
     changes: int
     cells: frozenset[str]
     roots: frozenset[str]
+    names: tuple[str, ...] = ()
 
     @property
     def short_id(self) -> str:
@@ -59,9 +65,9 @@ class _Written:
     at: float  # its time or, if that is unknown or too early for what it builds on, the time of what it builds on
 
 
-def moments(entries: Sequence[Entry], authors: Authors) -> list[Moment]:
+def moments(entries: Sequence[Entry], authors: Authors, versions: Sequence[Version] = ()) -> list[Moment]:
     """The moments of these changes, oldest first. The first is how the notebook began."""
-    return list(_told(_in_order(entries, authors)))
+    return _told(_in_order(entries, authors), versions)
 
 
 def _in_order(entries: Sequence[Entry], authors: Authors) -> list[_Written]:
@@ -148,8 +154,13 @@ class _Ahead:
         return again < len(self._order) and self._order[again].at - self._order[index].at <= TOGETHER
 
 
-def _told(order: Sequence[_Written]) -> list[Moment]:
+def _told(order: Sequence[_Written], versions: Sequence[Version]) -> list[Moment]:
     found: list[Moment] = []
+    place = {written.entry.hash: index for index, written in enumerate(order)}
+    named: dict[bytes, list[str]] = {}  # the last change of what a version names -> the version
+    for version in versions:
+        if all(head in place for head in version.heads) and version.heads:
+            named.setdefault(max(version.heads, key=place.__getitem__), []).append(version.name)
     heads: set[bytes] = set()
     stretch: _Stretch | None = None
     ahead = _Ahead(order)
@@ -158,24 +169,28 @@ def _told(order: Sequence[_Written]) -> list[Moment]:
         for written in stretch.all:
             heads.difference_update(written.entry.deps)
             heads.add(written.entry.hash)
-        found.append(_moment(len(found) + 1, stretch.all, tuple(sorted(heads))))
+        names = tuple(name for written in stretch.all for name in named.get(written.entry.hash, ()))
+        found.append(_moment(len(found) + 1, stretch.all, tuple(sorted(heads)), names))
 
     for index, written in enumerate(order):
         if not written.entry.deps and not written.entry.cells and not written.entry.roots:
             heads.add(written.entry.hash)  # the seed: nobody wrote it
             continue
-        if stretch is not None and stretch.takes(written, ahead, index):
+        if stretch is not None and (NAMED in written.entry.roots or stretch.takes(written, ahead, index)):
             stretch.add(written)
-            continue
-        if stretch is not None:
+        else:
+            if stretch is not None:
+                close(stretch)
+            stretch = _Stretch(written)
+        if NAMED in written.entry.roots:
             close(stretch)
-        stretch = _Stretch(written)
+            stretch = None
     if stretch is not None:
         close(stretch)
     return found
 
 
-def _moment(number: int, written: Sequence[_Written], heads: Heads) -> Moment:
+def _moment(number: int, written: Sequence[_Written], heads: Heads, names: tuple[str, ...]) -> Moment:
     counted = Counter(one.by.author for one in written)
     times = [one.by.time for one in written if one.by.time is not None]
     return Moment(
@@ -189,4 +204,5 @@ def _moment(number: int, written: Sequence[_Written], heads: Heads) -> Moment:
         changes=len(written),
         cells=frozenset().union(*(one.entry.cells for one in written)),
         roots=frozenset().union(*(one.entry.roots for one in written)),
+        names=names,
     )

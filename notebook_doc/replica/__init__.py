@@ -12,7 +12,7 @@ points.
 
 from __future__ import annotations
 
-from notebook_doc.replica.actors import ACTOR_SIZE, actor_of, author_key, author_key_of, random_actor
+from notebook_doc.replica.actors import ACTOR_SIZE, AUTHOR_KEY_SIZE, actor_of, author_key, author_key_of, random_actor
 from notebook_doc.replica.document import RECENT_CHANGES, RecordedChange, Replica
 from notebook_doc.replica.reading import ROOT, Heads, ObjectId, Past, ReadView, object_key
 from notebook_doc.replica.sync import SyncSession
@@ -20,6 +20,7 @@ from notebook_doc.replica.transaction import Transaction
 
 __all__ = [
     "ACTOR_SIZE",
+    "AUTHOR_KEY_SIZE",
     "RECENT_CHANGES",
     "ROOT",
     "Heads",

@@ -198,7 +198,7 @@ def test_a_start_that_is_cancelled_leaves_nothing(runner: asyncio.Runner, privat
     ("code", "out_of_memory", "said"),
     [
         (0, False, "exited with code 0"),
-        (-9, False, "killed by signal 9 (SIGKILL); perhaps the system was out of memory"),
+        (-9, False, "killed by signal 9 (SIGKILL); somebody killed it, or the system was out of memory"),
         (-9, True, "killed by signal 9 (SIGKILL); the system had run out of memory"),
         (-11, False, "killed by signal 11 (SIGSEGV); native code crashed"),
         (-15, False, "killed by signal 15 (SIGTERM)"),

@@ -149,7 +149,7 @@ async def test_a_handle_of_a_run_that_is_archived_still_says_what_it_said(tmp_pa
         assert late.record.seq == 0
         assert [run.execution.seq async for run in archived(ann, cell_id="c0")][-1] == 0
         assert [run async for run in archived(ann, cell_id="another")] == []
-        assert [run.record.seq for run in await ann.history("c0")] == list(range(60, -1, -1))
+        assert [run.record.seq for run in await ann.executions_of("c0")] == list(range(60, -1, -1))
 
 
 @aio

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from notebook_doc.history.authors import Author, Authors, Span
+from notebook_doc.authors import Author
+from notebook_doc.history.authors import Authors, Span
 from notebook_doc.history.change_log import ChangeLog
 from notebook_doc.history.moments import Moment, moments
 from notebook_doc.history.past import PastNotebook
+from notebook_doc.history.versions import versions
 from notebook_doc.notebook import NotebookDoc
 
 ANN = Author("ann-1", "Ann", "person")
@@ -44,7 +46,7 @@ class Life:
         return Authors(self.spans)
 
     def moments(self) -> list[Moment]:
-        return moments(self.log.entries(), self.authors())
+        return moments(self.log.entries(), self.authors(), versions(self.here))
 
     def at(self, moment: Moment) -> PastNotebook:
         return PastNotebook(self.here, moment.heads)

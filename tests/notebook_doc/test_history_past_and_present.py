@@ -6,11 +6,12 @@ import random
 
 import pytest
 
+from notebook_doc.batch import Reading, apply, commit, undo
 from notebook_doc.errors import UnknownCell
 from notebook_doc.history.blame import blame
 from notebook_doc.history.diff import diff, line_diff
 from notebook_doc.history.past import PastNotebook
-from notebook_doc.history.restore import restore_cell, restore_notebook
+from notebook_doc.history.restore import restore_cell, restore_notebook, restoring
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.touched import touches
 from tests.notebook_doc.lives import ANN, BEN, BOT, Life
@@ -247,3 +248,63 @@ def test_a_cell_that_there_was_not_cannot_be_restored() -> None:
     new = doc.add_cell("new")
     with pytest.raises(UnknownCell, match="at that moment"):
         restore_cell(doc, then, new)
+
+
+def random_life(rng: random.Random, edits: int) -> tuple[NotebookDoc, list[tuple[bytes, ...]]]:
+    """A notebook that two people edited at once, and the heads on the way."""
+    doc = NotebookDoc.create("0" * 32)
+    doc.add_cell("first\nsecond\nthird\n")
+    doc.add_cell("other")
+    seen = [doc.replica.heads()]
+    for number in range(edits):
+        other = doc.fork()
+        for writer in (doc, other) if rng.random() < 0.4 else (doc,):
+            ids = writer.cell_ids()
+            match rng.randrange(7):
+                case 0:
+                    writer.add_cell(f"new {number}", after=rng.choice(ids) if ids else None)
+                case 1 if len(ids) > 1:
+                    writer.delete_cell(rng.choice(ids))
+                case 2 if len(ids) > 1:
+                    writer.move_cell(rng.choice(ids), before=rng.choice(ids))
+                case 3 if ids:
+                    writer.set_cell_type(rng.choice(ids), rng.choice(["code", "markdown", "raw"]))
+                case 4 if ids:
+                    writer.set_cell_metadata(rng.choice(ids), {"n": [number, {"x": number}]})
+                    writer.set_attachments(rng.choice(ids), rng.choice([None, {"f": {"text/plain": {"inline": "x"}}}]))
+                case 5:
+                    writer.set_metadata({"title": str(number)})
+                case _ if ids:
+                    cell = rng.choice(ids)
+                    at = rng.randrange(len(writer.source(cell)) + 1)
+                    writer.splice_source(cell, at, 0, rng.choice(["x", "\n", "print(1)\n"]))
+        doc.replica.merge(other.replica)
+        seen.append(doc.replica.heads())
+    return doc, seen
+
+
+@pytest.mark.parametrize("seed", range(25))
+def test_what_differs_between_two_moments_applied_to_the_one_gives_the_other(seed: int) -> None:
+    rng = random.Random(seed)
+    doc, seen = random_life(rng, 25)
+    one, other = (PastNotebook(doc, rng.choice(seen)) for _ in "ab")
+    restore_notebook(doc, one)
+    assert (doc.cells(), doc.metadata()) == (one.cells(), one.metadata())
+    apply(restoring(one, other), doc)
+    assert (doc.cells(), doc.metadata()) == (other.cells(), other.metadata())
+    assert bool(diff(one, other)) == (written(one) != written(other) or bool(restoring(one, other)))
+
+
+@pytest.mark.parametrize("seed", range(15))
+def test_a_restored_notebook_is_undone_as_one_and_what_others_wrote_since_stays(seed: int) -> None:
+    rng = random.Random(seed)
+    doc, seen = random_life(rng, 15)
+    doc.add_cell("theirs", cell_id="theirs")
+    before, metadata = doc.cells(), doc.metadata()
+    past = PastNotebook(doc, rng.choice(seen))
+    batch = commit(doc, Reading.of(doc), restoring(doc, past), lambda _: None)
+    assert [c.id for c in doc.cells()] == past.cell_ids()
+    new = doc.add_cell("written since")
+    undo(doc, batch, lambda _: None)
+    assert [c for c in doc.cells() if c.id != new] == before
+    assert (doc.metadata(), doc.source(new)) == (metadata, "written since")

@@ -25,9 +25,9 @@ MODEL = NotebookModel(
 )
 SEED_ACTOR = bytes(16)
 
-NOTEBOOK_SEED = "5a01599009e711800bdcfc14a215722fb44f2177bff1b30ad9addaca2e8c005e"
+NOTEBOOK_SEED = "5bb449c9dddf5e874dab60b523c3788f0315c0d1e42121b5fa9c47960eca30f6"
 RUNTIME_SEED = "f3897552c82419cb0d33c9688ec6dc8fcb4df731bd99d221aecd7993e4051c91"
-NOTEBOOK_BIRTH = "a2f6603dd6f71da3143d4792abe0b8e8489838e638817c5f3877083739aa4b75"
+NOTEBOOK_BIRTH = "3abbf31cfe19522ec62d5148d250aa785efbc9433d8f2a6306caad74ef8751de"
 RUNTIME_BIRTH = "047e06a2c2e81a4f6484a2f4330e93f18a288d6b3e698477f5623b97ebadf8cd"
 
 
@@ -53,6 +53,7 @@ def test_the_seed_makes_the_roots_that_the_schema_names() -> None:
         "metadata": {},
         "proposals": {},
         "comments": {},
+        "versions": {},
     }
     assert Replica.load(runtime_seed()).keys(ROOT) == sorted(
         ("schema_version", "epoch", "kernel", "queue", "executions", "latest", "display_index", "comms", "archive")

@@ -66,7 +66,7 @@ class Bench:
                     self.sends.append(effect)
                     if peer in self.clients:
                         self.clients[peer].hear(payload)
-                case Persist(chunks):
+                case Persist(chunks, _):
                     self.batches.append(chunks)
                 case Refuse():
                     self.refusals.append(effect)

@@ -1,0 +1,171 @@
+"""A notebook's past: moments with who and when, what it said then, what differs, who wrote it, and bringing it back.
+
+What happened is in this peer's replica, with all its changes. Who was behind them and when they came the hub has noted,
+and tells when it is asked and there is a connection; what it told is kept, so offline the past is as it was last known,
+and what it never told of is by "somebody" and has no time. Nothing here changes the past: restoring is a new edit.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from clients.peer.editing import Editing
+from notebook_doc.authors import KINDS, Author
+from notebook_doc.batch import Committed, Reading
+from notebook_doc.errors import UnknownCell
+from notebook_doc.history.authors import Authors, Span
+from notebook_doc.history.blame import Blamed, blame
+from notebook_doc.history.change_log import ChangeLog
+from notebook_doc.history.diff import NotebookDiff, diff
+from notebook_doc.history.moments import Moment, moments
+from notebook_doc.history.naming import find_moment
+from notebook_doc.history.past import PastNotebook
+from notebook_doc.history.restore import restoring
+from notebook_doc.history.versions import Version, forget_version, name_version, versions
+from notebook_doc.json_values import Json
+from notebook_doc.notebook import Cell as CellThen
+from notebook_doc.notebook import NotebookDoc
+from notebook_doc.replica import author_key
+from relay.messages import Writers
+
+if TYPE_CHECKING:
+    from clients.peer.cell import Cell
+
+# Seconds that the hub may take to say who wrote what.
+WRITERS_SECONDS: Final = 10.0
+# Seconds by which a question overlaps the one before: a span has the time of its arrival and is on disk a bit later.
+OVERLAP_SECONDS: Final = 60.0
+
+Named = Moment | str | int  # a moment, or what names one: see `find_moment`
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """A notebook as it was at a moment, read whole: its cells in order, and its metadata."""
+
+    moment: Moment
+    cells: tuple[CellThen, ...]
+    metadata: dict[str, Json]
+
+    def cell(self, cell_id: str) -> CellThen:
+        """A cell as it was. Raises UnknownCell if there was none."""
+        for cell in self.cells:
+            if cell.id == cell_id:
+                return cell
+        raise UnknownCell(cell_id, f"there was no cell {cell_id!r} in the notebook at that moment.")
+
+
+class HistoryReading(Editing):
+    """See the module. Moments are named as `notebook_doc.history.naming` says."""
+
+    def __init__(self) -> None:
+        self._log: ChangeLog | None = None
+        self._spans: dict[tuple[bytes, int], Span] = {}
+        self._told_until = 0.0
+
+    @property
+    def online(self) -> bool:
+        """Whether there is a connection to the hub."""
+        raise NotImplementedError
+
+    @property
+    def self_author(self) -> Author:
+        """Who this peer is, to readers."""
+        peer = self._session.peer
+        return Author(peer.peer_id, peer.name, peer.kind)
+
+    @property
+    def _document(self) -> NotebookDoc:
+        return self._session.notebook  # not a draft of it
+
+    # --- moments ------------------------------------------------------------------------------------------------------
+
+    async def history(self) -> list[Moment]:
+        """The moments of the notebook's life, oldest first: when, who, which cells. What one author types is one.
+
+        Raises RequestFailed, TimeoutError if the hub does not say who wrote.
+        """
+        authors = await self._writers()
+        return moments(self._changes().entries(), authors, self.versions())
+
+    async def moment(self, name: Named) -> Moment:
+        """The moment of this name: its number, counted back (`~1`), its id's beginning, a time, a version's name.
+
+        Raises UnknownMoment.
+        """
+        if isinstance(name, Moment):
+            return name
+        return find_moment(await self.history(), name, time.time(), versions=self.versions())
+
+    async def at(self, moment: Named) -> Past:
+        """The notebook as it was then. Raises UnknownMoment, UnknownHeads."""
+        found = await self.moment(moment)
+        past = PastNotebook(self._document, found.heads)
+        return Past(found, tuple(past.cells()), past.metadata())
+
+    async def diff(self, a: Named, b: Named | None = None) -> NotebookDiff:
+        """What differs between two moments, or between one and now, cell by cell. Raises UnknownMoment."""
+        one = PastNotebook(self._document, (await self.moment(a)).heads)
+        heads = self._document.replica.heads() if b is None else (await self.moment(b)).heads
+        return diff(one, PastNotebook(self._document, heads))
+
+    async def blame(self, cell: str | Cell) -> list[Blamed]:
+        """A cell's source in pieces, each by one author at one time. Raises UnknownCell."""
+        authors = await self._writers()
+        text = self._document.source_text(cell if isinstance(cell, str) else cell.id)
+        return [] if text is None else blame(self._document.replica, text, self._changes(), authors)
+
+    # --- edits --------------------------------------------------------------------------------------------------------
+
+    async def restore(self, moment: Named, cells: Iterable[str | Cell] | None = None) -> Committed:
+        """Make these cells, or the whole notebook with its order and metadata, what they were: a new edit, which `undo`
+        takes back. Comments stay. Raises UnknownMoment, UnknownCell, NotAllowed."""
+        self._check_may_edit()
+        ids = None if cells is None else [cell if isinstance(cell, str) else cell.id for cell in cells]
+        heads = (await self.moment(moment)).heads
+        reading = Reading.of(self._document)
+        return self.commit(reading, restoring(reading.notebook, PastNotebook(self._document, heads), ids))
+
+    async def name_version(self, name: str, moment: Named | None = None) -> Version:
+        """Give the notebook as it is now, or was at a moment, a name. Raises BadEdit, UnknownMoment, NotAllowed."""
+        self._check_may_edit()
+        heads = None if moment is None else (await self.moment(moment)).heads
+        version = name_version(self._document, name, time.time(), heads)
+        self.touch()
+        return version
+
+    def versions(self) -> list[Version]:
+        """The named versions, in the order in which they were named."""
+        return versions(self._document)
+
+    def forget_version(self, version: Version) -> None:
+        """Take a name away; what it named stays in the history. Raises NotAllowed."""
+        self._check_may_edit()
+        forget_version(self._document, version.id)
+        self.touch()
+
+    # --- who ----------------------------------------------------------------------------------------------------------
+
+    def _changes(self) -> ChangeLog:
+        if self._log is None:
+            self._log = ChangeLog(self._document.replica)
+        return self._log
+
+    async def _writers(self) -> Authors:
+        if self.online:
+            self._take(await self.request(Writers(since=self._told_until), timeout=WRITERS_SECONDS))
+        known = {key: Author(one.peer_id, one.name, one.kind) for key, one in self._authors.items()}
+        known[author_key(self._document.replica.actor)] = self.self_author
+        return Authors(self._spans.values(), known)
+
+    def _take(self, told: Mapping[str, Any]) -> None:
+        authors = [
+            Author(one["peer_id"], one["name"], one["kind"] if one["kind"] in KINDS else "unknown")
+            for one in told["authors"]
+        ]
+        for actor, from_seq, author, at, brought in told["spans"]:
+            self._spans[actor, from_seq] = Span(actor, from_seq, authors[author], at, brought)
+        self._told_until = max(0.0, told["time"] - OVERLAP_SECONDS)
