@@ -12,11 +12,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from pathlib import Path
 from typing import Any, Final
 
 from clients.gateway import outputs as shapes
 from clients.gateway import view
+from clients.gateway.environment import Action, Environment
 from clients.gateway.facts import CellFacts, Facts, was_cancelled
 from clients.gateway.following import FollowedRun, outputs_of
 from clients.gateway.inspecting import Inspector
@@ -97,11 +99,14 @@ class _Cascade:
 class Session:
     """See the module. `run` it as long as the notebook is open here."""
 
-    def __init__(self, notebook: Notebook) -> None:
+    def __init__(self, notebook: Notebook, path: Path | None = None) -> None:
         self.notebook = notebook
+        self.path = path
+        self.ended = asyncio.Event()  # every client is to go
         self.clients: set[Client] = set()
         self.facts = Facts(notebook.doc)
         self.facts.remember(notebook.runtime)
+        self.environment = Environment(notebook)
         self._inspector = Inspector(notebook, self.facts)
         self._plans: dict[str, tuple[str, Plan]] = {}  # plan id -> (cell, plan)
         self._cascades: dict[str, _Cascade] = {}  # by execution
@@ -182,6 +187,8 @@ class Session:
         for record in sorted(records, key=lambda record: record.seq):
             if record.cell_id in self.facts.flow and record.status != "queued":
                 await self._follow(record)
+        if self.environment.look():
+            self._broadcast("environment_job_progress", {"environment_job": self.environment.job})
         self._tell_statuses()
 
     def _cell_is_gone(self, cell_id: str) -> None:
@@ -217,7 +224,7 @@ class Session:
             run.began = True
             self._tell_progress(record)
             self.facts.look(self.notebook.doc, self.notebook.runtime)
-            self.facts.began(record)
+            self.facts.moved(replace(record, status="running"))  # it may have ended since
             self._tell_status(cell_id, CellFacts("running"))
         async for stream, text in run.increments():
             self._broadcast("cell_console", {"cell_id": cell_id, "stream": stream, "text": text})
@@ -299,17 +306,15 @@ class Session:
             view.cell(self.facts, cell_id, number, self._shown.get(cell_id, ("", {}))[1])
             for number, cell_id in enumerate(order)
         ]
-        path = self.notebook.path
         payload: Payload = {
             "id": self.notebook.id,
             "name": self.name,
-            "path": None if path is None else str(path),
+            "path": None if self.path is None else str(self.path),
             "mode": self.facts.flow.mode,
             "cells": cells,
             "dag": view.dag(self.facts),
-            "environment": {"sync_state": "ready", "kernel": self.notebook.kernel.name},
-            "environment_job": None,
-            "environment_job_history": [],
+            "environment": self.environment.payload(),
+            **self.environment.jobs(),
         }
         return payload, self._sources()
 
@@ -356,8 +361,10 @@ class Session:
                 self._beside(client, message, self._inspect(client, message))
             case AgentCancel():
                 self._beside(client, message, self._cancel_agents(client))
-            case DependencyAdd() | DependencyRemove():
-                raise Refusal("Dependencies cannot be changed over this protocol yet; edit the notebook's metadata.")
+            case DependencyAdd(package=package):
+                self.begin_job("add", package)
+            case DependencyRemove(package=package):
+                self.begin_job("remove", package)
 
     def edit_source(self, seen: SeenTexts, cell_id: str, source: str) -> None:
         """A client's text of a cell has become this. Raises Refusal, UnknownCell."""
@@ -455,6 +462,35 @@ class Session:
             case InspectClose(cell_id=cell_id):
                 client.reply("inspect_result", await self._inspector.close(cell_id))
 
+    # --- the environment ----------------------------------------------------------------------------------------------
+
+    def begin_job(self, action: Action, package: str) -> Payload:
+        """Begin a job of the environment; everybody is told how it goes. Raises Refusal while another runs."""
+        if action != "sync" and not package.strip():
+            raise Refusal("Name a package.")
+        job = self.environment.begin(action, package)
+        self._broadcast("environment_job_started", {"environment_job": job})
+        self.spawn(lambda: self._do_job(action, package), f"{action} {package}")
+        return job
+
+    async def _do_job(self, action: Action, package: str) -> None:
+        error: str | None = None
+        try:
+            await self.environment.work(action, package)
+        except (Refusal, PeerError, WireError, NotebookDocError, TimeoutError) as failure:
+            error = _refusal(failure, NotebookSync()).error
+        self.facts.look(self.notebook.doc, self.notebook.runtime)
+        stale = [one for one, facts in self.facts.all(self.facts.flow.code_cells).items() if facts.status == "stale"]
+        job = self.environment.finish(stale, error)
+        state, _ = await self.state()
+        told: Payload = {"environment_job": job, "cells": state["cells"]}
+        if error is None:
+            told |= {"environment": state["environment"], **self.environment.dependencies()}
+        self._broadcast("environment_job_finished", told)
+        if action != "sync":
+            changed: Payload = {"package": package, "action": action, "success": error is None}
+            self._broadcast("dependency_changed", changed if error is None else {**changed, "error": error})
+
     # --- tasks --------------------------------------------------------------------------------------------------------
 
     def _beside(self, client: Client, message: Incoming, work: Coroutine[Any, Any, None]) -> None:
@@ -481,9 +517,15 @@ class Session:
 
     @property
     def name(self) -> str:
-        """What the notebook is called: its file's name."""
-        path = self.notebook.path
-        return self.notebook.id if path is None else path.stem
+        """What the notebook is called: its title, or else its file's name."""
+        title = self.notebook.metadata.get("title")
+        if isinstance(title, str) and title:
+            return title
+        return self.notebook.id if self.path is None else self.path.stem
+
+    def end(self) -> None:
+        """The notebook is closed here: every client is to go."""
+        self.ended.set()
 
 
 def _refusal(error: Exception, message: Incoming) -> Refusal:

@@ -67,7 +67,7 @@ class HubClient:
 
     async def open_notebook(self, path: Path, *, create: bool = False) -> str:
         """Open a file at the hub and return its notebook's id. Raises RequestFailed, NotConnected."""
-        answer = await self._send("POST", "/v1/notebooks/open", json={"path": str(path), "create": create})
+        answer = await self._send("POST", "/v1/notebooks", json={"path": str(path), "create": create})
         notebook_id: str = answer.json()["notebook_id"]
         return notebook_id
 
@@ -79,6 +79,11 @@ class HubClient:
     async def open_notebooks(self) -> list[dict[str, Any]]:
         """What the hub says about every notebook it has open."""
         listed: list[dict[str, Any]] = (await self._send("GET", "/v1/notebooks")).json()["open"]
+        return listed
+
+    async def known_notebooks(self) -> list[dict[str, Any]]:
+        """Every notebook that the hub has ever opened: notebook_id, path, when it was last changed."""
+        listed: list[dict[str, Any]] = (await self._send("GET", "/v1/notebooks")).json()["notebooks"]
         return listed
 
     async def blob(self, sha256: str) -> bytes:

@@ -9,6 +9,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from fastapi import APIRouter
+
 from clients.daemon.epochs import EPOCH_BYTES
 from clients.daemon.main import run_daemon
 from clients.peer.hub_address import HubAddress, HubClient
@@ -30,6 +32,7 @@ class Service:
         self._daemon_stop = asyncio.Event()
         self._hub: asyncio.Task[None] | None = None
         self._daemon: asyncio.Task[None] | None = None
+        self.routers: Sequence[APIRouter] = ()
 
     @property
     def address(self) -> HubAddress:
@@ -40,7 +43,13 @@ class Service:
         self._hub_stop = asyncio.Event()
         state = self.folder / "state"
         serving = serve(
-            state, TOKEN, "0", port=self._port, stop=self._hub_stop, on_listening=lambda at: where.set_result(at)
+            state,
+            TOKEN,
+            "0",
+            port=self._port,
+            stop=self._hub_stop,
+            on_listening=lambda at: where.set_result(at),
+            routers=self.routers,
         )
         self._hub = asyncio.create_task(serving)
         await asyncio.wait((self._hub, asyncio.ensure_future(where)), return_when=asyncio.FIRST_COMPLETED)
