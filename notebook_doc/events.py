@@ -89,6 +89,13 @@ class QueueChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class DataflowChanged:
+    """Something else is true of these cells' dataflow (fresh, stale, problems …); of none if only the mode changed."""
+
+    cell_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
 class EnvironmentChanged:
     """The environment, what may be installed into it, or the modules that were missing changed."""
 
@@ -128,6 +135,7 @@ RuntimeEvent = (
     | LatestChanged
     | KernelChanged
     | QueueChanged
+    | DataflowChanged
     | EnvironmentChanged
     | CommEvent
     | Reset

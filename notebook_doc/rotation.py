@@ -24,6 +24,7 @@ from notebook_doc.events import (
     CommChanged,
     CommClosed,
     CommOpened,
+    DataflowChanged,
     EnvironmentChanged,
     ExecutionChanged,
     KernelChanged,
@@ -319,6 +320,10 @@ def _differences(old: RuntimeDoc, new: RuntimeDoc) -> Iterable[RuntimeEvent]:
             yield ExecutionChanged(name, outputs, status)
         if prompts[0] != prompts[1]:
             yield PromptChanged(name)
+    flow, flow_now = old.dataflow.cells(), new.dataflow.cells()
+    if flow != flow_now or old.dataflow.mode != new.dataflow.mode:
+        differing = {cell for cell in {*flow, *flow_now} if flow.get(cell) != flow_now.get(cell)}
+        yield DataflowChanged(frozenset(differing))
     yield from _comm_differences(_map(_at_root(old.replica, "comms")), _map(_at_root(new.replica, "comms")))
 
 

@@ -13,6 +13,7 @@ from typing import cast
 
 from notebook_doc.change_writer import ChangeWriter
 from notebook_doc.comms import Comms
+from notebook_doc.dataflow.record import DataflowRecord
 from notebook_doc.document import Document
 from notebook_doc.environment_state import (
     ENV,
@@ -117,6 +118,7 @@ class RuntimeDoc(Document):
         self._displays = self._root("display_index")
         self._archive = self._root("archive")
         self.comms = Comms(self, self._root("comms"))
+        self.dataflow = DataflowRecord(self)
         self._pending: dict[str, set[str]] = {}  # execution id -> "outputs", "status", "prompt"
         self._pending_latest: set[str] = set()
         self._pending_flags: set[str] = set()  # "kernel", "queue", "reset"
@@ -366,7 +368,7 @@ class RuntimeDoc(Document):
         """What happened since the last call, each thing once."""
         self._follow()
         events: list[RuntimeEvent] = []
-        of_comms = self.comms.take_events()
+        of_parts = [*self.dataflow.take_events(), *self.comms.take_events()]
         if "reset" in self._pending_flags:
             events.append(Reset())
         else:
@@ -382,7 +384,7 @@ class RuntimeDoc(Document):
                     events.append(ExecutionChanged(execution_id, "outputs" in what, "status" in what))
                 if "prompt" in what:
                     events.append(PromptChanged(execution_id))
-            events += of_comms
+            events += of_parts
         self._pending, self._pending_latest, self._pending_flags = {}, set(), set()
         return events
 
@@ -403,6 +405,8 @@ class RuntimeDoc(Document):
                     self._pending.setdefault(execution_id, set()).add("status")
                 case ("latest", cell_id):
                     self._pending_latest.add(cell_id)
+                case ("dataflow", *rest):
+                    self.dataflow.note(tuple(rest))
                 case ("comms", *rest):
                     self.comms.note(tuple(rest))
                 case ("kernel", "spool", *_):

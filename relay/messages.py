@@ -29,6 +29,7 @@ PROTOCOL_VERSION: Final = 1
 Role = Literal["owner", "editor", "runner", "viewer", "daemon"]
 PeerKind = Literal["person", "agent", "program", "daemon"]
 Stdin = Literal["prompt", "eof"]
+Bring = Literal["nothing", "stale", "dependents"]
 ChangeHash = bytes  # 32 bytes
 
 
@@ -133,13 +134,48 @@ class Execute(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag
     `stdin` says what becomes of `input()`: "prompt" asks the notebook's peers (see AnswerInput), "eof" ends the input
     at once, so that it raises EOFError. None means "eof" for an agent, "prompt" for everybody else.
 
+    `bring` says what comes along (see docs/dataflow.md): "nothing", "stale" for cells upstream that are not ready, or
+    "dependents" for those and everything downstream. None is what the notebook's mode says. `plan_id` runs a plan that
+    PlanRun or a request in the mode `cascade` has shown, instead of cells that are named here; it is made again first,
+    and refused (`plan_gone`) if it is not known, was used, or would run cells that it did not show.
+
     Result: {"execution_ids": [str]}, in the order of the cells; a cell that was already queued keeps its execution.
+    Where there is something to say: "brought" [cell id] came along, "refused" {cell id: [message]} does not run because
+    of its problems (`cell_has_problem` if all are), "plan" (see PlanRun) waits to be confirmed and nothing runs yet.
     """
 
     cell_ids: list[str] | None = None
     above: str | None = None
     below: str | None = None
     stdin: Stdin | None = None
+    bring: Bring | None = None
+    plan_id: str | None = None
+
+
+class PlanRun(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="plan_run"):
+    """What Execute with the same fields would run, and why; nothing runs. By the daemon.
+
+    Result: {"id", "targets": [cell id], "bring", "steps", "cell_ids": [cell id], "brought": [cell id],
+    "estimated_ms"}: steps are in the order in which they run, each {"cell_id", "reason": "target" | "stale" |
+    "missing" | "dependent", "causes", "estimated_ms": float or None, "refused": [problem]}. `id` is the same for the
+    same plan, and good for one Execute with it as `plan_id`.
+    """
+
+    cell_ids: list[str] | None = None
+    above: str | None = None
+    below: str | None = None
+    bring: Bring | None = None
+
+
+class ImpactOf(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="impact_of"):
+    """What an edit of a cell, or its deletion, would make stale. By the daemon.
+
+    Result: {"cell_id", "upstream": [step], "downstream": [cell id], "broken": [cell id], "estimated_ms"}: `upstream`
+    would have to run before it, `broken` are those downstream that would lack a name if the cell were deleted, and the
+    estimate is for running all that is downstream.
+    """
+
+    cell_id: str
 
 
 class ExecuteCode(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="execute_code"):
@@ -356,6 +392,8 @@ class Writers(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag
 
 RequestBody = (
     Execute
+    | PlanRun
+    | ImpactOf
     | ExecuteCode
     | Interrupt
     | Stop

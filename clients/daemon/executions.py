@@ -120,8 +120,8 @@ class Executions:
         }
 
     async def _serve_execute(self, body: Execute, asked: Asked) -> dict[str, Any]:
-        cell_ids = self._services.cells_to_run(cells_to_run(self._notebook.doc, body), body)
-        return {"execution_ids": self.run_cells(cell_ids, asked, body.stdin)}
+        chosen = self._services.cells_to_run(cells_to_run(self._notebook.doc, body), body)
+        return {"execution_ids": self.run_cells(chosen.cell_ids, asked, body.stdin), **chosen.told}
 
     async def _serve_code(self, body: ExecuteCode, asked: Asked) -> dict[str, Any]:
         kernel = self.kernel.current

@@ -136,7 +136,7 @@ class Kernel:
             raise
         link.note(language=kernel.language, info=dict(kernel.info))
         if kernel.copies_namespaces:
-            kernel._send(kernel._shell, EXECUTE, {"code": IN_KERNEL, "silent": True, "store_history": False})
+            kernel.run_silently(IN_KERNEL)
         return kernel
 
     def run_silently(self, code: str) -> None:

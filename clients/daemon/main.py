@@ -13,6 +13,7 @@ import os
 from pathlib import Path
 from typing import Final
 
+from clients.daemon.dataflow_service import DataflowService
 from clients.daemon.environments.house import House
 from clients.daemon.epochs import EPOCH_BYTES
 from clients.daemon.keeper.manifest import folder_of, reap_all
@@ -39,7 +40,7 @@ from relay.websocket import open_websocket
 logger = logging.getLogger("quire.daemon")
 
 # What serves every notebook beside the runner itself, and what says which kernel it gets.
-SERVICES: Final[tuple[ServiceFactory, ...]] = ()
+SERVICES: Final[tuple[ServiceFactory, ...]] = (DataflowService,)
 RESOLVER: Final[Resolver | None] = None  # None: the environments of `House`
 # Seconds between attempts to enter the lobby of a hub that is away.
 LOBBY_RETRY: Final = 0.5

@@ -19,6 +19,7 @@ from clients.peer.cell import Cells
 from clients.peer.comments import Comments
 from clients.peer.editor import EditorQuestions
 from clients.peer.errors import NotConnected, PeerError, RequestFailed
+from clients.peer.flow import Flow
 from clients.peer.history import HistoryReading
 from clients.peer.hub_address import HubAddress, HubClient
 from clients.peer.identity import this_program as this_program
@@ -67,7 +68,7 @@ BLOBS_AT_ONCE: Final = 4
 LEAVE_SECONDS: Final = 5.0
 
 
-class Notebook(Proposing, HistoryReading, Running, Serving, EditorQuestions):
+class Notebook(Proposing, HistoryReading, Running, Flow, Serving, EditorQuestions):
     """A notebook that is open here. Made by `Notebook.connect`; see the module."""
 
     def __init__(self, session: PeerSession, dial: Dial, hub: HubClient) -> None:
