@@ -11,9 +11,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from notebook_doc.dataflow.normal import normal_form
 from notebook_doc.dataflow.notebook_dataflow import Dataflow
-from notebook_doc.dataflow.staleness import Cause, Freshness, Run, Staleness, run_inputs, run_provenance
+from notebook_doc.dataflow.staleness import Cause, Freshness, Run, Staleness, begin_run
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.runtime import Execution, RuntimeDoc
 
@@ -56,13 +55,9 @@ class Facts:
         self.staleness = Staleness(self.flow)
 
     def remember(self, runtime: RuntimeDoc) -> None:
-        """Take in what ran before: each cell's latest execution, as if it had begun with what is upstream now."""
+        """Take in what ran before this looked, as the daemon has it on record."""
         self.look(self.doc, runtime)
-        latest = [one for cell_id in self.flow.graph.order if (one := runtime.latest(cell_id)) is not None]
-        records = [record for one in latest if (record := runtime.execution(one)) is not None]
-        ran = [record for record in records if record.started is not None]
-        for execution in sorted(ran, key=lambda one: one.seq):
-            self.moved(execution)
+        self.staleness.put_all(runtime.dataflow.runs())
 
     def look(self, doc: NotebookDoc, runtime: RuntimeDoc) -> bool:
         """Take in what was edited, and which kernel there is; whether anything of the graph or a source changed."""
@@ -100,16 +95,8 @@ class Facts:
             self.staleness.put(cell_id, replace(run, ok=execution.status == "done", ms=ms))
 
     def _begin(self, execution: Execution) -> Run:
-        flow, cell_id = self.flow, execution.cell_id
-        inputs = run_inputs(flow, cell_id, self.staleness.runs())
-        return Run(
-            execution_id=execution.id,
-            normal=normal_form(flow.language(cell_id), execution.source),
-            provenance=run_provenance(flow, cell_id, inputs),
-            inputs=inputs,
-            environment=flow.environment,
-            kernel=self._kernel,
-        )
+        told = {"execution_id": execution.id, "source": execution.source, "kernel": self._kernel}
+        return begin_run(self.flow, execution.cell_id, self.staleness.runs(), **told)
 
     def freshness(self, cell_id: str) -> Freshness:
         """What staleness says of a cell."""

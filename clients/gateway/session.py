@@ -118,9 +118,13 @@ class Session:
         self._moved: dict[str, None] = {}  # executions of which something is new
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
+        self._old: set[str] = set()  # executions that had ended before this looked: there is nothing to tell of them
         for cell_id in self._order:
             if (latest := notebook.runtime.latest(cell_id)) is not None:
-                self._note_execution(latest)
+                if self._unfinished(cell_id) is None:
+                    self._old.add(latest)
+                else:
+                    self._note_execution(latest)
 
     # --- what happens in the notebook ---------------------------------------------------------------------------------
 
@@ -213,11 +217,9 @@ class Session:
 
     async def _follow(self, record: Execution) -> None:
         """Tell what an execution has done since the last time."""
-        if record.status == "imported":
+        if record.status == "imported" or record.id in self._old:
             return
         run = self._runs.get(record.id)
-        if run is None and record.is_terminal and self._is_old(record):
-            return
         run = run or self._runs.setdefault(record.id, FollowedRun(self.notebook, record.id))
         cell_id = record.cell_id
         if not run.began and record.started is not None:
@@ -231,11 +233,6 @@ class Session:
         if record.is_terminal:
             await self._ended(record, run)
 
-    def _is_old(self, record: Execution) -> bool:
-        """Whether it had ended before this session looked."""
-        known = self.facts.staleness.run(record.cell_id)
-        return known is not None and known.execution_id == record.id
-
     def _tell_progress(self, record: Execution) -> None:
         cascade = self._cascades.get(record.id)
         if cascade is not None:
@@ -244,6 +241,7 @@ class Session:
 
     async def _ended(self, record: Execution, run: FollowedRun) -> None:
         del self._runs[record.id]
+        self._old.add(record.id)
         self._cascades.pop(record.id, None)
         cell_id = record.cell_id
         outputs = await run.outputs()
@@ -421,7 +419,7 @@ class Session:
 
     async def _start(self, cell_ids: Sequence[str], plan: Plan | None = None) -> None:
         """Queue these cells in this order."""
-        executions = await self.notebook.start(cell_ids, stdin="eof")
+        executions = await self.notebook.start(cell_ids, bring="nothing", stdin="eof")
         if plan is not None and len(plan.cell_ids) > 1:
             cascade = _Cascade(plan.id, {one.id: number for number, one in enumerate(executions)}, len(executions))
             self._cascades.update(dict.fromkeys(cascade.executions, cascade))
