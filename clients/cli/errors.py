@@ -1,6 +1,7 @@
 """Errors of the command line and the exit codes they end it with.
 
     CliError
+    ├── WrongName              2     a moment or a cell was named that there is not
     ├── NotRunning             3     no service runs under this state folder
     ├── NotebookUnusable       4     the path that was named is no notebook that can be opened
     ├── CannotStart            5     the service cannot start: port, state folder, a server that fails at once
@@ -29,6 +30,12 @@ class CliError(Exception):
         super().__init__(f"{message} {hint}".rstrip())
         self.message = message
         self.hint = hint
+
+
+class WrongName(CliError):
+    """A moment or a cell was named that there is not."""
+
+    exit_code = 2
 
 
 class NotRunning(CliError):

@@ -72,6 +72,18 @@ def _run(options: argparse.Namespace) -> int:
             from clients.cli.show import ps, status
 
             return (status if options.command == "status" else ps)(as_json=options.json)
+        case "history":
+            from clients.cli.history import history
+
+            return history(options.path, options.number, as_json=options.json)
+        case "diff":
+            from clients.cli.history import difference
+
+            return difference(options.path, options.a, options.b, as_json=options.json)
+        case "restore":
+            from clients.cli.history import restore
+
+            return restore(options.path, options.moment, options.cell)
         case "logs":
             from clients.cli.logs import logs
 
@@ -133,6 +145,23 @@ def _parser() -> argparse.ArgumentParser:
     for name, what in (("status", "what runs, and where"), ("ps", "open notebooks, their peers and kernels")):
         command = commands.add_parser(name, help=what)
         command.add_argument("--json", action="store_true", help="for programs; the fields are in docs/operations.md")
+
+    named = "number, ~1 (counted back), beginning of an id, time (14:05, yesterday, 2026-01-31 14:05), or version"
+    past = commands.add_parser("history", help="the moments of a notebook's life, newest first: when, who, what")
+    past.add_argument("path", type=Path, help="a notebook (.ipynb)")
+    past.add_argument("-n", "--number", type=_count, default=30, metavar="N", help="the last N moments (default: 30)")
+    past.add_argument("--json", action="store_true", help="for programs, all of them")
+
+    diff = commands.add_parser("diff", help="what differs between two moments of a notebook, or two files")
+    diff.add_argument("path", type=Path, help="a notebook (.ipynb)")
+    diff.add_argument("a", nargs="?", metavar="A", help=f"a moment (default: ~1): {named}; or another file")
+    diff.add_argument("b", nargs="?", metavar="B", help="another moment (default: the notebook as it is)")
+    diff.add_argument("--json", action="store_true", help="for programs")
+
+    restore = commands.add_parser("restore", help="make a notebook, or cells of it, what they were, as a new edit")
+    restore.add_argument("path", type=Path, help="a notebook (.ipynb)")
+    restore.add_argument("moment", metavar="MOMENT", help=named)
+    restore.add_argument("--cell", action="append", default=[], metavar="ID", help="only this cell; may be repeated")
 
     logs = commands.add_parser("logs", help="what the service has logged")
     logs.add_argument("-f", "--follow", action="store_true", help="go on as more comes")
