@@ -16,6 +16,7 @@ from typing import Final
 import psutil  # type: ignore[import-untyped]  # it ships no types
 import uvloop
 
+from clients.agent.mcp_mount import McpMount
 from clients.cli.control import ChildEnd, Failed, HubOrder, NotSaved, Ready, Saved
 from clients.cli.hub_news import Look, look, news, registered
 from clients.cli.log_sink import log_to_file, log_to_stream
@@ -66,6 +67,7 @@ class _HubChild:
         listening: asyncio.Future[Listening] = asyncio.get_running_loop().create_future()
         order = self._order
         gateway = Gateway(lambda: HubAddress(listening.result().url, order.token))
+        agents = McpMount(lambda: HubAddress(listening.result().url, order.token), version())
         work = serve(
             self._state,
             order.token,
@@ -73,6 +75,7 @@ class _HubChild:
             port=order.port,
             page=web_page(),
             routers=[gateway_router(gateway, lambda websocket: bool(websocket.scope[AUTHENTICATED]))],
+            mounts={"/mcp": agents},
             stop=stop,
             on_listening=listening.set_result,
         )
@@ -92,6 +95,7 @@ class _HubChild:
                     await self._daemon_has_ended()
                 self._end.report(await _save_all(where.hub))
             await gateway.close()
+            await agents.close()
             stop.set()
             await serving
         finally:
