@@ -179,7 +179,7 @@ def gateway_router(gateway: Gateway, is_authenticated: Callable[[WebSocket], boo
     @route("GET", "/discover")
     async def discover(_request: Request) -> Response:
         async with gateway.hub() as hub:
-            known = await hub.known_notebooks()
+            known = (await hub.notebooks())["notebooks"]
         listed = [{"path": one["path"], "session_id": one["notebook_id"]} for one in known if one["path"] is not None]
         return JSONResponse({"notebooks": [{**one, "name": Path(one["path"]).stem} for one in listed]})
 

@@ -89,23 +89,12 @@ class HubClient:
         listed: list[dict[str, Any]] = (await self.notebooks())["open"]
         return listed
 
-<<<<<<< HEAD
-    async def known_notebooks(self) -> list[dict[str, Any]]:
-        """Every notebook that the hub has ever opened: notebook_id, path, when it was last changed."""
-        listed: list[dict[str, Any]] = (await self._send("GET", "/v1/notebooks")).json()["notebooks"]
-        return listed
-
-    async def blob(self, sha256: str) -> bytes:
-        """A blob's bytes. Raises RequestFailed if there is no such blob."""
-        return (await self._send("GET", f"/v1/blobs/{sha256}")).content
-=======
     async def blob(self, sha256: str, start: int = 0, stop: int | None = None) -> bytes:
         """A blob's bytes, from `start` to before `stop` (or its end). Raises RequestFailed if there is no such blob."""
         if stop is not None and stop <= start:
             return b""
         part = {} if not start and stop is None else {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"}
         return (await self._send("GET", f"/v1/blobs/{sha256}", headers=part)).content
->>>>>>> main
 
     async def put_blob(self, data: bytes) -> str:
         """Keep bytes at the hub; they are on its disk when this returns their SHA-256 in hex."""
