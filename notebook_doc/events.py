@@ -89,6 +89,18 @@ class QueueChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class DataflowChanged:
+    """Something else is true of these cells' dataflow (fresh, stale, problems …); of none if only the mode changed."""
+
+    cell_ids: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True)
+class EnvironmentChanged:
+    """The environment, what may be installed into it, or the modules that were missing changed."""
+
+
+@dataclass(frozen=True, slots=True)
 class CommOpened:
     """The kernel has a comm (a widget) that was not there."""
 
@@ -117,5 +129,15 @@ class Reset:
 
 NotebookEvent = CellAdded | CellRemoved | CellChanged | MetadataChanged | CommentsChanged | ProposalChanged | Reset
 CommEvent = CommOpened | CommChanged | CommClosed
-RuntimeEvent = ExecutionChanged | PromptChanged | LatestChanged | KernelChanged | QueueChanged | CommEvent | Reset
+RuntimeEvent = (
+    ExecutionChanged
+    | PromptChanged
+    | LatestChanged
+    | KernelChanged
+    | QueueChanged
+    | DataflowChanged
+    | EnvironmentChanged
+    | CommEvent
+    | Reset
+)
 Event = NotebookEvent | RuntimeEvent

@@ -18,11 +18,14 @@ from hashlib import sha256
 from typing import Any, Final, cast
 
 from notebook_doc.change_writer import ChangeWriter
+from notebook_doc.environment_state import ENV, MISSING, TRUST
 from notebook_doc.errors import CorruptDocument, NotebookDocError
 from notebook_doc.events import (
     CommChanged,
     CommClosed,
     CommOpened,
+    DataflowChanged,
+    EnvironmentChanged,
     ExecutionChanged,
     KernelChanged,
     LatestChanged,
@@ -304,6 +307,8 @@ def _differences(old: RuntimeDoc, new: RuntimeDoc) -> Iterable[RuntimeEvent]:
         yield KernelChanged()
     if old.queue() != new.queue():
         yield QueueChanged()
+    if any(not same_scalar(_at(old, key), _at(new, key)) for key in (ENV, TRUST, MISSING)):
+        yield EnvironmentChanged()
     before, after = _map(_at_root(old.replica, "latest")), _map(_at_root(new.replica, "latest"))
     yield from (LatestChanged(cell) for cell in sorted({*before, *after}) if before.get(cell) != after.get(cell))
     for name in new.execution_ids():
@@ -315,7 +320,16 @@ def _differences(old: RuntimeDoc, new: RuntimeDoc) -> Iterable[RuntimeEvent]:
             yield ExecutionChanged(name, outputs, status)
         if prompts[0] != prompts[1]:
             yield PromptChanged(name)
+    flow, flow_now = old.dataflow.cells(), new.dataflow.cells()
+    if flow != flow_now or old.dataflow.mode != new.dataflow.mode:
+        differing = {cell for cell in {*flow, *flow_now} if flow.get(cell) != flow_now.get(cell)}
+        yield DataflowChanged(frozenset(differing))
     yield from _comm_differences(_map(_at_root(old.replica, "comms")), _map(_at_root(new.replica, "comms")))
+
+
+def _at(runtime: RuntimeDoc, key: str) -> Json:
+    """What stands at a key of the root that need not be there."""
+    return _at_root(runtime.replica, key) if key in runtime.replica.keys(ROOT) else None
 
 
 def _comm_differences(old: dict[str, Json], new: dict[str, Json]) -> Iterable[RuntimeEvent]:

@@ -13,9 +13,22 @@ from typing import cast
 
 from notebook_doc.change_writer import ChangeWriter
 from notebook_doc.comms import Comms
+from notebook_doc.dataflow.record import DataflowRecord
 from notebook_doc.document import Document
+from notebook_doc.environment_state import (
+    ENV,
+    MISSING,
+    TRUST,
+    EnvironmentState,
+    MissingModule,
+    TrustState,
+    read_environment,
+    read_missing,
+    read_trust,
+)
 from notebook_doc.errors import BadEdit, CorruptDocument
 from notebook_doc.events import (
+    EnvironmentChanged,
     ExecutionChanged,
     KernelChanged,
     LatestChanged,
@@ -105,6 +118,7 @@ class RuntimeDoc(Document):
         self._displays = self._root("display_index")
         self._archive = self._root("archive")
         self.comms = Comms(self, self._root("comms"))
+        self.dataflow = DataflowRecord(self)
         self._pending: dict[str, set[str]] = {}  # execution id -> "outputs", "status", "prompt"
         self._pending_latest: set[str] = set()
         self._pending_flags: set[str] = set()  # "kernel", "queue", "reset"
@@ -151,6 +165,22 @@ class RuntimeDoc(Document):
         if not isinstance(keeper, str) or not isinstance(seq, int) or not isinstance(unfinished, dict):
             return None
         return SpoolPosition(keeper=keeper, seq=seq, open={key: str(state) for key, state in unfinished.items()})
+
+    def environment(self) -> EnvironmentState:
+        """Where the notebook runs, or what is being done so that it can."""
+        return read_environment(self._at_root(ENV))
+
+    def trust(self) -> TrustState:
+        """Whether what the notebook declares may be installed."""
+        return read_trust(self._at_root(TRUST))
+
+    def missing(self) -> list[MissingModule]:
+        """The modules that cells' latest runs could not import."""
+        return read_missing(self._at_root(MISSING))
+
+    def _at_root(self, key: str) -> Json:
+        obj = self._view.child(ROOT, key)
+        return None if obj is None else self._view.json(obj)
 
     def queue(self) -> list[str]:
         """The ids of running and queued executions, in the order in which they run."""
@@ -338,7 +368,7 @@ class RuntimeDoc(Document):
         """What happened since the last call, each thing once."""
         self._follow()
         events: list[RuntimeEvent] = []
-        of_comms = self.comms.take_events()
+        of_parts = [*self.dataflow.take_events(), *self.comms.take_events()]
         if "reset" in self._pending_flags:
             events.append(Reset())
         else:
@@ -346,13 +376,15 @@ class RuntimeDoc(Document):
                 events.append(KernelChanged())
             if "queue" in self._pending_flags:
                 events.append(QueueChanged())
+            if "environment" in self._pending_flags:
+                events.append(EnvironmentChanged())
             events += [LatestChanged(cell_id) for cell_id in sorted(self._pending_latest)]
             for execution_id, what in self._pending.items():
                 if what & {"outputs", "status"}:
                     events.append(ExecutionChanged(execution_id, "outputs" in what, "status" in what))
                 if "prompt" in what:
                     events.append(PromptChanged(execution_id))
-            events += of_comms
+            events += of_parts
         self._pending, self._pending_latest, self._pending_flags = {}, set(), set()
         return events
 
@@ -373,12 +405,16 @@ class RuntimeDoc(Document):
                     self._pending.setdefault(execution_id, set()).add("status")
                 case ("latest", cell_id):
                     self._pending_latest.add(cell_id)
+                case ("dataflow", *rest):
+                    self.dataflow.note(tuple(rest))
                 case ("comms", *rest):
                     self.comms.note(tuple(rest))
                 case ("kernel", "spool", *_):
                     pass  # the daemon's own book-keeping
                 case ("kernel" | "queue" as name, *_):
                     self._pending_flags.add(name)
+                case ("env" | "trust" | "missing", *_):
+                    self._pending_flags.add("environment")
                 case _:
                     pass  # identity and the display index: nothing that an event names
 

@@ -39,6 +39,8 @@ class ErrorCode(StrEnum):
     BAD_REQUEST = "bad_request"
     UNKNOWN_CELL = "unknown_cell"
     UNKNOWN_EXECUTION = "unknown_execution"
+    CELL_HAS_PROBLEM = "cell_has_problem"
+    PLAN_GONE = "plan_gone"
     UNKNOWN_COMM = "unknown_comm"
     PROMPT_GONE = "prompt_gone"
     NOT_A_NOTEBOOK = "not_a_notebook"

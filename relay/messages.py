@@ -29,6 +29,7 @@ PROTOCOL_VERSION: Final = 1
 Role = Literal["owner", "editor", "runner", "viewer", "daemon"]
 PeerKind = Literal["person", "agent", "program", "daemon"]
 Stdin = Literal["prompt", "eof"]
+Bring = Literal["nothing", "stale", "dependents"]
 ChangeHash = bytes  # 32 bytes
 
 
@@ -133,13 +134,48 @@ class Execute(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag
     `stdin` says what becomes of `input()`: "prompt" asks the notebook's peers (see AnswerInput), "eof" ends the input
     at once, so that it raises EOFError. None means "eof" for an agent, "prompt" for everybody else.
 
+    `bring` says what comes along (see docs/dataflow.md): "nothing", "stale" for cells upstream that are not ready, or
+    "dependents" for those and everything downstream. None is what the notebook's mode says. `plan_id` runs a plan that
+    PlanRun or a request in the mode `cascade` has shown, instead of cells that are named here; it is made again first,
+    and refused (`plan_gone`) if it is not known, was used, or would run cells that it did not show.
+
     Result: {"execution_ids": [str]}, in the order of the cells; a cell that was already queued keeps its execution.
+    Where there is something to say: "brought" [cell id] came along, "refused" {cell id: [message]} does not run because
+    of its problems (`cell_has_problem` if all are), "plan" (see PlanRun) waits to be confirmed and nothing runs yet.
     """
 
     cell_ids: list[str] | None = None
     above: str | None = None
     below: str | None = None
     stdin: Stdin | None = None
+    bring: Bring | None = None
+    plan_id: str | None = None
+
+
+class PlanRun(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="plan_run"):
+    """What Execute with the same fields would run, and why; nothing runs. By the daemon.
+
+    Result: {"id", "targets": [cell id], "bring", "steps", "cell_ids": [cell id], "brought": [cell id],
+    "estimated_ms"}: steps are in the order in which they run, each {"cell_id", "reason": "target" | "stale" |
+    "missing" | "dependent", "causes", "estimated_ms": float or None, "refused": [problem]}. `id` is the same for the
+    same plan, and good for one Execute with it as `plan_id`.
+    """
+
+    cell_ids: list[str] | None = None
+    above: str | None = None
+    below: str | None = None
+    bring: Bring | None = None
+
+
+class ImpactOf(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="impact_of"):
+    """What an edit of a cell, or its deletion, would make stale. By the daemon.
+
+    Result: {"cell_id", "upstream": [step], "downstream": [cell id], "broken": [cell id], "estimated_ms"}: `upstream`
+    would have to run before it, `broken` are those downstream that would lack a name if the cell were deleted, and the
+    estimate is for running all that is downstream.
+    """
+
+    cell_id: str
 
 
 class ExecuteCode(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="execute_code"):
@@ -261,6 +297,49 @@ class ShutdownKernel(msgspec.Struct, frozen=True, kw_only=True, tag_field="metho
     """Stop the kernel; what was running or queued ends as `cancelled`. By the daemon. Result: {}."""
 
 
+class ApproveDependencies(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="approve_dependencies"):
+    """Agree that what the notebook declares is installed on the daemon's machine. By the daemon, from owners and
+    editors, and not from agents.
+
+    `digest` and `heads` are what RuntimeDoc's `trust` said when it was shown; if it would be something else by now the
+    answer is `stale_approval`. `remember` agrees to each of these packages in any notebook from now on. Result: {}.
+    """
+
+    digest: str
+    heads: list[ChangeHash]
+    remember: bool = False
+
+
+class AddPackages(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="add_packages"):
+    """Install these packages (requirements, `"pandas>=2"`) for the notebook. By the daemon, from owners and editors.
+
+    Result: {"status", "why", "installed": {name: version}, "heads": [hash of RuntimeDoc],
+    "declare": {"place": [key], "add": [str], "remove": [str]}}.
+    "live": the running kernel has them; "restart_needed", and `why`; "ready": the next kernel will; "asks": an agent
+    asked, and somebody has to approve. The asking peer then declares them: of the list `dependencies` at `place` in
+    the notebook's metadata it takes out `remove` and puts `add` at the end. If it fails (`environment`, with the
+    installer's words), nothing has changed and there is nothing to declare.
+    """
+
+    packages: list[str]
+
+
+class RemovePackages(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="remove_packages"):
+    """Do without these packages, by name. By the daemon, from owners and editors. Result: as of AddPackages."""
+
+    packages: list[str]
+
+
+class SyncEnvironment(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="sync_environment"):
+    """Look again at what is declared and bring the environment in line with it. By the daemon, from owners and editors.
+
+    With `restart` the kernel is restarted where that is needed. Result: {"status": "in_sync" | "live" | "restarted" |
+    "restart_needed" | "ready" | "asks", "why": str, "heads": [hash]}; RuntimeDoc says more at these heads.
+    """
+
+    restart: bool = False
+
+
 class CommOpen(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="comm_open"):
     """Open a comm to the kernel, as a front end that makes a widget does. By the daemon. Result: as of CommSend.
 
@@ -314,6 +393,8 @@ class Writers(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag
 
 RequestBody = (
     Execute
+    | PlanRun
+    | ImpactOf
     | ExecuteCode
     | Interrupt
     | Stop
@@ -325,6 +406,10 @@ RequestBody = (
     | ListKernels
     | RestartKernel
     | ShutdownKernel
+    | ApproveDependencies
+    | AddPackages
+    | RemovePackages
+    | SyncEnvironment
     | CommOpen
     | CommSend
     | CommClose
@@ -333,6 +418,8 @@ RequestBody = (
 )
 SERVED_BY_HUB: Final[tuple[type, ...]] = (Save, Writers)
 FOR_VIEWERS: Final[tuple[type, ...]] = (Writers,)
+# What decides about the notebook and the machine, not only about a run: owners and editors may ask for it.
+FOR_EDITORS: Final[tuple[type, ...]] = (ApproveDependencies, AddPackages, RemovePackages, SyncEnvironment)
 
 
 class Request(msgspec.Struct, frozen=True, kw_only=True):

@@ -25,7 +25,9 @@ from notebook_doc.seed import genesis
 from relay.errors import ErrorCode, MalformedFrame, WireError
 from relay.frames import FrameType, check_frame, frame
 from relay.messages import (
+    FOR_EDITORS,
     FOR_VIEWERS,
+    AddPackages,
     CommMessage,
     ErrorInfo,
     Message,
@@ -35,12 +37,14 @@ from relay.messages import (
     PresencePeers,
     PresenceState,
     PresentPeer,
+    RemovePackages,
     Request,
     Response,
     Role,
     RuntimeEpoch,
     RuntimeEpochTaken,
     SessionError,
+    SyncEnvironment,
     decode,
     encode,
 )
@@ -280,15 +284,26 @@ class Room:
 
     def _request(self, peer: PeerKey, member: _Member, request: Request) -> list[RoomEffect]:
         if member.role == "viewer" and not isinstance(request.body, FOR_VIEWERS):
-            error = ErrorInfo(code=ErrorCode.FORBIDDEN, message="Viewers may only read.", hint="Ask for another role.")
-            return [SendFrame(peer, encode(Response(id=request.id, error=error)))]
+            return [_forbidden(peer, request, "Viewers may only read.")]
+        if isinstance(request.body, FOR_EDITORS) and member.role not in _EDITORS:
+            return [_forbidden(peer, request, "Only owners and editors may decide what is installed.")]
         return self._requests.ask(peer, member.info, request, self._daemon(), self._now)
 
     def _tell_asker(self, answer: tuple[PeerKey, bytes] | None) -> list[RoomEffect]:
         return [SendFrame(*answer)] if answer is not None and answer[0] in self._members else []
 
+    def _no_packages_for(self, member: _Member) -> bool:
+        return member.info.kind == "agent" and self._agent_guard.keeps_packages(self.notebook.replica)
+
     def _message(self, peer: PeerKey, member: _Member, message: Message | None) -> list[RoomEffect]:
         match message:
+            case Request(body=AddPackages() | RemovePackages() | SyncEnvironment()) if self._no_packages_for(member):
+                error = ErrorInfo(
+                    code=ErrorCode.AGENTS_MAY_NOT,
+                    message="In this notebook agents may not change what is installed unasked.",
+                    hint="Propose the packages instead: somebody accepts or rejects them.",
+                )
+                return [SendFrame(peer, encode(Response(id=message.id, error=error)))]
             case Request():
                 return self._request(peer, member, message)
             case Response() if member.role == "daemon":
@@ -362,6 +377,11 @@ def _identity(runtime: Replica) -> tuple[int, bytes]:
     assert isinstance(epoch, int), "a number since the seed"
     assert identity is not None, "every stored document was born"
     return epoch, identity
+
+
+def _forbidden(peer: PeerKey, request: Request, why: str) -> SendFrame:
+    error = ErrorInfo(code=ErrorCode.FORBIDDEN, message=why, hint="Ask for another role.")
+    return SendFrame(peer, encode(Response(id=request.id, error=error)))
 
 
 def _present(member: _Member) -> PresentPeer:

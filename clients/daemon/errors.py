@@ -8,6 +8,7 @@ WireError (relay)
     │   └── KeeperLost                              a kernel that an earlier daemon left running cannot be reached
     ├── UnknownExecution        unknown_execution   an id that this daemon has not queued, or has forgotten
     ├── UnknownComm        unknown_comm        a comm that is not open: its kernel has ended, or its widget was closed
+    ├── BadLimit           bad_request         a limit on memory or time that cannot be read
     ├── BadCommMessage     bad_request         a message on a comm that does not follow the widget protocol
     └── IllegalTransition       internal            a defect of ours: an execution would have moved backwards
 """
@@ -77,6 +78,14 @@ class UnknownComm(DaemonError):
             "Run the cell that makes the widget again.",
             fault="local",
         )
+
+
+class BadLimit(DaemonError):
+    """A limit on what kernels may use that cannot be read."""
+
+    def __init__(self, place: str, value: object, how: str) -> None:
+        message = f"The limit {place} is {value!r}, which cannot be read, so nothing runs."
+        super().__init__(ErrorCode.BAD_REQUEST, message, f"{how[0].upper()}{how[1:]}, or remove it.", fault="local")
 
 
 class BadCommMessage(DaemonError):

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from contextlib import suppress
@@ -19,7 +20,9 @@ from typing import Any, Final, Protocol
 from clients.daemon.errors import DaemonError
 from clients.daemon.events import Finished, KernelFailure, Started
 from clients.daemon.kernel import Kernel
+from clients.daemon.limits import limits_of
 from clients.daemon.output_writer import OutputWriter
+from clients.daemon.process import size
 from clients.daemon.queue import (
     ExecutionQueue,
     settle_orphans,
@@ -117,21 +120,24 @@ class Executions:
         }
 
     async def _serve_execute(self, body: Execute, asked: Asked) -> dict[str, Any]:
-        cell_ids = self._services.cells_to_run(cells_to_run(self._notebook.doc, body), body)
-        return {"execution_ids": self.run_cells(cell_ids, asked, body.stdin)}
+        chosen = self._services.cells_to_run(cells_to_run(self._notebook.doc, body), body)
+        return {"execution_ids": self.run_cells(chosen.cell_ids, asked, body.stdin), **chosen.told}
 
     async def _serve_code(self, body: ExecuteCode, asked: Asked) -> dict[str, Any]:
         kernel = self.kernel.current
         if kernel is not None and body.namespace == "copy" and not kernel.copies_namespaces:
             raise WireError(ErrorCode.BAD_REQUEST, *_no_copy(kernel))
         (execution_id,) = execution_ids(asked.request_id, [""])
-        manner = Manner(body.namespace, body.timeout)
+        allowed = limits_of(self._notebook.metadata, os.environ).execution_seconds
+        limit = min((seconds for seconds in (allowed, body.timeout) if seconds is not None), default=None)
+        manner = Manner(body.namespace, limit)
         run = Run(None, body.code, ExecutionId(execution_id), heads_of(self._notebook.doc), manner)
         return {"execution_ids": self._submit([run], asked, body.stdin or "eof")}
 
     def run_cells(self, cell_ids: Sequence[str], asked: Asked, stdin: Stdin | None = None) -> list[str]:
         """Queue these cells, as they are now; their executions' ids. Raises WireError, UnknownCell."""
-        wanted = runs(self._notebook.doc, cell_ids, execution_ids(asked.request_id, cell_ids))
+        manner = Manner(timeout=limits_of(self._notebook.metadata, os.environ).execution_seconds)
+        wanted = runs(self._notebook.doc, cell_ids, execution_ids(asked.request_id, cell_ids), manner)
         return self._submit(wanted, asked, stdin)
 
     def _submit(self, wanted: Sequence[Run], asked: Asked, stdin: Stdin | None) -> list[str]:
@@ -203,8 +209,14 @@ class Executions:
         if event.execution_id == self._out_of_time and event.status != "ok":
             told = f"It was interrupted because it had run for {self._manner.timeout:g} s, which is its limit."
             error = KernelFailure("ExecutionTimeout", told)
+        elif error is not None and error.ename == "MemoryError" and self._memory is not None:
+            error = KernelFailure("MemoryError", f"{error.evalue or 'no memory'} (it may have {size(self._memory)})")
         how = (event.status, time.time(), self._counted(event.execution_count), error)
         return self._queue.finished(ExecutionId(event.execution_id), *how)
+
+    @property
+    def _memory(self) -> int | None:
+        return None if self.kernel.current is None else self.kernel.current.memory
 
     def _counted(self, execution_count: int | None) -> int | None:
         """What runs in a copy of the namespace is not counted, though the kernel says a number."""

@@ -29,6 +29,7 @@ class LaunchPlan:
     argv: tuple[str, ...] | None = None
     language: str = "python"  # of `argv`; an installed kernelspec says its own, as also how it is interrupted
     interrupt_mode: Literal["signal", "message"] = "signal"
+    memory: int | None = None  # bytes that each of its processes may have; None: what `limits` say
 
 
 class Resolver(Protocol):
@@ -36,14 +37,6 @@ class Resolver(Protocol):
 
     async def resolve(self, notebook: Notebook, folder: Path) -> LaunchPlan:
         """The plan for this notebook, whose file lies in `folder`. Raises KernelStartError."""
-
-
-class InstalledKernelspecs:
-    """The resolver that builds nothing: the kernelspec that the notebook names, else Python's."""
-
-    async def resolve(self, notebook: Notebook, folder: Path) -> LaunchPlan:
-        """See Resolver."""
-        return LaunchPlan(name=kernel_name(notebook), cwd=folder)
 
 
 def kernel_name(notebook: Notebook) -> str:

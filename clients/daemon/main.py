@@ -13,11 +13,14 @@ import os
 from pathlib import Path
 from typing import Final
 
+from clients.daemon.dataflow_service import DataflowService
+from clients.daemon.environments.house import House
 from clients.daemon.epochs import EPOCH_BYTES
 from clients.daemon.keeper.manifest import folder_of, reap_all
-from clients.daemon.launch_plan import InstalledKernelspecs, Resolver
+from clients.daemon.launch_plan import Resolver
 from clients.daemon.runner import NotebookRunner
 from clients.daemon.services import ServiceFactory
+from clients.daemon.settings_mirror import SettingsMirror
 from clients.peer.errors import PeerError
 from clients.peer.hub_address import HubAddress
 from clients.peer.notebook import Notebook, this_program
@@ -38,8 +41,8 @@ from relay.websocket import open_websocket
 logger = logging.getLogger("quire.daemon")
 
 # What serves every notebook beside the runner itself, and what says which kernel it gets.
-SERVICES: Final[tuple[ServiceFactory, ...]] = ()
-RESOLVER: Final[Resolver] = InstalledKernelspecs()
+SERVICES: Final[tuple[ServiceFactory, ...]] = (DataflowService,)
+RESOLVER: Final[Resolver | None] = None  # None: the environments of `House`
 # Seconds between attempts to enter the lobby of a hub that is away.
 LOBBY_RETRY: Final = 0.5
 
@@ -50,7 +53,14 @@ async def run_daemon(address: HubAddress, state: Path, *, stop: asyncio.Event, e
     Kernels are found again by what lies in the state folder; none is left running when this returns. `epoch_bytes` is
     what may be written into a RuntimeDoc before it is started afresh.
     """
-    daemon = _Daemon(address, folder_of(state), epoch_bytes)
+    house = House(state)
+    mirror = SettingsMirror(address, house.state, house.settings_changed)
+    house.settings = lambda: mirror.current
+    daemon = _Daemon(address, folder_of(state), epoch_bytes, house)
+    beside = (
+        asyncio.create_task(house.run(), name="keep environments ready"),
+        *([asyncio.create_task(mirror.run(), name="mirror the settings")] if house.state == state else []),
+    )
     lobby = asyncio.create_task(daemon.stay_in_lobby(), name="stay in the lobby")
     stopping = asyncio.create_task(stop.wait(), name="wait for the end")
     try:
@@ -58,9 +68,9 @@ async def run_daemon(address: HubAddress, state: Path, *, stop: asyncio.Event, e
         if lobby.done():
             await lobby
     finally:
-        for task in (lobby, stopping):
+        for task in (lobby, stopping, *beside):
             task.cancel()
-        await asyncio.gather(lobby, stopping, return_exceptions=True)
+        await asyncio.gather(lobby, stopping, *beside, return_exceptions=True)
         await daemon.close()
         await asyncio.to_thread(reap_all, state)
 
@@ -68,10 +78,11 @@ async def run_daemon(address: HubAddress, state: Path, *, stop: asyncio.Event, e
 class _Daemon:
     """Owns the runners."""
 
-    def __init__(self, address: HubAddress, keepers: Path, epoch_bytes: int) -> None:
+    def __init__(self, address: HubAddress, keepers: Path, epoch_bytes: int, house: House) -> None:
         self._address = address
         self._keepers = keepers
         self._epoch_bytes = epoch_bytes
+        self._house = house
         self._peer = this_program("daemon", "daemon")
         self._runners: dict[str, asyncio.Task[None]] = {}  # the latest of each notebook, which waits for the one before
         self._ending: set[asyncio.Task[None]] = set()
@@ -124,7 +135,8 @@ class _Daemon:
         peer = PeerInfo(peer_id=f"{self._peer.peer_id}-{os.getpid()}", name="daemon", kind="daemon")
         try:
             async with Notebook.connect(notebook_id, self._address, peer=peer, role="daemon") as notebook:
-                about = (notebook, folder, self._keepers, RESOLVER, SERVICES)
+                services = (*SERVICES, self._house.service)
+                about = (notebook, folder, self._keepers, RESOLVER or self._house, services)
                 await NotebookRunner(*about, epoch_bytes=self._epoch_bytes).run()
         except (WireError, PeerError) as error:
             logger.error("notebook %s is no longer served: %s", notebook_id, error)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -23,6 +24,7 @@ from clients.daemon.keeper.link import Keeping
 from clients.daemon.kernel import Kernel
 from clients.daemon.kernelspecs import installed_kernels
 from clients.daemon.launch_plan import Resolver, kernel_name
+from clients.daemon.limits import limits_of
 from clients.daemon.output_writer import OutputWriter
 from clients.daemon.services import Asked, Served, Services
 from clients.peer.notebook import Notebook
@@ -101,8 +103,9 @@ class NotebookKernel:
         name = kernel_name(self._notebook)
         self.publish(KernelState(lifecycle="starting", name=name))
         try:
+            memory = limits_of(self._notebook.metadata, os.environ).memory
             plan = await self._resolver.resolve(self._notebook, self._folder)
-            kernel = await Kernel.start(plan, self._keeping)
+            kernel = await Kernel.start(replace(plan, memory=plan.memory or memory), self._keeping)
         except DaemonError as error:
             logger.error("notebook %s: %s", self._notebook.id, error)
             self.publish(KernelState(lifecycle="dead", name=name, error=str(error)))

@@ -20,18 +20,26 @@ from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     import asyncio
-    from pathlib import Path
 
 LOG_BYTES: Final = 64 * 1024  # the end of what the process wrote: enough for a traceback or a crash report
 _READ_BYTES: Final = 64 * 1024  # a pipe's capacity on Linux
 _PR_SET_PDEATHSIG: Final = 1  # linux/prctl.h
+_GUESSES: Final = {
+    "SIGKILL": "somebody killed it, or the system was out of memory",
+    "SIGSEGV": "native code crashed",
+    "SIGABRT": "native code gave up",
+    "SIGBUS": "native code crashed, or a disk or shared memory is full",
+}
 
 
-def spawn(argv: Sequence[str], cwd: str, env: Mapping[str, str]) -> tuple[subprocess.Popen[bytes], int]:
+def spawn(
+    argv: Sequence[str], cwd: str, env: Mapping[str, str], memory: int | None = None
+) -> tuple[subprocess.Popen[bytes], int]:
     """Start a kernel; its process and the descriptor that its stdout and stderr can be read from. Raises OSError.
 
     It leads a session of its own, so that signals can be sent to its whole group. It is told who its parent is, as
     Jupyter does, and ends when that does: ipykernel looks for it, and on Linux the system sees to it for every kernel.
+    With `memory` it, and each process that it starts, can have so many bytes; more is refused: MemoryError in Python.
     """
     readable, writable = os.pipe()
     try:
@@ -43,7 +51,7 @@ def spawn(argv: Sequence[str], cwd: str, env: Mapping[str, str]) -> tuple[subpro
             cwd=cwd,
             env={**env, "JPY_PARENT_PID": str(os.getpid())},
             start_new_session=True,
-            preexec_fn=_dies_with_its_parent(),  # safe: there is one thread
+            preexec_fn=_before_it_begins(memory),  # safe: there is one thread
         )
     except BaseException:
         os.close(readable)
@@ -53,13 +61,21 @@ def spawn(argv: Sequence[str], cwd: str, env: Mapping[str, str]) -> tuple[subpro
     return process, readable
 
 
-def _dies_with_its_parent() -> Callable[[], object] | None:
+def _before_it_begins(memory: int | None) -> Callable[[], object] | None:
+    """What the new process does first."""
     if sys.platform != "linux":
         return None
     import ctypes
+    import resource
 
     prctl = ctypes.CDLL(None).prctl
-    return lambda: prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+
+    def prepare() -> None:
+        prctl(_PR_SET_PDEATHSIG, int(signal.SIGKILL))
+        if memory is not None:  # of what a process can write to; not of addresses, of which runtimes reserve terabytes
+            resource.setrlimit(resource.RLIMIT_DATA, (memory, memory))
+
+    return prepare
 
 
 class ProcessLog:
@@ -118,19 +134,13 @@ class KernelProcess:
 
         self.pid = process.pid
         self.exited: asyncio.Future[int] = asyncio.get_running_loop().create_future()
-        self._oom_file = _oom_file(self.pid)
-        self._oom_kills = _oom_kills(self._oom_file)
+        self.most_memory = 0  # bytes that it had at most, once it has ended
         self._watch(process)
 
     def signal(self, number: int) -> None:
         """Send a signal to the kernel's process group; no-op if nothing is left of it."""
         with contextlib.suppress(ProcessLookupError, PermissionError):
             os.killpg(self.pid, number)  # it leads its own session, so its group has its id
-
-    @property
-    def out_of_memory(self) -> bool:
-        """Whether the system has killed something of the kernel's control group for want of memory."""
-        return _oom_kills(self._oom_file) > self._oom_kills
 
     async def kill(self) -> None:
         """Kill what is left of the process group, and wait for the process."""
@@ -145,20 +155,26 @@ class KernelProcess:
 
         loop = self.exited.get_loop()
 
-        def tell(code: int) -> None:
+        def tell(code: int, most_memory: int) -> None:
             if not self.exited.done():
+                self.most_memory = most_memory
                 self.exited.set_result(code)
 
         def wait() -> None:
-            code = process.wait()
+            _, status, used = os.wait4(process.pid, 0)
+            code = process.returncode = os.waitstatus_to_exitcode(status)
+            most_memory = used.ru_maxrss * (1 if sys.platform == "darwin" else 1024)  # as getrusage(2) counts it
             with contextlib.suppress(RuntimeError):  # the loop is closed: nobody is left who wants to know
-                loop.call_soon_threadsafe(tell, code)
+                loop.call_soon_threadsafe(tell, code, most_memory)
 
         threading.Thread(target=wait, name=f"wait-for-kernel-{self.pid}", daemon=True).start()
 
 
-def describe_exit(code: int, out_of_memory: bool = False) -> str:
-    """How a process ended, for people, from its return code as `subprocess` gives it (a signal is negative)."""
+def describe_exit(code: int, out_of_memory: bool = False, most_memory: int = 0, limit: int | None = None) -> str:
+    """How a process ended, for people, from its return code as `subprocess` gives it (a signal is negative).
+
+    `most_memory` is what it had at most, `limit` what it might have, in bytes; told where memory may be the reason.
+    """
     if code >= 0:
         return f"exited with code {code}"
     try:
@@ -167,32 +183,15 @@ def describe_exit(code: int, out_of_memory: bool = False) -> str:
         name = "unknown"
     said = f"killed by signal {-code} ({name})"
     if out_of_memory:
-        return f"{said}; the system had run out of memory"
-    guesses = {
-        "SIGKILL": "perhaps the system was out of memory",
-        "SIGSEGV": "native code crashed",
-        "SIGABRT": "native code gave up",
-        "SIGBUS": "native code crashed, or a disk or shared memory is full",
-    }
-    return f"{said}; {guesses[name]}" if name in guesses else said
+        said += "; the system had run out of memory"
+    elif name in _GUESSES:
+        said += f"; {_GUESSES[name]}"
+    if most_memory and name in ("SIGKILL", "SIGABRT"):
+        of = f" of {size(limit)} that it may have" if limit else ""
+        said += f" (it had {size(most_memory)} at most{of})"
+    return said
 
 
-def _oom_file(pid: int) -> Path | None:
-    """Where Linux counts the processes of this one's control group that were killed for want of memory."""
-    if sys.platform != "linux":
-        return None
-    from pathlib import Path
-
-    with contextlib.suppress(OSError):
-        for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
-            if line.startswith("0::/"):
-                return Path("/sys/fs/cgroup", line[4:], "memory.events")
-    return None
-
-
-def _oom_kills(file: Path | None) -> int:
-    with contextlib.suppress(OSError, ValueError):
-        for line in file.read_text().splitlines() if file else ():
-            if line.startswith("oom_kill "):
-                return int(line.split()[1])
-    return 0
+def size(number: int) -> str:
+    """A number of bytes for people."""
+    return f"{number / 2**30:.1f} GiB" if number >= 2**30 else f"{number / 2**20:.0f} MiB"

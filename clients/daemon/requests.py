@@ -14,6 +14,7 @@ from collections.abc import Sequence
 from clients.daemon.queue_effects import (
     CellId,
     ExecutionId,
+    Manner,
     Run,
 )
 from notebook_doc.errors import UnknownCell
@@ -50,14 +51,14 @@ def execution_ids(request_id: str, cell_ids: Sequence[str]) -> list[str]:
     return ids
 
 
-def runs(doc: NotebookDoc, cell_ids: Sequence[str], ids: Sequence[str]) -> list[Run]:
+def runs(doc: NotebookDoc, cell_ids: Sequence[str], ids: Sequence[str], manner: Manner) -> list[Run]:
     """A run of each of these cells as it is now. Raises WireError for one that is no code cell, UnknownCell."""
     heads = heads_of(doc)
     for cell_id in cell_ids:
         if (kind := doc.cell_type(cell_id)) != "code":
             raise WireError(ErrorCode.BAD_REQUEST, f"Cell {cell_id} is a {kind} cell.", "Only code cells run.")
     return [
-        Run(CellId(cell_id), doc.source(cell_id), ExecutionId(execution_id), heads)
+        Run(CellId(cell_id), doc.source(cell_id), ExecutionId(execution_id), heads, manner)
         for cell_id, execution_id in zip(cell_ids, ids, strict=True)
     ]
 

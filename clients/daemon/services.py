@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -31,6 +31,14 @@ class Asked:
 
     request_id: str
     by: Requester
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """The cells that a request runs, in order, and what its result says besides their executions."""
+
+    cell_ids: Sequence[str]
+    told: Mapping[str, Any] = field(default_factory=dict)
 
 
 # Serves one type of request body and returns the result; may raise WireError and NotebookDocError, which become the
@@ -76,9 +84,9 @@ class Service:
     async def run(self) -> None:
         """What goes on beside, for as long as the notebook is served; it is cancelled in the end."""
 
-    def cells_to_run(self, cell_ids: Sequence[str], asked: Execute) -> Sequence[str]:
+    def cells_to_run(self, cell_ids: Sequence[str], asked: Execute) -> Chosen:
         """Which cells a request that means these runs, in this order. May raise WireError: then none is run."""
-        return cell_ids
+        return Chosen(cell_ids)
 
     def execution_changed(self, execution: Execution) -> None:
         """An execution was queued, has begun, or (`is_terminal`) has ended, with its outputs: its record as of then."""
@@ -99,11 +107,14 @@ class Services:
     def __init__(self, services: Sequence[Service]) -> None:
         self.all = tuple(services)
 
-    def cells_to_run(self, cell_ids: Sequence[str], asked: Execute) -> Sequence[str]:
+    def cells_to_run(self, cell_ids: Sequence[str], asked: Execute) -> Chosen:
         """See Service."""
+        told: dict[str, Any] = {}
         for service in self.all:
-            cell_ids = service.cells_to_run(cell_ids, asked)
-        return cell_ids
+            chosen = service.cells_to_run(cell_ids, asked)
+            cell_ids = chosen.cell_ids
+            told |= chosen.told
+        return Chosen(cell_ids, told)
 
     def execution_changed(self, execution: Execution) -> None:
         """See Service."""

@@ -22,18 +22,23 @@ from clients.peer import notebook as core_notebook
 from clients.peer.background import background
 from clients.peer.blocking_cells import Cell, Cells, Execution, all_ended
 from clients.peer.blocking_comments import Comments
+from clients.peer.blocking_packages import Packages
 from clients.peer.blocking_widgets import Widgets
 from clients.peer.errors import PeerError
 from clients.peer.face import Face, here, waits
+from clients.peer.flow import EditImpact, Profile, RunPlan
 from clients.peer.history import Named
 from clients.peer.opened import Opened
 from clients.peer.watching import EventStream
 from notebook_doc.batch import Committed, Undone
+from notebook_doc.dataflow.notebook_dataflow import Mode
+from notebook_doc.dataflow.problems import Fix
+from notebook_doc.dataflow.view import GraphView
 from notebook_doc.events import Event
 from notebook_doc.history.blame import Blamed
 from notebook_doc.runtime import KernelState, Namespace
 from relay.errors import WireError
-from relay.messages import PeerKind, PresentPeer, Role, Stdin
+from relay.messages import Bring, PeerKind, PresentPeer, Role, Stdin
 
 # Seconds that Ctrl-C during `run` waits for the interrupt to be answered, before it is raised all the same.
 INTERRUPT_SECONDS: Final = 10.0
@@ -105,6 +110,11 @@ class Notebook(Face[core_notebook.Notebook]):
         return Widgets(self)
 
     @property
+    def packages(self) -> Packages:
+        """What the notebook declares and has installed."""
+        return Packages(self, self._core.packages)
+
+    @property
     def metadata(self) -> dict[str, Any]:
         """The notebook's metadata, a copy; assigning writes what differs."""
         return self._here(lambda notebook: notebook.metadata)
@@ -117,6 +127,11 @@ class Notebook(Face[core_notebook.Notebook]):
     def kernel(self) -> KernelState:
         """The kernel as the daemon last saw it."""
         return self._here(lambda notebook: notebook.kernel)
+
+    @property
+    def has_ended(self) -> bool:
+        """Whether the session is over, refused or closed: what is asked of it raises why."""
+        return self._here(lambda notebook: notebook.has_ended)
 
     @property
     def online(self) -> bool:
@@ -154,19 +169,26 @@ class Notebook(Face[core_notebook.Notebook]):
         *,
         above: str | Cell | None = None,
         below: str | Cell | None = None,
+        bring: Bring | None = None,
+        plan: RunPlan | None = None,
         stdin: Stdin | None = None,
         timeout: float | None = None,
     ) -> list[Execution]:
         """Run cells in order and wait until each has ended: these, or the code cells above a cell, or a cell and the
         code cells below it; without any of them, every code cell.
 
+        `bring` says what comes along: "nothing", "stale" for cells upstream that are not ready, "dependents" for those
+        and everything downstream; else the notebook's mode says. `plan` runs a plan that was shown, and no other cells.
+        In the mode `cascade` a run that would bring others along raises NeedsConfirmation, with the plan.
         `stdin="eof"` has `input()` raise EOFError instead of asking the notebook's peers, as it is for agents anyway.
         What runs is their source as it is here now. A failing cell ends the run of those after it; look at the
         executions, or call `check()` on them. Ctrl-C interrupts these executions, and no others, before it is raised.
         Raises RequestFailed, NotConnected, TimeoutError.
         """
         asked = background().start(
-            self._core.start(_ids(cells), above=_cell_id(above), below=_cell_id(below), stdin=stdin)
+            self._core.start(
+                _ids(cells), above=_cell_id(above), below=_cell_id(below), bring=bring, plan=plan, stdin=stdin
+            )
         )
         return self._finished(asked, timeout)
 
@@ -228,13 +250,58 @@ class Notebook(Face[core_notebook.Notebook]):
         *,
         above: str | Cell | None = None,
         below: str | Cell | None = None,
+        bring: Bring | None = None,
+        plan: RunPlan | None = None,
         stdin: Stdin | None = None,
     ) -> list[Execution]:
         """Ask for cells to be run, as `run` does, and return their executions as soon as they are queued."""
         asked = self._wait(
-            lambda notebook: notebook.start(_ids(cells), above=_cell_id(above), below=_cell_id(below), stdin=stdin)
+            lambda notebook: notebook.start(
+                _ids(cells), above=_cell_id(above), below=_cell_id(below), bring=bring, plan=plan, stdin=stdin
+            )
         )
         return [Execution(self, one) for one in asked]
+
+    @property
+    def graph(self) -> GraphView:
+        """Who depends on whom, as a value: cells, edges, order, cycles, problems."""
+        return self._here(lambda notebook: notebook.graph)
+
+    @property
+    def mode(self) -> Mode:
+        """What a run brings along: "manual", "lazy", "reactive" or "cascade" (see docs/dataflow.md); assignable."""
+        return self._here(lambda notebook: notebook.mode)
+
+    @mode.setter
+    def mode(self, mode: Mode) -> None:
+        self._here(lambda notebook: setattr(notebook, "mode", mode))
+
+    @property
+    def profile(self) -> Profile:
+        """How long each cell took when it last ran."""
+        return self._here(lambda notebook: notebook.profile)
+
+    def apply_fix(self, fix: Fix) -> None:
+        """Carry out a problem's fix, as one change. Raises BadEdit if the cell was edited since, NotAllowed."""
+        self._here(lambda notebook: notebook.apply_fix(fix))
+
+    def plan(
+        self,
+        cells: Sequence[str | Cell] | str | Cell | None = None,
+        *,
+        above: str | Cell | None = None,
+        below: str | Cell | None = None,
+        bring: Bring | None = None,
+    ) -> RunPlan:
+        """What `run` with these arguments would run, and why; nothing runs. Raises RequestFailed."""
+        named = [cells] if isinstance(cells, str | Cell) else cells
+        return self._wait(
+            lambda notebook: notebook.plan(_ids(named), above=_cell_id(above), below=_cell_id(below), bring=bring)
+        )
+
+    def impact(self, cell: str | Cell) -> EditImpact:
+        """What an edit of a cell, or its deletion, would make stale. Raises RequestFailed."""
+        return self._wait(lambda notebook: notebook.impact(cell if isinstance(cell, str) else cell.id))
 
     def stop(
         self,

@@ -13,10 +13,12 @@ from clients.peer import cell as core_cell
 from clients.peer import execution as core_execution
 from clients.peer.blocking_comments import Comments
 from clients.peer.face import Face, here, waits
+from notebook_doc.dataflow.problems import Problem
+from notebook_doc.dataflow.staleness import Freshness
 from notebook_doc.notebook import CellType
 from notebook_doc.runtime import Execution as Record
 from notebook_doc.runtime import Prompt
-from relay.messages import Stdin
+from relay.messages import Bring, Stdin
 
 if TYPE_CHECKING:
     from clients.peer.blocking import Notebook
@@ -71,6 +73,7 @@ class Execution(Face[core_execution.Execution]):
         return self._here(lambda execution: execution.prompt)
 
     answer = waits(core_execution.Execution.answer)
+    excerpt = waits(core_execution.Execution.excerpt)
 
     def check(self) -> Execution:
         """Return the execution if it ended well. Raises ExecutionFailed, with the exception's name and text."""
@@ -149,6 +152,44 @@ class Cell(Face[core_cell.Cell]):
         return self._wait(lambda cell: cell.outputs())
 
     @property
+    def defines(self) -> tuple[str, ...]:
+        """The names that may be there after it ran, sorted."""
+        return self._here(lambda cell: cell.defines)
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The names that it takes from other cells, sorted."""
+        return self._here(lambda cell: cell.reads)
+
+    @property
+    def upstream(self) -> list[Cell]:
+        """The cells that it takes names from, in notebook order."""
+        return [Cell(self._notebook, cell) for cell in self._here(lambda cell: cell.upstream)]
+
+    @property
+    def downstream(self) -> list[Cell]:
+        """The cells that take names from it, in notebook order."""
+        return [Cell(self._notebook, cell) for cell in self._here(lambda cell: cell.downstream)]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with it, by itself and together with others; `Notebook.apply_fix` takes their fixes."""
+        return self._here(lambda cell: cell.problems)
+
+    @property
+    def freshness(self) -> Freshness:
+        """Whether what it shows is what its code gives now, and if not, why."""
+        return self._here(lambda cell: cell.freshness)
+
+    @property
+    def stale(self) -> bool:
+        """Whether it ran, and its code, what it takes from others or the environment are no longer what they were."""
+        return self._here(lambda cell: cell.stale)
+
+    plan = waits(core_cell.Cell.plan)
+    impact = waits(core_cell.Cell.impact)
+
+    @property
     def comments(self) -> Comments:
         """What was said about the cell: threads, oldest first; `cell.comments.add("…")` begins one."""
         return Comments(self._notebook, self._here(lambda cell: cell.comments))
@@ -169,10 +210,13 @@ class Cell(Face[core_cell.Cell]):
         """Append another cell's source to this one's and delete the other."""
         self._here(lambda cell: cell.merge(other._core))
 
-    def run(self, *, stdin: Stdin | None = None, timeout: float | None = None) -> Execution:
-        """Run the cell with its source as it is here now, and wait until it has ended. See `Notebook.run`."""
-        (execution,) = self._notebook.run([self], stdin=stdin, timeout=timeout)
-        return execution
+    def run(self, *, bring: Bring | None = None, stdin: Stdin | None = None, timeout: float | None = None) -> Execution:
+        """Run the cell with its source as it is here now, and what comes along, and wait until all of it has ended.
+
+        Returns the cell's own execution. See `Notebook.run`.
+        """
+        executions = self._notebook.run([self], bring=bring, stdin=stdin, timeout=timeout)
+        return next((one for one in executions if one.record.cell_id == self.id), executions[-1])
 
     def run_above(self, *, timeout: float | None = None) -> list[Execution]:
         """Run the code cells above this one, in order. See `Notebook.run`."""

@@ -12,10 +12,13 @@ from typing import TYPE_CHECKING, Any, overload
 from clients.peer.comments import Comments
 from clients.peer.editor import Completions, Inspection, Signature
 from clients.peer.execution import Execution
+from clients.peer.flow import EditImpact, RunPlan
+from notebook_doc.dataflow.problems import Problem
+from notebook_doc.dataflow.staleness import Freshness
 from notebook_doc.errors import UnknownCell
 from notebook_doc.history.blame import Blamed
 from notebook_doc.notebook import CellType
-from relay.messages import Stdin
+from relay.messages import Bring, Stdin
 
 if TYPE_CHECKING:
     from clients.peer.notebook import Notebook
@@ -113,6 +116,49 @@ class Cell:
         execution_id = self._notebook.runtime.latest(self.id)
         return None if execution_id is None else Execution(self._notebook, execution_id)
 
+    @property
+    def defines(self) -> tuple[str, ...]:
+        """The names that may be there after it ran, sorted."""
+        return self._notebook.cell_view(self.id).defines
+
+    @property
+    def reads(self) -> tuple[str, ...]:
+        """The names that it takes from other cells, sorted."""
+        return self._notebook.cell_view(self.id).reads
+
+    @property
+    def upstream(self) -> list[Cell]:
+        """The cells that it takes names from, in notebook order."""
+        return [Cell(self._notebook, cell_id) for cell_id in self._notebook.cell_view(self.id).upstream]
+
+    @property
+    def downstream(self) -> list[Cell]:
+        """The cells that take names from it, in notebook order."""
+        return [Cell(self._notebook, cell_id) for cell_id in self._notebook.cell_view(self.id).downstream]
+
+    @property
+    def problems(self) -> tuple[Problem, ...]:
+        """What is wrong with it, by itself and together with others; `Notebook.apply_fix` takes their fixes."""
+        return self._notebook.cell_view(self.id).problems
+
+    @property
+    def freshness(self) -> Freshness:
+        """Whether what it shows is what its code gives now, and if not, why."""
+        return self._notebook.freshness(self.id)
+
+    @property
+    def stale(self) -> bool:
+        """Whether it ran, and its code, what it takes from others or the environment are no longer what they were."""
+        return self.freshness.status == "stale"
+
+    async def plan(self, *, bring: Bring | None = None) -> RunPlan:
+        """What running it would run, and why. See `Notebook.plan`."""
+        return await self._notebook.plan([self.id], bring=bring)
+
+    async def impact(self) -> EditImpact:
+        """What an edit of it, or its deletion, would make stale."""
+        return await self._notebook.impact(self.id)
+
     async def outputs(self) -> list[dict[str, Any]]:
         """What the cell shows, as nbformat outputs; large contents are fetched from the hub."""
         execution = self.execution
@@ -131,10 +177,15 @@ class Cell:
         """The source in pieces, each by one author at one time. See `Notebook.blame`."""
         return await self._notebook.blame(self)
 
-    async def run(self, *, stdin: Stdin | None = None, timeout: float | None = None) -> Execution:
-        """Run the cell with its source as it is here now, and wait until it has ended. See `Notebook.run`."""
-        (execution,) = await self._notebook.run([self.id], stdin=stdin, timeout=timeout)
-        return execution
+    async def run(
+        self, *, bring: Bring | None = None, stdin: Stdin | None = None, timeout: float | None = None
+    ) -> Execution:
+        """Run the cell with its source as it is here now, and what comes along, and wait until all of it has ended.
+
+        Returns the cell's own execution. See `Notebook.run`.
+        """
+        executions = await self._notebook.run([self.id], bring=bring, stdin=stdin, timeout=timeout)
+        return next((one for one in executions if one.record.cell_id == self.id), executions[-1])
 
     async def run_above(self, *, timeout: float | None = None) -> list[Execution]:
         """Run the code cells above this one, in order. See `Notebook.run`."""

@@ -7,6 +7,7 @@ PeerError                       what happened, to which notebook, and what to do
 ├── NotAllowed                  an edit by somebody who may only read
 ├── BadReplicaFile              the copy kept on disk cannot be read, is another notebook's, or is in use
 │   └── CopySetAside            the hub holds another document under this id; the kept copy has another name now
+├── NeedsConfirmation           in the mode `cascade`: what would run along has to be confirmed (in `clients.peer.flow`)
 ├── RequestFailed               the hub or the daemon answered with an error; `code` says which
 └── ExecutionFailed             a cell ended in another status than `done`
 """

@@ -19,11 +19,13 @@ from clients.peer.cell import Cells
 from clients.peer.comments import Comments
 from clients.peer.editor import EditorQuestions
 from clients.peer.errors import NotConnected, PeerError, RequestFailed
+from clients.peer.flow import Flow
 from clients.peer.history import HistoryReading
 from clients.peer.hub_address import HubAddress, HubClient
 from clients.peer.identity import this_program as this_program
 from clients.peer.keeper import Keeper
 from clients.peer.link import Dial, Link
+from clients.peer.packages import Packages
 from clients.peer.part import REQUEST_SECONDS
 from clients.peer.proposing import Proposing
 from clients.peer.running import Running
@@ -66,7 +68,7 @@ BLOBS_AT_ONCE: Final = 4
 LEAVE_SECONDS: Final = 5.0
 
 
-class Notebook(Proposing, HistoryReading, Running, Serving, EditorQuestions):
+class Notebook(Proposing, HistoryReading, Running, Flow, Serving, EditorQuestions):
     """A notebook that is open here. Made by `Notebook.connect`; see the module."""
 
     def __init__(self, session: PeerSession, dial: Dial, hub: HubClient) -> None:
@@ -85,6 +87,7 @@ class Notebook(Proposing, HistoryReading, Running, Serving, EditorQuestions):
         self._serve: Callable[[Request], None] | None = None
         self._unserved: list[Request] = []  # came before `serve_requests`; the hub lets only so many wait
         self.widgets = Widgets(self)
+        self.packages = Packages(self)
         self.keeper: Keeper | None = None
         self.last_save: NotebookSaved | None = None
         self.warnings: list[SessionError] = []
@@ -205,6 +208,11 @@ class Notebook(Proposing, HistoryReading, Running, Serving, EditorQuestions):
         return self._session.notebook_sync.saved
 
     @property
+    def has_ended(self) -> bool:
+        """Whether the session is over, refused or closed: what is asked of it raises why."""
+        return self._ended is not None
+
+    @property
     def hub_heads(self) -> Heads:
         """The heads that the hub has on disk, as far as it has told."""
         return self._session.notebook_sync.hub_heads or ()
@@ -309,9 +317,9 @@ class Notebook(Proposing, HistoryReading, Running, Serving, EditorQuestions):
 
     # --- blobs --------------------------------------------------------------------------------------------------------
 
-    async def blob(self, sha256: str) -> bytes:
-        """The bytes of an output or attachment."""
-        return await self._hub.blob(sha256)
+    async def blob(self, sha256: str, start: int = 0, stop: int | None = None) -> bytes:
+        """The bytes of an output or attachment, from `start` to before `stop` (or its end)."""
+        return await self._hub.blob(sha256, start, stop)
 
     async def outputs_of(self, owner_id: str) -> list[dict[str, Any]]:
         """The outputs of an execution or of an Output widget as nbformat outputs; large contents are fetched."""
@@ -328,6 +336,10 @@ class Notebook(Proposing, HistoryReading, Running, Serving, EditorQuestions):
     async def put_blob(self, data: bytes) -> str:
         """Keep bytes at the hub; return their name."""
         return await self._hub.put_blob(data)
+
+    async def put_blobs(self, blobs: Sequence[bytes]) -> None:
+        """Keep several small ones at the hub, in one request; 16 MiB together at most."""
+        await self._hub.put_blobs(blobs)
 
     # --- what comes in ------------------------------------------------------------------------------------------------
 

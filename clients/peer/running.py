@@ -16,10 +16,21 @@ from clients.peer.archives import archived
 from clients.peer.cell import Cell
 from clients.peer.editor import KernelSpec
 from clients.peer.execution import Execution
+from clients.peer.flow import NeedsConfirmation, RunPlan
 from clients.peer.part import Part
 from notebook_doc.execution_index import ExecutionIndex
 from notebook_doc.runtime import Namespace
-from relay.messages import Execute, ExecuteCode, Interrupt, ListKernels, RestartKernel, ShutdownKernel, Stdin, Stop
+from relay.messages import (
+    Bring,
+    Execute,
+    ExecuteCode,
+    Interrupt,
+    ListKernels,
+    RestartKernel,
+    ShutdownKernel,
+    Stdin,
+    Stop,
+)
 
 if TYPE_CHECKING:
     from clients.peer.notebook import Notebook
@@ -40,17 +51,22 @@ class Running(Part):
         *,
         above: str | Cell | None = None,
         below: str | Cell | None = None,
+        bring: Bring | None = None,
+        plan: RunPlan | None = None,
         stdin: Stdin | None = None,
         timeout: float | None = None,
     ) -> list[Execution]:
         """Run cells in order and wait until each has ended: these, or the code cells above a cell, or a cell and the
         code cells below it; without any of them, every code cell.
 
+        `bring` says what comes along: "nothing", "stale" for cells upstream that are not ready, "dependents" for those
+        and everything downstream; else the notebook's mode says. `plan` runs a plan that was shown, and no other cells.
+        In the mode `cascade` a run that would bring others along raises NeedsConfirmation, with the plan.
         `stdin="eof"` has `input()` raise EOFError instead of asking the notebook's peers, as it is for agents anyway.
         What runs is their source as it is here now. A failing cell ends the run of those after it; look at the
         executions, or call `check()` on them. Raises RequestFailed, NotConnected, TimeoutError.
         """
-        executions = await self.start(cells, above=above, below=below, stdin=stdin)
+        executions = await self.start(cells, above=above, below=below, bring=bring, plan=plan, stdin=stdin)
         async with asyncio.timeout(timeout):
             for execution in executions:
                 await execution.wait()
@@ -66,6 +82,8 @@ class Running(Part):
         *,
         above: str | Cell | None = None,
         below: str | Cell | None = None,
+        bring: Bring | None = None,
+        plan: RunPlan | None = None,
         stdin: Stdin | None = None,
     ) -> list[Execution]:
         """Ask for cells to be run, as `run` does, and return their executions as soon as they are queued."""
@@ -75,8 +93,12 @@ class Running(Part):
             above=None if above is None else _id(above),
             below=None if below is None else _id(below),
             stdin=stdin,
+            bring=bring,
+            plan_id=None if plan is None else plan.id,
         )
         result = await self.request(body)
+        if "plan" in result:
+            raise NeedsConfirmation(RunPlan.of(result["plan"]))
         return [Execution(self._whole, execution_id) for execution_id in result["execution_ids"]]
 
     async def scratch(

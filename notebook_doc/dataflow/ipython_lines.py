@@ -24,6 +24,9 @@ _ASSIGNED: Final = re.compile(r"([^\s=%!#][^=%!#]*?\s*=\s*)([%!])(.*)", re.DOTAL
 _IDENTIFIER: Final = re.compile(r"[^\W\d]\w*")
 _EXPANDED: Final = re.compile(r"\{([^{}]+)\}|\$([^\W\d]\w*)")
 _IN_CODE: Final = re.compile(r"#.*|'''|\"\"\"|'|\"|[()\[\]{}]", re.DOTALL)
+_BEGINS: Final = re.compile(
+    r"(?:async|def|class|import|from|if|for|while|with|try|return|raise|del|global|pass)\b|@|[^\W\d]\w*\s*[-+*/|&]?=(?!=)"
+)
 _BREAKS: Final = re.compile(r"\r\n|\r|\n")
 
 
@@ -86,10 +89,15 @@ def to_python(source: str) -> PythonText:
     return PythonText("\n".join(lines), shifts)
 
 
-def statement_lines(lines: list[str]) -> Iterator[int]:
-    """The numbers of the lines (from 0) on which a statement may begin: not inside brackets, strings, continuations."""
+def statement_lines(lines: list[str], *, broken: bool = False) -> Iterator[int]:
+    """The numbers of the lines (from 0) on which a statement may begin: not inside brackets, strings, continuations.
+
+    In `broken` code a bracket that is not closed ends where a line looks like the beginning of a statement.
+    """
     depth, quote, continued = 0, "", False
     for number, line in enumerate(lines):
+        if broken and not quote and _BEGINS.match(line) is not None:
+            depth = 0
         if not (depth or quote or continued):
             yield number
             if _is_special(line):  # brackets and quotes of a shell command mean nothing

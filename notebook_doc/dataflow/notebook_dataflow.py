@@ -16,9 +16,8 @@ from notebook_doc.dataflow.analysis import Analysis, analyze
 from notebook_doc.dataflow.cell_texts import is_setup_cell, language_of_notebook, text_of_cell
 from notebook_doc.dataflow.fixes import problems_of
 from notebook_doc.dataflow.graph import Graph
-from notebook_doc.dataflow.normal import normal_form
 from notebook_doc.dataflow.problems import Problem
-from notebook_doc.dataflow.provenance import environment_of, hash_of
+from notebook_doc.dataflow.provenance import environment_of, hash_of, hash_of_source
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import Heads
 
@@ -47,6 +46,7 @@ class Dataflow:
         self.environment = ""
         self._seen: dict[str, _Seen] = {}
         self._provenance: dict[str, str] = {}
+        self._hashes: dict[str, str] = {}  # of sources
         self._language = ""
         self._doc: NotebookDoc | None = None
         self._generation = 0
@@ -90,6 +90,7 @@ class Dataflow:
             if cell_id in doc:
                 names |= self._look_at(doc, cell_id, changed)
             elif self._seen.pop(cell_id, None) is not None:
+                self._hashes.pop(cell_id, None)
                 changed.add(cell_id)
                 changed |= self.graph.readers_of(cell_id)
                 names |= self.graph.remove(cell_id)
@@ -110,6 +111,7 @@ class Dataflow:
         seen = _Seen(text.language, text.source, cell_type, is_setup_cell(cell_type, metadata))
         if seen != self._seen.get(cell_id) or text.result:
             self._seen[cell_id] = seen
+            self._hashes.pop(cell_id, None)
             changed.add(cell_id)
             return self.graph.put(cell_id, analyze(text), setup=seen.setup)
         return set()
@@ -139,6 +141,11 @@ class Dataflow:
         seen = self._seen.get(cell_id)
         return "" if seen is None else seen.source
 
+    def cell_type(self, cell_id: str) -> str:
+        """A cell's type; empty if it is gone."""
+        seen = self._seen.get(cell_id)
+        return "" if seen is None else seen.cell_type
+
     def language(self, cell_id: str) -> str:
         """The language that a cell is analyzed as: "python", "sql", "markdown" … ; empty if it has none or is gone."""
         seen = self._seen.get(cell_id)
@@ -158,9 +165,12 @@ class Dataflow:
 
     # --- provenance ---------------------------------------------------------------------------------------------------
 
-    def normal(self, cell_id: str) -> str:
-        """The normal form of a cell's source as it is now."""
-        return normal_form(self.language(cell_id), self.source(cell_id))
+    def source_hash(self, cell_id: str) -> str:
+        """The hash of the normal form of a cell's source as it is now."""
+        known = self._hashes.get(cell_id)
+        if known is None:
+            known = self._hashes[cell_id] = hash_of_source(self.language(cell_id), self.source(cell_id))
+        return known
 
     def provenance(self, cell_id: str) -> str:
         """The hash of everything that a run of this cell would follow from now: its source, the environment, and the
@@ -178,13 +188,13 @@ class Dataflow:
                 continue
             path.pop()
             if one not in known:
-                known[one] = hash_of(self.normal(one), self._inputs(one, cycle), self.environment)
+                known[one] = hash_of(self.source_hash(one), self._inputs(one, cycle), self.environment)
         return known[cell_id]
 
     def _inputs(self, cell_id: str, cycle: frozenset[str]) -> dict[str, str]:
         found = self.graph.inputs(cell_id)
         return {
-            name: hash_of(self.normal(owner), {}, "") if owner in cycle else self._provenance[owner]
+            name: self.source_hash(owner) if owner in cycle else self._provenance[owner]
             for name, owner in found.items()
         }
 

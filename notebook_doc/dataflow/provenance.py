@@ -11,14 +11,21 @@ from collections.abc import Mapping
 from hashlib import blake2b
 from typing import Final
 
+from notebook_doc.dataflow.normal import normal_form
+
 # What `metadata.quire` says about the environment.
 _OF_ENVIRONMENT: Final = ("dependencies", "requires_python", "requires-python", "environment", "uv", "conda", "pixi")
 
 
-def hash_of(normal: str, inputs: Mapping[str, str], environment: str) -> str:
-    """The provenance of a run of this source (in normal form), of inputs by name, in this environment."""
+def hash_of_source(language: str, source: str) -> str:
+    """The hash of a source's normal form."""
+    return blake2b(normal_form(language, source).encode("utf-8", "surrogatepass"), digest_size=16).hexdigest()
+
+
+def hash_of(source_hash: str, inputs: Mapping[str, str], environment: str) -> str:
+    """The provenance of a run of this source, of inputs by name, in this environment."""
     digest = blake2b(digest_size=16)
-    for part in (environment, normal, *(f"{name}\0{inputs[name]}" for name in sorted(inputs))):
+    for part in (environment, source_hash, *(f"{name}\0{inputs[name]}" for name in sorted(inputs))):
         data = part.encode("utf-8", "surrogatepass")
         digest.update(len(data).to_bytes(8, "big"))
         digest.update(data)

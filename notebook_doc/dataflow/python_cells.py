@@ -103,7 +103,11 @@ def _syntax_error(error: SyntaxError, positions: Positions) -> Problem:
 def _salvage(code: str, walk: _Walk) -> None:
     """Take in what parses by itself, one statement after the other, and of the rest what it would have bound."""
     lines = _BREAKS.split(code)
-    starts = [number for number in statement_lines(lines) if lines[number] and not _CONTINUES.match(lines[number])]
+    starts = [
+        number
+        for number in statement_lines(lines, broken=True)
+        if lines[number] and not _CONTINUES.match(lines[number])
+    ]
     for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
         tree, _ = _parsed("\n" * start + "\n".join(lines[start:end]))
         if tree is not None:

@@ -1,6 +1,6 @@
 """Whether what a cell shows is still what its code gives: a fact, derived from what ran and what the document says now.
 
-A Run is what an execution on record says about itself: the normal form that ran, the cells that its inputs came from
+A Run is what an execution on record says about itself: the source that ran, the cells that its inputs came from
 and their provenance, the environment. A cell is fresh if all of that is what the document says now. So whoever undoes
 an edit makes the cell fresh again, nobody has to remember that something became stale, and who edited does not matter.
 Pure: no clock, no document, no events.
@@ -15,8 +15,9 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Final, Literal
 
+from notebook_doc.dataflow.analysis import CellText, analyze
 from notebook_doc.dataflow.notebook_dataflow import Dataflow
-from notebook_doc.dataflow.provenance import hash_of
+from notebook_doc.dataflow.provenance import hash_of, hash_of_source
 
 Status = Literal["never_ran", "fresh", "stale", "failed"]
 CauseKind = Literal["self", "upstream", "environment"]
@@ -38,18 +39,19 @@ class Input:
 class Run:
     """The last run of a cell that came to its end, as far as staleness is concerned.
 
-    `kernel` is the process that ran it: in another one its variables are gone, whatever its outputs show. `ms` is how
-    long it took.
+    `kernel` is the process that ran it: in another one its variables are gone, whatever its outputs show; `defines` are
+    their names. `ms` is how long it took.
     """
 
     execution_id: str
-    normal: str
+    source_hash: str
     provenance: str
     inputs: Mapping[str, Input] = field(default_factory=dict)
     environment: str = ""
     kernel: str = ""
     ok: bool = True
     ms: float | None = None
+    defines: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,11 +118,13 @@ class Staleness:
         for owner in run.inputs:
             self._takers.setdefault(owner, set()).add(cell_id)
 
-    def set_kernel(self, kernel: str) -> None:
-        """This is the process that holds the variables now; "" if there is none."""
-        if kernel != self._kernel:
-            self._kernel = kernel
-            self._known.clear()
+    def set_kernel(self, kernel: str) -> bool:
+        """This is the process that holds the variables now, "" if there is none; whether it is another."""
+        if kernel == self._kernel:
+            return False
+        self._kernel = kernel
+        self._known.clear()
+        return True
 
     def changed(self, cell_ids: Iterable[str]) -> frozenset[str]:
         """These say something else or ran; the cells of which something else may be true now."""
@@ -164,7 +168,7 @@ class Staleness:
             return NEVER
         missing = run.kernel != self._kernel or not self._kernel
         causes: list[Cause] = []
-        if run.normal != flow.normal(cell_id):
+        if run.source_hash != flow.source_hash(cell_id):
             causes.append(Cause("self", "edited"))
         if run.environment != flow.environment:
             causes.append(Cause("environment", "environment"))
@@ -193,35 +197,48 @@ class Staleness:
                 causes.append(Cause("upstream", "not_run", owner))
             elif had is None:
                 causes.append(Cause("upstream", "added", owner))
-            elif owner in cycle and hash_of(self._flow.normal(owner), {}, "") != had.provenance:
+            elif owner in cycle and self._flow.source_hash(owner) != had.provenance:
                 causes.append(Cause("upstream", "edited", owner))
             elif _given(self._flow, cell_id, self._runs.get(owner), owner) != had.provenance:
                 causes.append(Cause("upstream", "ran", owner))
         for owner in sorted(run.inputs.keys() - set(owners.values())):
-            if run.normal == self._flow.normal(cell_id):  # else it is the edit of this cell that no longer reads it
+            if run.source_hash == self._flow.source_hash(
+                cell_id
+            ):  # else it is the edit of this cell that no longer reads it
                 causes.append(Cause("upstream", "deleted" if owner not in self._flow else "edited", owner))
         return causes
 
 
-def run_inputs(flow: Dataflow, cell_id: str, runs: Mapping[str, Run]) -> dict[str, Input]:
-    """What a run of this cell that begins now takes from other cells, to be put on its record."""
+def begin_run(
+    flow: Dataflow, cell_id: str, runs: Mapping[str, Run], *, execution_id: str, source: str, kernel: str
+) -> Run:
+    """What is to be put on record of a run of this source, a cell's, that begins now; how it ends is not known yet."""
+    language = flow.language(cell_id)
+    analysis = analyze(CellText(language, source)) if source != flow.source(cell_id) else flow.analysis(cell_id)
     names: dict[str, list[str]] = {}
-    for name, owner in flow.graph.inputs(cell_id).items():
-        names.setdefault(owner, []).append(name)
-    return {
+    for name in sorted(analysis.reads):
+        if (owner := flow.graph.source_of(name, cell_id)) is not None:
+            names.setdefault(owner, []).append(name)
+    inputs = {
         owner: Input(provenance=_given(flow, cell_id, runs.get(owner), owner), names=tuple(taken))
         for owner, taken in names.items()
     }
-
-
-def run_provenance(flow: Dataflow, cell_id: str, inputs: Mapping[str, Input]) -> str:
-    """The provenance of a run of this cell that begins now with these inputs; that of the cell if they are fresh."""
+    source_hash = hash_of_source(language, source)
     by_name = {name: one.provenance for one in inputs.values() for name in one.names}
-    return hash_of(flow.normal(cell_id), by_name, flow.environment)
+    return Run(
+        execution_id=execution_id,
+        source_hash=source_hash,
+        provenance=hash_of(source_hash, by_name, flow.environment),
+        inputs=inputs,
+        environment=flow.environment,
+        kernel=kernel,
+        ok=False,
+        defines=tuple(sorted(analysis.defs)),
+    )
 
 
 def _given(flow: Dataflow, reader: str, run: Run | None, owner: str) -> str:
     """The provenance of what a reader gets from a run; in a circle the source counts alone, else it would never end."""
     if run is None:
         return ""
-    return hash_of(run.normal, {}, "") if owner in flow.graph.cycle_of(reader) else run.provenance
+    return run.source_hash if owner in flow.graph.cycle_of(reader) else run.provenance

@@ -20,6 +20,7 @@ from clients.daemon.errors import KernelGone, KernelStartError
 from clients.daemon.events import Died, Finished
 from clients.daemon.kernel import Kernel
 from clients.daemon.launch_plan import LaunchPlan
+from clients.daemon.launching import prepare
 from clients.daemon.process import describe_exit
 
 Printed = Callable[..., str]
@@ -143,6 +144,23 @@ def test_a_kernel_gets_the_environment_and_command_that_are_planned(runner: asyn
     assert runner.run(story()) == [f"{tmp_path} hello False\n"]
 
 
+def test_a_kernelspec_says_that_its_kernel_needs_no_tcp(
+    runner: asyncio.Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "from ipykernel import kernelapp; kernelapp.launch_new_instance()"
+    argv = [sys.executable, "-c", code, "-f", "{connection_file}"]
+    for name, metadata in (("local", {"transport": "ipc"}), ("other", {})):
+        folder = tmp_path / "kernels" / name
+        folder.mkdir(parents=True)
+        told = {"argv": argv, "display_name": name, "language": "python", "metadata": metadata}
+        (folder / "kernel.json").write_text(json.dumps(told))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    for name, transport in (("local", "ipc://"), ("other", "tcp://127.0.0.1:")):
+        launch = runner.run(prepare(LaunchPlan(name=name, cwd=tmp_path)))
+        assert all(endpoint.startswith(transport) for endpoint in launch.endpoints.values())
+        launch.discard()
+
+
 def start_failure(runner: asyncio.Runner, name: str, cwd: Path) -> KernelStartError:
     with pytest.raises(KernelStartError) as failure:
         runner.run(Kernel.start(LaunchPlan(name=name, cwd=cwd)))
@@ -198,7 +216,7 @@ def test_a_start_that_is_cancelled_leaves_nothing(runner: asyncio.Runner, privat
     ("code", "out_of_memory", "said"),
     [
         (0, False, "exited with code 0"),
-        (-9, False, "killed by signal 9 (SIGKILL); perhaps the system was out of memory"),
+        (-9, False, "killed by signal 9 (SIGKILL); somebody killed it, or the system was out of memory"),
         (-9, True, "killed by signal 9 (SIGKILL); the system had run out of memory"),
         (-11, False, "killed by signal 11 (SIGSEGV); native code crashed"),
         (-15, False, "killed by signal 15 (SIGTERM)"),

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from clients.daemon.queue_effects import Manner
 from clients.daemon.requests import cells_to_run, execution_ids, runs
 from clients.peer.errors import RequestFailed
 from notebook_doc.errors import UnknownCell
@@ -52,7 +53,7 @@ def test_a_request_names_one_place_only(doc: NotebookDoc) -> None:
 
 def test_what_is_no_code_cell_does_not_run(doc: NotebookDoc) -> None:
     with pytest.raises(WireError, match="markdown"):
-        runs(doc, ["a", "b"], ["1", "2"])
+        runs(doc, ["a", "b"], ["1", "2"], Manner())
 
 
 def test_the_ids_depend_on_the_request_and_the_cell_not_on_what_stands_before_it() -> None:

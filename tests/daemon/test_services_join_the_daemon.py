@@ -10,7 +10,7 @@ import pytest
 
 from clients.daemon import main
 from clients.daemon.launch_plan import LaunchPlan
-from clients.daemon.services import Asked, Served, Service, ServiceHost, table_of
+from clients.daemon.services import Asked, Chosen, Served, Service, ServiceHost, table_of
 from clients.peer.errors import RequestFailed
 from clients.peer.notebook import Notebook
 from notebook_doc.events import CellChanged, NotebookEvent
@@ -36,10 +36,10 @@ class Witness(Service):
     async def _serve(self, body: Save, asked: Asked) -> dict[str, Any]:
         return {}
 
-    def cells_to_run(self, cell_ids: Sequence[str], asked: Execute) -> Sequence[str]:
+    def cells_to_run(self, cell_ids: Sequence[str], asked: Execute) -> Chosen:
         if "c2" in cell_ids:
             raise WireError(ErrorCode.BAD_REQUEST, "Not this one.")
-        return cell_ids
+        return Chosen(cell_ids)
 
     def execution_changed(self, execution: Execution) -> None:
         outputs = self.host.notebook.runtime.outputs(execution.id)

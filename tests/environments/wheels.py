@@ -10,6 +10,7 @@ import hashlib
 import zipfile
 from collections.abc import Mapping, Sequence
 from importlib.metadata import Distribution, distribution
+from importlib.util import cache_from_source, source_hash
 from pathlib import Path
 
 from packaging.requirements import Requirement
@@ -59,8 +60,20 @@ def _pack(folder: Path, found: Distribution) -> None:
             info = inside.removesuffix("/METADATA")
         if not inside.startswith("..") and not inside.endswith((".pyc", "/RECORD", "/INSTALLER", "/direct_url.json")):
             files[inside] = Path(str(path.locate())).read_bytes()
+            if inside.endswith(".py"):
+                files.update(_compiled(Path(str(path.locate())), inside, files[inside]))
     name = info.removesuffix(".dist-info")
     _zip(folder / f"{name}-{tag}.whl", info, files)
+
+
+def _compiled(path: Path, inside: str, source: bytes) -> dict[str, bytes]:
+    """The bytecode that lies beside a module, marked to be taken as it is: so a fresh environment starts at once."""
+    there = Path(cache_from_source(str(path)))
+    if not there.exists():
+        return {}
+    bytecode = there.read_bytes()
+    told = bytecode[:4] + (1).to_bytes(4, "little") + source_hash(source) + bytecode[16:]
+    return {str(Path(inside).parent / "__pycache__" / there.name): told}
 
 
 def _zip(path: Path, info: str, files: Mapping[str, bytes]) -> Path:

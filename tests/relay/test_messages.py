@@ -22,6 +22,7 @@ from relay.messages import (
     ErrorInfo,
     Execute,
     Hello,
+    ImpactOf,
     Inspect,
     Interrupt,
     KernelHistory,
@@ -32,6 +33,7 @@ from relay.messages import (
     NotebookOpened,
     NotebookSaved,
     PeerInfo,
+    PlanRun,
     PresenceLeft,
     PresencePeers,
     PresenceState,
@@ -56,13 +58,26 @@ HEAD = bytes(range(32))
 ADA = PeerInfo(peer_id="p-1", name="Ada", kind="person")
 ADA_MAP = {"peer_id": "p-1", "name": "Ada", "kind": "person"}
 
+AS_IT_IS: dict[str, Any] = {"bring": None, "plan_id": None}  # of a run
 BARE: dict[str, Any] = {"required_heads": [], "requester": None}
 BODIES: list[tuple[RequestBody, dict[str, Any]]] = [
-    (Execute(), {"method": "execute", "cell_ids": None, "above": None, "below": None, "stdin": None}),
+    (Execute(), {"method": "execute", "cell_ids": None, "above": None, "below": None, "stdin": None, **AS_IT_IS}),
     (
         Execute(above="c", stdin="eof"),
-        {"method": "execute", "cell_ids": None, "above": "c", "below": None, "stdin": "eof"},
+        {"method": "execute", "cell_ids": None, "above": "c", "below": None, "stdin": "eof", **AS_IT_IS},
     ),
+    (
+        Execute(bring="stale", plan_id="p"),
+        {
+            **{"method": "execute", "cell_ids": None, "above": None, "below": None, "stdin": None},
+            **{"bring": "stale", "plan_id": "p"},
+        },
+    ),
+    (
+        PlanRun(cell_ids=["a"], bring="dependents"),
+        {"method": "plan_run", "cell_ids": ["a"], "above": None, "below": None, "bring": "dependents"},
+    ),
+    (ImpactOf(cell_id="a"), {"method": "impact_of", "cell_id": "a"}),
     (
         AnswerInput(execution_id="e", prompt_id="p", value="Ada"),
         {"method": "answer_input", "execution_id": "e", "prompt_id": "p", "value": "Ada"},
@@ -157,7 +172,10 @@ EXAMPLES: list[tuple[Message, int, dict[str, Any]]] = [
         1,
         {
             "id": "r",
-            "body": {"method": "execute", "cell_ids": ["a", "b"], "above": None, "below": None, "stdin": None},
+            "body": {
+                **{"method": "execute", "cell_ids": ["a", "b"], "above": None, "below": None, "stdin": None},
+                **AS_IT_IS,
+            },
             "required_heads": [HEAD],
             "requester": ADA_MAP,
         },

@@ -1,8 +1,9 @@
 """Builds virtual environments with uv: what it is told, how what it says is understood, and the run itself.
 
 Commands, phases and explanations are pure functions; `build` is the thin shell that runs them. It builds into an empty
-folder that its caller owns and touches nothing else: neither a project's own environment nor its lock file. uv runs in
-that folder, so settings beside the notebook, which nobody has approved, do not reach it; those of the user do.
+folder that its caller owns and touches nothing else: neither a project's own environment nor its lock file. Except for
+a project, whose settings are approved with it, uv runs in that folder: settings that lie beside a notebook, which
+nobody has approved, do not reach it; those of the user do.
 """
 
 from __future__ import annotations
@@ -171,12 +172,13 @@ async def build(order: Order, environment: Path, on_line: Callable[[str], None])
     (scratch / REQUIREMENTS).write_text("\n".join(requirements) + "\n")
     (scratch / PINS).write_text("\n".join(order.pins) + "\n")
     env = uv_environment(os.environ, environment)
+    cwd = scratch if order.project is None else order.project.parent  # where its settings are, which were approved too
     for command in commands(order, environment):
-        ended = await _tell(command, scratch, env, on_line)
+        ended = await _tell(command, cwd, env, on_line)
         if ended.code != 0 and order.pins and "--constraints" in command:
             on_line("Resolving without keeping the versions that are installed")
             plain = commands(order, environment, pinned=False)[commands(order, environment).index(command)]
-            ended = await _tell(plain, scratch, env, on_line)
+            ended = await _tell(plain, cwd, env, on_line)
         if ended.code != 0:
             why, hint = explain(ended)
             raise BuildFailed(f"The environment could not be built: {why}.", hint, ended.log)

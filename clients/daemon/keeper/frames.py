@@ -29,7 +29,7 @@ SHELL: Final = 0
 CONTROL: Final = 1
 STDIN: Final = 2
 IOPUB: Final = 3
-EXIT: Final = 4  # no socket: the one part is JSON, {code, out_of_memory}
+EXIT: Final = 4  # no socket: the one part is JSON, {code, out_of_memory, most_memory}
 
 STRANGERS_LIMIT: Final = 1024
 LIMIT: Final = 0xFFFFFFFF

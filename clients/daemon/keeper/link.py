@@ -86,6 +86,7 @@ class KeeperLink:
             "notebook_id": keeping.notebook_id if keeping else "",
             "kernel_name": launch.kernel_name,
             "interrupt_by_message": launch.interrupt_by_message,
+            "memory": launch.memory,
         }
         order = {
             "keeper": keeper,
@@ -93,6 +94,7 @@ class KeeperLink:
             "argv": launch.argv,
             "cwd": str(launch.cwd),
             "env": dict(launch.env),
+            "memory": launch.memory,
             "folder": str(launch.folder),
             "endpoints": dict(launch.endpoints),
             "manifests": str(keeping.folder) if keeping else None,

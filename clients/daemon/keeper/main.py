@@ -31,7 +31,7 @@ def main() -> None:
     listening.listen(4)
     listening.setblocking(False)
     try:
-        process, log = spawn(order["argv"], order["cwd"], order["env"])
+        process, log = spawn(order["argv"], order["cwd"], order["env"], order["memory"])
     except (OSError, ValueError) as error:
         _say({"failed": str(error)})
         return

@@ -45,6 +45,7 @@ class Manifest:
     folder: str  # the keeper's own, with its socket, the kernel's sockets and connection file
     token: str = field(repr=False)
     interrupt_by_message: bool = False
+    memory: int | None = None  # bytes that the kernel may have, if that is limited
     language: str = ""
     info: dict[str, Any] = field(default_factory=dict, repr=False)  # the kernel's kernel_info_reply, once it answered
 

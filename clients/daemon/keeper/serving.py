@@ -13,6 +13,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hmac
+import itertools
 import json
 import os
 import shutil
@@ -30,6 +31,7 @@ import zmq
 from clients.daemon.keeper import frames, manifest
 from clients.daemon.keeper.channel import Channel
 from clients.daemon.keeper.spool import Spool
+from clients.daemon.out_of_memory import OutOfMemoryKills
 from clients.daemon.process import KernelProcess, ProcessLog
 
 # Messages that wait in libzmq while the keeper is busy; the kernel drops what exceeds it, so it is large.
@@ -43,6 +45,7 @@ RECONNECT_MILLISECONDS: Final = 10  # the sockets' files appear while we are alr
 BEAT_SECONDS: Final = 0.3
 MISSED_BEATS: Final = 5
 LATE_SECONDS: Final = 0.3
+LOOK_EVERY_BEATS: Final = 20  # at the count of processes killed for want of memory
 ATTACH_SECONDS: Final = 5.0  # for whoever connects to show the token
 FIRST_DAEMON_SECONDS: Final = 30.0  # for the daemon that started us to connect, where nobody else could find us
 TERMINATE_SECONDS: Final = 1.0  # from SIGTERM to SIGKILL, when we are told to end by SIGTERM ourselves
@@ -69,6 +72,7 @@ class Keeper:
         self._loop = asyncio.get_running_loop()
         self._order = order
         self._kernel = KernelProcess(process)
+        self._oom_kills = OutOfMemoryKills(process.pid)
         self._log = ProcessLog(log, self.pump)
         self._folder = Path(order["folder"])
         # Without a folder for manifests nobody could find us again: then we end with the daemon that started us.
@@ -147,6 +151,7 @@ class Keeper:
     async def _watch_kernel(self, iopub: asyncio.Task[None]) -> None:
         """When the process has ended, put its end behind everything that it had published."""
         code = await asyncio.shield(self._kernel.exited)
+        out_of_memory = code == -signal.SIGKILL and self._oom_kills.since
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(DRAIN_SECONDS):
                 while not any(True for _ in self._iopub_closed.take(1)):
@@ -160,13 +165,17 @@ class Keeper:
             self._take(number, channel, IOPUB_MESSAGES)
         self._log.take()
         self.pump()  # the log's end goes before
-        told = {"code": code, "out_of_memory": self._kernel.out_of_memory}
+        told = {"code": code, "out_of_memory": out_of_memory, "most_memory": self._kernel.most_memory}
         self._exit_seq = self._spool.append(frames.EXIT, [json.dumps(told).encode()])
         self._idle = True
         self.pump()
 
     async def _beat(self) -> None:
-        while not self._kernel.exited.done():
+        for number in itertools.count():
+            if self._kernel.exited.done():
+                break
+            if number % LOOK_EVERY_BEATS == 0:
+                self._oom_kills.look()
             with contextlib.suppress(zmq.Again):  # it has enough beats to answer; the first waits until it is there
                 self._heart.send([b"", b"beat"])
             slept_at = self._loop.time()

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 from notebook_doc.dataflow.notebook_dataflow import Dataflow
 from notebook_doc.dataflow.plans import Bring, Plan, due_in_reactive, plan_run
-from notebook_doc.dataflow.staleness import Freshness, Run, Staleness, run_inputs, run_provenance
+from notebook_doc.dataflow.staleness import Freshness, Staleness, begin_run
 from notebook_doc.notebook import NotebookDoc
 
 NOTEBOOK_ID = "5e1f7c1a-0000-4000-8000-000000000001"
@@ -42,18 +43,15 @@ class Story:
     def run(self, *cell_ids: str, ok: bool = True, ms: float = 10.0) -> None:
         for cell_id in cell_ids:
             self._runs += 1
-            inputs = run_inputs(self.flow, cell_id, self.staleness.runs())
-            run = Run(
+            run = begin_run(
+                self.flow,
+                cell_id,
+                self.staleness.runs(),
                 execution_id=f"run {self._runs}",
-                normal=self.flow.normal(cell_id),
-                provenance=run_provenance(self.flow, cell_id, inputs),
-                inputs=inputs,
-                environment=self.flow.environment,
+                source=self.flow.source(cell_id),
                 kernel=self._kernel,
-                ok=ok,
-                ms=ms,
             )
-            self.staleness.put(cell_id, run)
+            self.staleness.put(cell_id, replace(run, ok=ok, ms=ms))
 
     def run_all(self) -> None:
         self.run(*self.flow.graph.sorted(self.flow.code_cells))

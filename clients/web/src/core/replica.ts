@@ -9,6 +9,15 @@ import * as Automerge from "@automerge/automerge/slim";
 export type Heads = readonly string[]; // change hashes in hexadecimal, sorted
 export type Key = string | number;
 export type Patch = Automerge.Patch;
+/** A change without what it wrote. */
+export interface ChangeMeta {
+  readonly hash: string;
+  readonly actor: string;
+  readonly seq: number;
+  readonly startOp: number;
+  readonly maxOp: number;
+  readonly deps: readonly string[];
+}
 export type Origin = object | "remote"; // who made a change: a token of this tab's own, or somebody else
 
 const CHUNK_TYPE = 8; // the byte after magic and checksum, in Automerge's binary format
@@ -36,8 +45,8 @@ export function scalars(value: unknown): unknown {
 
 /** What the document holds, as JSON. */
 export function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return [...value].map(plain); // first: a list inside a change claims to be a string, too
   if (value instanceof Automerge.ImmutableString || Automerge.isImmutableString(value)) return String(value);
-  if (Array.isArray(value)) return value.map(plain);
   if (value !== null && typeof value === "object" && !(value instanceof Uint8Array) && !(value instanceof Date)) {
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
   }
@@ -53,15 +62,17 @@ export class Replica<T extends object> {
     this.#doc = doc;
   }
 
-  static empty<T extends object>(): Replica<T> {
-    return new Replica(Automerge.init<T>());
+  /** `actor`, in hexadecimal, is whom its changes are by; a random one if there is none. */
+  static empty<T extends object>(actor?: string): Replica<T> {
+    return new Replica(Automerge.init<T>(actor === undefined ? {} : { actor }));
   }
 
   /** A replica of saved bytes: snapshots and changes, one after the other, in any order, known ones ignored. */
-  static load<T extends object>(pieces: readonly Uint8Array[]): Replica<T> {
+  static load<T extends object>(pieces: readonly Uint8Array[], actor?: string): Replica<T> {
+    const options = actor === undefined ? {} : { actor };
     const [first, ...rest] = pieces;
-    const isWhole = first !== undefined && first[CHUNK_TYPE] === DOCUMENT;
-    let doc = isWhole ? Automerge.load<T>(first, { unchecked: true }) : Automerge.init<T>(); // it was checked when it came
+    const isWhole = first !== undefined && first[CHUNK_TYPE] === DOCUMENT; // it was checked when it came
+    let doc = isWhole ? Automerge.load<T>(first, { ...options, unchecked: true }) : Automerge.init<T>(options);
     for (const piece of isWhole ? rest : pieces) doc = Automerge.loadIncremental(doc, piece);
     return new Replica(doc);
   }
@@ -86,6 +97,26 @@ export class Replica<T extends object> {
   hashesSince(heads: Heads): string[] {
     const known = heads.filter((head) => Automerge.hasHeads(this.#doc, [head]));
     return Automerge.getChangesMetaSince(this.#doc, known).map(({ hash }) => hash);
+  }
+
+  /** The changes that `heads` do not contain, each after those it builds on. */
+  changesSince(heads: Heads): ChangeMeta[] {
+    return Automerge.getChangesMetaSince(this.#doc, [...heads]) as ChangeMeta[];
+  }
+
+  /** The document as it was at these heads, to be read. */
+  at(heads: Heads): Readonly<T> {
+    return Automerge.view(this.#doc, [...heads]);
+  }
+
+  /** The operation that made the object at a path, as `counter@actor`. */
+  madeBy(path: readonly Key[]): string | null {
+    return this.#objectAt(path);
+  }
+
+  /** For each code unit of a text, the operation that put it there, as `counter@actor`. */
+  elements(path: readonly Key[], length: number): string[] {
+    return Array.from({ length }, (_, index) => Automerge.getCursor(this.#doc, [...path], index));
   }
 
   save(): Uint8Array {
@@ -123,6 +154,34 @@ export class Replica<T extends object> {
   #objectAt(path: readonly Key[]): string | null {
     const holder = path.slice(0, -1).reduce<any>((value, key) => value?.[key], this.#doc);
     return holder === undefined ? null : Automerge.getObjectId(holder, path.at(-1) as Key);
+  }
+
+  /** An independent copy of the same author's, to see what an edit would do; `merge` takes it in. */
+  fork(): Replica<T> {
+    const own = crypto.getRandomValues(new Uint8Array(8));
+    const actor = Automerge.getActorId(this.#doc).slice(0, 16) + Array.from(own, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    return new Replica(Automerge.clone(this.#doc, { actor }));
+  }
+
+  /** Take in what was written on a fork. */
+  merge(fork: Replica<T>, origin: Origin): void {
+    this.apply(Automerge.getChanges(this.#doc, fork.#doc), origin);
+  }
+
+  /** Take in changes as bytes; known ones are ignored. Throws if one is damaged. */
+  apply(changes: readonly Uint8Array[], origin: Origin): void {
+    this.#telling(origin, (patchCallback) => {
+      [this.#doc] = Automerge.applyChanges(this.#doc, [...changes], { patchCallback });
+    });
+  }
+
+  /** The hash of a change, as bytes; null for bytes that are none. */
+  static hashOf(change: Uint8Array): string | null {
+    try {
+      return Automerge.decodeChange(change).hash;
+    } catch {
+      return null;
+    }
   }
 
   /** A new conversation with the hub about this document. */

@@ -59,6 +59,10 @@ export class OutputArea {
     if (execution?.status !== "queued" && execution?.status !== "running") this.#letGo();
   }
 
+  get isEmpty(): boolean {
+    return this.#shown.length === 0;
+  }
+
   /** The cell came near the screen, or went away from it. */
   setNear(isNear: boolean): void {
     this.#isNear = isNear;

@@ -1,0 +1,69 @@
+"""Environments from a conda channel that is made here, solved and installed by rattler."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from clients.daemon.environments import conda
+from clients.daemon.environments.declared import Dependencies
+from clients.daemon.environments.errors import BuildFailed, EnvironmentFailed
+from clients.daemon.environments.store import Environment, EnvironmentStore
+from tests.environments.conda_channel import Channel
+
+
+@pytest.fixture(scope="module")
+def channel(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Python and ipykernel by name, and `tiny` in two versions; `small` needs the first."""
+    made = Channel(tmp_path_factory.mktemp("channel"))
+    made.add("python", "3.12.1", {"bin/python": b"#!/bin/sh\necho python\n"})
+    made.add("ipykernel", "7.0", {"share/ipykernel": b"x"}, ["python >=3.11"])
+    made.add("tiny", "1.0", {"share/tiny": b"1.0"})
+    made.add("tiny", "2.0", {"share/tiny": b"2.0"})
+    made.add("small", "1.0", {"share/small": b"1.0"}, ["tiny <2"])
+    return made.write()
+
+
+def wanting(channel: str, *packages: str) -> Dependencies:
+    return Dependencies(manager="conda", packages=packages, python="3.12.*", channels=(channel,))
+
+
+def built(folder: Path, dependencies: Dependencies, lines: list[str] | None = None) -> Environment:
+    store = EnvironmentStore(folder)
+    build = conda.builder(dependencies, folder, (lines if lines is not None else []).append)
+    name = f"conda-{dependencies.digest[:24]}"
+    return asyncio.run(store.get(name, "conda:inline", dependencies.packages, build, in_place=True))
+
+
+def test_packages_are_solved_and_installed(tmp_path: Path, channel: str) -> None:
+    lines: list[str] = []
+    found = built(tmp_path, wanting(channel, "small"), lines)
+    assert found.installed == {"python": "3.12.1", "ipykernel": "7.0", "tiny": "1.0", "small": "1.0"}
+    assert (found.folder / "share" / "tiny").read_text() == "1.0"
+    assert found.python.exists()
+    assert "Resolved 4 packages" in lines
+
+
+def test_a_relative_channel_is_the_notebooks_folders(tmp_path: Path) -> None:
+    assert conda.channel_of("./channel", tmp_path) == (tmp_path / "channel").as_uri()
+    assert conda.channel_of("conda-forge", tmp_path) == "conda-forge"
+
+
+def test_what_does_not_fit_together_is_said_in_the_solvers_words(tmp_path: Path, channel: str) -> None:
+    with pytest.raises(BuildFailed, match="no versions that fit together") as raised:
+        built(tmp_path, wanting(channel, "small", "tiny ==2.0"))
+    assert "tiny" in raised.value.log
+    assert [path for path in (tmp_path / "environments").iterdir() if path.is_dir()] == []
+
+
+def test_a_channel_that_is_not_there_is_said_to_be_that(tmp_path: Path) -> None:
+    with pytest.raises(BuildFailed, match="a channel cannot be reached"):
+        built(tmp_path, wanting("http://127.0.0.1:9/channel", "tiny"))
+
+
+def test_without_rattler_it_says_how_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(__import__("sys").modules, "rattler", None)
+    with pytest.raises(EnvironmentFailed, match=r"quire\[conda\]"):
+        built(tmp_path, wanting("conda-forge", "tiny"))
