@@ -8,8 +8,8 @@
     └── ServiceFailed          6     the service does not answer, or answered with an error
 
 Beside these: 0 all went well, 1 a cell failed or timed out (`quire run`), 2 the command line itself is wrong
-(argparse), 130 ended by Ctrl-C before it was finished. A message says what happened and to what; a hint says what to
-do next.
+(argparse), 7 not approved (`quire trust --show`), 130 ended by Ctrl-C before it was finished. A message says what
+happened and to what; a hint says what to do next.
 """
 
 from __future__ import annotations
