@@ -5,7 +5,7 @@
 
 import type { Moment } from "../../core/history/moments.ts";
 import { button, h } from "../dom.ts";
-import { authorChip, dayOf, said } from "../people_text.ts";
+import { authorChip, clockOf, dayOf, said } from "../people_text.ts";
 
 export interface TimelineActions {
   /** null: the notebook as it is. */
@@ -109,7 +109,7 @@ export class Timeline {
 
   #item(moment: Moment): HTMLElement {
     const { authors, ended, changes, brought, names, number } = moment;
-    const clock = h("time", {}, ended === null ? "just now" : (said(ended).split(" ").at(-1) as string));
+    const clock = h("time", {}, ended === null ? "just now" : clockOf(ended));
     const edits = changes === 1 ? "1 edit" : `${changes} edits`;
     const choose = h(
       "button",
