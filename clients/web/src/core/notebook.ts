@@ -22,6 +22,7 @@ export type NotebookEvent =
   | { kind: "type"; cellId: string }
   | { kind: "cell metadata"; cellId: string }
   | { kind: "metadata" }
+  | { kind: "proposals" }
   | { kind: "comments" }
   | { kind: "versions" };
 
@@ -88,6 +89,18 @@ export class Notebook {
 
   metadata(cellId: string): Record<string, unknown> {
     return (plain(this.#cells[cellId]?.metadata ?? {}) ?? {}) as Record<string, unknown>;
+  }
+
+  /** What the cell's metadata says of folding, as Jupyter writes it. */
+  folded(cellId: string): { source_hidden: boolean; outputs_hidden: boolean } {
+    const { jupyter, collapsed } = this.metadata(cellId) as { jupyter?: Record<string, unknown>; collapsed?: unknown };
+    return { source_hidden: jupyter?.["source_hidden"] === true, outputs_hidden: (jupyter?.["outputs_hidden"] ?? collapsed) === true };
+  }
+
+  /** What the notebook's own metadata has at this path; undefined if nothing. */
+  metadataAt(path: readonly string[]): unknown {
+    const at = (value: unknown, key: string): unknown => (value !== null && typeof value === "object" ? (value as Record<string, unknown>)[key] : undefined);
+    return plain(path.reduce(at, this.replica.value.metadata));
   }
 
   ownMetadata(): Record<string, unknown> {
@@ -224,12 +237,24 @@ export class Notebook {
     }, this);
   }
 
+  /** Set one value in the notebook's own metadata, named by its path, and leave what stands beside it. */
+  setOwnMetadataAt(path: readonly string[], value: unknown): void {
+    this.replica.change((draft) => setAt(draft, ["metadata", ...path], value), this);
+  }
+
   /** Set keys of cells' metadata, each named by its path; undefined takes a key away. What it stands in is made. */
   setMetadata(settings: readonly { cellId: string; path: readonly string[]; value: unknown }[]): void {
     const here = settings.filter(({ cellId }) => this.has(cellId));
     if (here.length === 0) return;
     this.replica.change((draft) => {
       for (const { cellId, path, value } of here) setAt(draft.cells[cellId] as CellMap, ["metadata", ...path], value);
+    }, this);
+  }
+
+  /** The same for the notebook's own metadata. */
+  setNotebookMetadata(settings: readonly { path: readonly string[]; value: unknown }[]): void {
+    this.replica.change((draft) => {
+      for (const { path, value } of settings) setAt(draft, ["metadata", ...path], value);
     }, this);
   }
 
@@ -244,11 +269,13 @@ export class Notebook {
     const described = new Set<string>();
     let structure = false;
     let metadata = false;
+    let proposals = false;
     let comments = false;
     let versions = false;
     for (const patch of patches) {
       const [root, cellId, field, index] = patch.path;
       if (root === "metadata") metadata = true;
+      if (root === "proposals") proposals = true;
       if (root === "comments") comments = true;
       if (root === "versions") versions = true;
       if (root !== "cells") continue;
@@ -272,6 +299,7 @@ export class Notebook {
       if (!replaced.has(cellId)) events.push({ kind: "source", cellId, edits, origin });
     }
     if (metadata) events.push({ kind: "metadata" });
+    if (proposals) events.push({ kind: "proposals" });
     if (comments) events.push({ kind: "comments" });
     if (versions) events.push({ kind: "versions" });
     if (events.length > 0) this.onEvents(events);
