@@ -136,6 +136,12 @@ class Tab:
         """What the page says about where the notebook is safe."""
         return str(self.page.locator(".saving").inner_text())
 
+    def axe_finds(self, script: str) -> str:
+        """What axe, whose script this is, finds wrong with the page for a keyboard or a screen reader."""
+        self.page.evaluate(script)
+        found: list[dict[str, Any]] = self.page.evaluate("async () => (await axe.run()).violations")
+        return "\n".join(f"{one['id']}: {node['html'][:120]}" for one in found for node in one["nodes"])
+
     def output(self, number: int) -> str:
         """The text of a cell's outputs."""
         return str(self.cell(number).locator(".outputs").inner_text()).strip()
