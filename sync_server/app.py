@@ -4,12 +4,13 @@
 |---|---|
 | `GET /health` | is it alive; open, says nothing secret |
 | `GET /metrics` | for Prometheus |
-| `POST /v1/notebooks/open` | a notebook by the path of its file |
+| `POST /v1/notebooks` | a notebook by the path of its file |
 | `GET /v1/notebooks`, `GET /v1/notebooks/{id}` | what there is, and who is in it |
 | `WS /v1/notebooks/{id}/sync` | a peer's session |
 | `WS /v1/server/sync` | a daemon's session about the server as a whole |
 | `GET`, `PUT /v1/blobs/{sha256}` | outputs too large for a document |
 | `POST /v1/login-codes`, `GET /login` | a browser's way in |
+| what it is given to mount | at its own path: agents' tools at `/mcp` |
 | `GET /`, `/notebooks/{id}`, `/assets/…` | the page that people use; if it was not built, `/` says what is open |
 
 The guard stands before all of them: Host, Origin, token.
@@ -18,13 +19,16 @@ The guard stands before all of them: Host, Origin, token.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from notebook_doc.errors import NotebookDocError
@@ -58,15 +62,29 @@ _STATUS: Final[dict[str, int]] = {
 
 
 class OpenBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What `POST /v1/notebooks/open` takes."""
+    """What `POST /v1/notebooks` takes."""
 
     path: str
     create: bool = False
 
 
-def make_app(hub: Hub, policy: Policy, metrics: Registry, version: str, page: Path | None = None) -> FastAPI:
-    """The application of a running hub. `page` is the folder of the page that people use, if it was built."""
+def make_app(
+    hub: Hub,
+    policy: Policy,
+    metrics: Registry,
+    version: str,
+    page: Path | None = None,
+    mounts: Mapping[str, ASGIApp] | None = None,
+    routers: Sequence[APIRouter] = (),
+) -> FastAPI:
+    """The application of a running hub. `page` is the folder of the page that people use, if it was built.
+
+    `mounts` are applications of others, by their paths, and `routers` are routes of others, which come before the hub's
+    own. All stand behind the same guard.
+    """
     app = FastAPI(title="Quire hub", version=version, docs_url=None, redoc_url=None, openapi_url=None)
+    for router in routers:
+        app.include_router(router)
     app.include_router(blob_router(hub.blobs))
     app.include_router(metrics_router(metrics))
     app.include_router(login_router(policy, LoginCodes()))
@@ -84,7 +102,7 @@ def make_app(hub: Hub, policy: Policy, metrics: Registry, version: str, page: Pa
         async def landing() -> HTMLResponse:
             return landing_page([_describe(hub, live) for live in hub.open_rooms()], version)
 
-    @app.post("/v1/notebooks/open")
+    @app.post("/v1/notebooks")
     async def open_notebook(request: Request) -> Response:
         try:
             body = msgspec.json.decode(await request.body(), type=OpenBody)
@@ -120,8 +138,20 @@ def make_app(hub: Hub, policy: Policy, metrics: Registry, version: str, page: Pa
         await websocket.accept()
         await hub.serve_lobby(WebSocketPeer(websocket), authenticated=websocket.scope[AUTHENTICATED])
 
+    for path, mounted in (mounts or {}).items():
+        app.router.routes.append(Route(path, _Mounted(mounted)))
     app.add_middleware(GuardMiddleware, policy=policy)
     return app
+
+
+class _Mounted:
+    """An ASGI application as an endpoint of its own, at exactly one path and for every method."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
 
 
 class WebSocketPeer:

@@ -42,13 +42,17 @@ class HubHttp:
 
     def open_notebook(self, path: Path, *, create: bool = False) -> str:
         """Open a file; its notebook's id. Raises NotebookUnusable, ServiceFailed."""
-        notebook_id: str = self.ask("POST", "/v1/notebooks/open", {"path": str(path), "create": create})["notebook_id"]
+        notebook_id: str = self.ask("POST", "/v1/notebooks", {"path": str(path), "create": create})["notebook_id"]
         return notebook_id
 
     def notebooks(self) -> list[dict[str, Any]]:
         """The open notebooks: id, path, saved, kernel, peers."""
-        found: list[dict[str, Any]] = self.ask("GET", "/v1/notebooks")["open"]
+        found: list[dict[str, Any]] = self.all_notebooks()["open"]
         return found
+
+    def all_notebooks(self) -> dict[str, Any]:
+        """`notebooks`, all that the hub knows, and `open`, those that are open."""
+        return self.ask("GET", "/v1/notebooks")
 
     def login_link(self, then: str = "/") -> str:
         """A URL that logs one browser in, once, within ten minutes."""
