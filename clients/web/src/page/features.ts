@@ -2,10 +2,11 @@
 
 import { cellCommands } from "./features/cell_commands.ts";
 import { cellMenu } from "./features/cell_menu.ts";
+import { environment } from "./features/environment.ts";
 import { helpSheet } from "./features/help_sheet.ts";
 import { navigation } from "./features/navigation.ts";
 import { palette } from "./features/palette.ts";
 import { running } from "./features/running.ts";
 import type { Feature } from "./page.ts";
 
-export const FEATURES: readonly Feature[] = [navigation, cellCommands, running, cellMenu, palette, helpSheet];
+export const FEATURES: readonly Feature[] = [navigation, cellCommands, running, environment, cellMenu, palette, helpSheet];
