@@ -208,6 +208,11 @@ class Notebook(Proposing, HistoryReading, Running, Flow, Serving, EditorQuestion
         return self._session.notebook_sync.saved
 
     @property
+    def has_ended(self) -> bool:
+        """Whether the session is over, refused or closed: what is asked of it raises why."""
+        return self._ended is not None
+
+    @property
     def hub_heads(self) -> Heads:
         """The heads that the hub has on disk, as far as it has told."""
         return self._session.notebook_sync.hub_heads or ()
@@ -312,9 +317,9 @@ class Notebook(Proposing, HistoryReading, Running, Flow, Serving, EditorQuestion
 
     # --- blobs --------------------------------------------------------------------------------------------------------
 
-    async def blob(self, sha256: str) -> bytes:
-        """The bytes of an output or attachment."""
-        return await self._hub.blob(sha256)
+    async def blob(self, sha256: str, start: int = 0, stop: int | None = None) -> bytes:
+        """The bytes of an output or attachment, from `start` to before `stop` (or its end)."""
+        return await self._hub.blob(sha256, start, stop)
 
     async def outputs_of(self, owner_id: str) -> list[dict[str, Any]]:
         """The outputs of an execution or of an Output widget as nbformat outputs; large contents are fetched."""
@@ -331,6 +336,10 @@ class Notebook(Proposing, HistoryReading, Running, Flow, Serving, EditorQuestion
     async def put_blob(self, data: bytes) -> str:
         """Keep bytes at the hub; return their name."""
         return await self._hub.put_blob(data)
+
+    async def put_blobs(self, blobs: Sequence[bytes]) -> None:
+        """Keep several small ones at the hub, in one request; 16 MiB together at most."""
+        await self._hub.put_blobs(blobs)
 
     # --- what comes in ------------------------------------------------------------------------------------------------
 

@@ -27,10 +27,18 @@ export interface ErrorInfo {
 
 export type RequestBody =
   | { method: "execute"; cell_ids: string[] | null }
+  | { method: "execute"; above: string }
+  | { method: "execute"; below: string }
   | { method: "interrupt"; execution_id: string }
+  | { method: "stop"; execution_ids: string[] }
+  | { method: "stop"; whose: "mine" | "all" }
   | { method: "answer_input"; execution_id: string; prompt_id: string; value: string | null }
   | { method: "complete"; code: string; cursor: number }
+  | { method: "inspect"; code: string; cursor: number; detail: 0 | 1 }
+  | { method: "signature_help"; code: string; cursor: number }
+  | { method: "list_kernels" }
   | { method: "restart_kernel" }
+  | { method: "shutdown_kernel" }
   | { method: "approve_dependencies"; digest: string; heads: readonly Uint8Array[]; remember: boolean }
   | { method: "add_packages" | "remove_packages"; packages: readonly string[] }
   | { method: "sync_environment"; restart: boolean }
