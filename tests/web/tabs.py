@@ -23,6 +23,7 @@ CHROMIUM_FLAGS: Final = [
     "--disable-component-update",
     "--disable-sync",
 ]
+AXE: Final = Path(__file__).parents[2] / "clients" / "web" / "node_modules" / "axe-core" / "axe.min.js"
 PATIENCE: Final = 60_000  # milliseconds
 _TEXT: Final = """cell => {
   const lines = [...cell.querySelectorAll('.cm-line')].map(line => {
@@ -136,9 +137,8 @@ class Tab:
         """What the page says about where the notebook is safe."""
         return str(self.page.locator(".saving").inner_text())
 
-    def axe_finds(self, script: str) -> str:
-        """What axe, whose script this is, finds wrong with the page for a keyboard or a screen reader."""
-        self.page.evaluate(script)
+    def axe_finds(self) -> str:
+        """What axe, which was put into the page, finds wrong with it for a keyboard or a screen reader."""
         found: list[dict[str, Any]] = self.page.evaluate("async () => (await axe.run()).violations")
         return "\n".join(f"{one['id']}: {node['html'][:120]}" for one in found for node in one["nodes"])
 

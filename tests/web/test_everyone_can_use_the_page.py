@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Final
 
 import pytest
 
-from tests.web.tabs import Service
+from tests.web.tabs import AXE, Service
 
-AXE: Final = Path(__file__).parents[2] / "clients" / "web" / "node_modules" / "axe-core" / "axe.min.js"
+# What opens over the page or beside it, and the keys that open it.
+OPENED: Final = {
+    ".palette": ["p"],
+    ".help": ["?"],
+    ".menu": ["Shift+F10"],
+    ".question": ["0", "0"],
+    ".panel": ["f"],
+}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -23,16 +29,26 @@ def test_axe_finds_nothing_wrong(service: Service, scheme: str) -> None:
     tab.press("Escape", "m", "Enter")
     tab.type("# Heading")
     tab.press("Shift+Enter", "Escape")
-    script = AXE.read_text("utf-8")
-    assert tab.axe_finds(script) == ""
+    tab.page.evaluate(AXE.read_text("utf-8"))
+    found = {"the notebook": tab.axe_finds()}
+    for what, keys in OPENED.items():
+        tab.press("Escape", "Escape", *keys)
+        tab.page.locator(what).wait_for()
+        found[what] = tab.axe_finds()
+    assert {what: wrong for what, wrong in found.items() if wrong != ""} == {}
 
-    tab.cell(0).click(position={"x": 5, "y": 5})
-    tab.press("Control+Alt+m")
-    tab.page.locator(".composer textarea").fill("what is this?")
-    tab.press("Control+Enter")
-    tab.page.locator(".thread .words").wait_for()
-    assert tab.axe_finds(script) == "", "with the comments"
-    tab.press("Control+Alt+h")
-    tab.page.locator(".moments .moment").nth(1).click()
-    tab.page.locator(".past .diff-line").first.wait_for()
-    assert tab.axe_finds(script) == "", "with the past"
+
+def test_keys_alone_lead_everywhere_and_back(service: Service) -> None:
+    tab = service.start("a", "b")
+    tab.cell(1).locator(".cm-line").first.click()
+    tab.press("Escape")
+    where = "() => { const it = document.activeElement; return it.dataset.cell ?? it.getAttribute('aria-label'); }"
+    cell = tab.page.evaluate(where)
+    for what, keys in OPENED.items():
+        tab.press(*keys)
+        tab.page.locator(what).wait_for()
+        tab.sees("the focus is in it", lambda what=what: tab.page.locator(f"{what} :focus, {what}:focus").count() == 1)
+        tab.press("Escape")
+        tab.page.locator(what).wait_for(state="hidden")
+        tab.press("Escape")
+        tab.sees("the focus is back", lambda: tab.page.evaluate(where) == cell)
