@@ -1,4 +1,4 @@
-"""`python -m benchmarks [fan_out] [open] [durable] [running] [day]`: what Quire costs beside others, in one run.
+"""`python -m benchmarks [fan_out] [open] [durable] [running] [day] [dataflow]`: what Quire costs beside others.
 
 Prints tables and asserts nothing: times depend on the machine and on who else uses it, so compare within one table.
 """
@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from benchmarks import fan_out as fans
 from benchmarks.contenders import Contender, Hub, OpaqueRelay
+from benchmarks.dataflow import dataflow
 from benchmarks.day import day
 from benchmarks.durable import durable
 from benchmarks.opening import opening
@@ -19,7 +20,7 @@ from benchmarks.report import machine, print_table
 from benchmarks.running import run_cells
 from benchmarks.servers.until_stdin_closes import run
 
-NAMES = ("fan_out", "open", "durable", "running", "day")
+NAMES = ("fan_out", "open", "durable", "running", "day", "dataflow")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -47,6 +48,8 @@ def main(arguments: Sequence[str]) -> None:
         run(run_cells(20, 1) if options.quick else run_cells())
     if "day" in which:
         run(day(quick=options.quick))
+    if "dataflow" in which:
+        dataflow()
     if "fan_out" in which:
         contenders = [Hub(), OpaqueRelay(), *([] if options.only else others())]
         run(_fan_out(contenders, options.peers, quick=options.quick))
