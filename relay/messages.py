@@ -313,7 +313,8 @@ class ApproveDependencies(msgspec.Struct, frozen=True, kw_only=True, tag_field="
 class AddPackages(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="add_packages"):
     """Install these packages (requirements, `"pandas>=2"`) for the notebook. By the daemon, from owners and editors.
 
-    Result: {"status", "why", "installed": {name: version}, "declare": {"place": [key], "add": [str], "remove": [str]}}.
+    Result: {"status", "why", "installed": {name: version}, "heads": [hash of RuntimeDoc],
+    "declare": {"place": [key], "add": [str], "remove": [str]}}.
     "live": the running kernel has them; "restart_needed", and `why`; "ready": the next kernel will; "asks": an agent
     asked, and somebody has to approve. The asking peer then declares them: of the list `dependencies` at `place` in
     the notebook's metadata it takes out `remove` and puts `add` at the end. If it fails (`environment`, with the
@@ -333,7 +334,7 @@ class SyncEnvironment(msgspec.Struct, frozen=True, kw_only=True, tag_field="meth
     """Look again at what is declared and bring the environment in line with it. By the daemon, from owners and editors.
 
     With `restart` the kernel is restarted where that is needed. Result: {"status": "in_sync" | "live" | "restarted" |
-    "restart_needed" | "ready", "why": str}.
+    "restart_needed" | "ready" | "asks", "why": str, "heads": [hash]}; RuntimeDoc says more at these heads.
     """
 
     restart: bool = False

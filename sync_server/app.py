@@ -29,6 +29,7 @@ from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from notebook_doc.errors import NotebookDocError
 from notebook_doc.runtime import RuntimeDoc
+from notebook_doc.settings import SETTINGS_ID
 from relay.errors import ConnectionLost, ErrorCode, MalformedFrame, WireError
 from relay.frames import check_frame
 from sync_server.blob_routes import blob_router
@@ -98,7 +99,7 @@ def make_app(hub: Hub, policy: Policy, metrics: Registry, version: str, page: Pa
 
     @app.get("/v1/notebooks")
     async def notebooks() -> dict[str, Any]:
-        rows = await hub.store.notebooks()
+        rows = [row for row in await hub.store.notebooks() if row.notebook_id != SETTINGS_ID]
         known = [{"notebook_id": row.notebook_id, "path": row.path, "updated": row.updated} for row in rows]
         return {"notebooks": known, "open": [_describe(hub, live) for live in hub.open_rooms()]}
 

@@ -26,6 +26,7 @@ from notebook_doc.notebook import NotebookDoc, new_cell_id
 from notebook_doc.replica import Replica
 from notebook_doc.runtime import RuntimeDoc
 from notebook_doc.seed import genesis
+from notebook_doc.settings import SETTINGS_ID
 from relay.connection import Connection
 from relay.errors import ConnectionLost, ErrorCode, WireError
 from relay.frames import FrameType
@@ -139,8 +140,9 @@ class Hub:
         return (await opened.checkpointer.save())[0]
 
     def open_rooms(self) -> list[LiveRoom]:
-        """The rooms in memory."""
-        return [shelf.open.live for shelf in self._shelves.values() if shelf.open is not None]
+        """The rooms of notebooks in memory: all but that of the settings."""
+        shelves = (shelf for notebook_id, shelf in self._shelves.items() if notebook_id != SETTINGS_ID)
+        return [shelf.open.live for shelf in shelves if shelf.open is not None]
 
     def is_saved(self, notebook_id: str) -> bool:
         """Whether an open notebook's file says what the notebook says."""
@@ -224,6 +226,16 @@ class Hub:
         await self._opened(notebook_id, (notebook.replica, runtime.replica))  # it is about to be wanted
         return row
 
+    async def _make_settings(self) -> NotebookRow:
+        """The document of the settings: without cells and without a file, and born the same everywhere."""
+        notebook, runtime = NotebookDoc.create(SETTINGS_ID), RuntimeDoc.create(SETTINGS_ID)
+        await self._store_new(DocKey(SETTINGS_ID, "notebook"), notebook.replica)
+        await self._store_new(DocKey(SETTINGS_ID, "runtime"), runtime.replica)
+        now = time.time()
+        row = NotebookRow(SETTINGS_ID, None, 0, None, now, now)
+        await self.store.put_notebook(row)
+        return row
+
     async def _store_new(self, key: DocKey, replica: Replica) -> None:
         if await self.store.load(key) is None:  # else an import that was cut short left the very same changes
             await self.store.replace_with_snapshot(key, await asyncio.to_thread(replica.save), 0)
@@ -252,12 +264,15 @@ class Hub:
                 except BaseException:
                     self._shelves.pop(notebook_id, None)
                     raise
-                self._tell_lobby(self._opened_message(notebook_id))
+                if notebook_id != SETTINGS_ID:  # which nobody runs
+                    self._tell_lobby(self._opened_message(notebook_id))
             shelf.open.empty_since = None
             return shelf.open
 
     async def _open(self, notebook_id: str, born: tuple[Replica, Replica] | None) -> _Open:
         row = await self.store.notebook(notebook_id)
+        if row is None and notebook_id == SETTINGS_ID:
+            row = await self._make_settings()
         if row is None:
             message = f"There is no notebook {notebook_id} here."
             raise WireError(ErrorCode.UNKNOWN_NOTEBOOK, message, "Open it by its path to learn its id.")

@@ -1,14 +1,15 @@
 """Errors of the command line and the exit codes they end it with.
 
     CliError
+    ├── WrongName              2     a moment or a cell was named that there is not
     ├── NotRunning             3     no service runs under this state folder
     ├── NotebookUnusable       4     the path that was named is no notebook that can be opened
     ├── CannotStart            5     the service cannot start: port, state folder, a server that fails at once
     └── ServiceFailed          6     the service does not answer, or answered with an error
 
 Beside these: 0 all went well, 1 a cell failed or timed out (`quire run`), 2 the command line itself is wrong
-(argparse), 130 ended by Ctrl-C before it was finished. A message says what happened and to what; a hint says what to
-do next.
+(argparse), 7 not approved (`quire trust --show`), 130 ended by Ctrl-C before it was finished. A message says what
+happened and to what; a hint says what to do next.
 """
 
 from __future__ import annotations
@@ -29,6 +30,12 @@ class CliError(Exception):
         super().__init__(f"{message} {hint}".rstrip())
         self.message = message
         self.hint = hint
+
+
+class WrongName(CliError):
+    """A moment or a cell was named that there is not."""
+
+    exit_code = 2
 
 
 class NotRunning(CliError):

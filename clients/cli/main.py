@@ -20,7 +20,8 @@ exit codes:
   0  all went well            4  the path is no notebook that can be opened
   1  a cell failed (run)      5  the service cannot start
   2  wrong arguments          6  the service does not answer, or refused
-  3  no service runs here     130  interrupted
+  3  no service runs here     7  not approved (trust --show)
+                              130  interrupted
 
 The state of a service is in $QUIRE_HOME, or else in the user's state folder; services under different folders do not
 see each other.
@@ -72,10 +73,47 @@ def _run(options: argparse.Namespace) -> int:
             from clients.cli.show import ps, status
 
             return (status if options.command == "status" else ps)(as_json=options.json)
+        case "history":
+            from clients.cli.history import history
+
+            return history(options.path, options.number, as_json=options.json)
+        case "diff":
+            from clients.cli.history import difference
+
+            return difference(options.path, options.a, options.b, as_json=options.json)
+        case "restore":
+            from clients.cli.history import restore
+
+            return restore(options.path, options.moment, options.cell)
         case "logs":
             from clients.cli.logs import logs
 
             return logs(options.lines, follow=options.follow)
+        case "env":
+            return _environments(options)
+        case "add" | "remove":
+            from clients.cli import packages
+
+            return (packages.add if options.command == "add" else packages.remove)(options.packages, options.notebook)
+        case "trust":
+            from clients.cli.packages import trust
+
+            return trust(options.notebook, show=options.show, remember=options.remember)
+        case "settings":
+            from clients.cli import settings_command
+
+            if options.action == "set":
+                return settings_command.set_(options.name, options.value)
+            return settings_command.get(options.name)
+        case "doctor":
+            from clients.cli.doctor import doctor
+
+            return doctor()
+        case "service":
+            from clients.cli import service_unit
+
+            actions = {"install": service_unit.install, "status": service_unit.status}
+            return actions.get(options.action, service_unit.uninstall)()
         case "stop":
             from clients.cli.stop import stop
 
@@ -98,6 +136,18 @@ def _run(options: argparse.Namespace) -> int:
             return serve_daemon()
         case unknown:
             raise AssertionError(f"the parser knows a command {unknown!r} that this function does not")
+
+
+def _environments(options: argparse.Namespace) -> int:
+    if options.action == "show":
+        from clients.cli.packages import show_environment
+
+        return show_environment(options.notebook, as_json=options.json)
+    from clients.cli import environments
+
+    if options.action == "list":
+        return environments.list_environments(as_json_=options.json)
+    return environments.clean(dry_run=options.dry_run)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -134,12 +184,31 @@ def _parser() -> argparse.ArgumentParser:
         command = commands.add_parser(name, help=what)
         command.add_argument("--json", action="store_true", help="for programs; the fields are in docs/operations.md")
 
+    named = "number, ~1 (counted back), beginning of an id, time (14:05, yesterday, 2026-01-31 14:05), or version"
+    past = commands.add_parser("history", help="the moments of a notebook's life, newest first: when, who, what")
+    past.add_argument("path", type=Path, help="a notebook (.ipynb)")
+    past.add_argument("-n", "--number", type=_count, default=30, metavar="N", help="the last N moments (default: 30)")
+    past.add_argument("--json", action="store_true", help="for programs, all of them")
+
+    diff = commands.add_parser("diff", help="what differs between two moments of a notebook, or two files")
+    diff.add_argument("path", type=Path, help="a notebook (.ipynb)")
+    diff.add_argument("a", nargs="?", metavar="A", help=f"a moment (default: ~1): {named}; or another file")
+    diff.add_argument("b", nargs="?", metavar="B", help="another moment (default: the notebook as it is)")
+    diff.add_argument("--json", action="store_true", help="for programs")
+
+    restore = commands.add_parser("restore", help="make a notebook, or cells of it, what they were, as a new edit")
+    restore.add_argument("path", type=Path, help="a notebook (.ipynb)")
+    restore.add_argument("moment", metavar="MOMENT", help=named)
+    restore.add_argument("--cell", action="append", default=[], metavar="ID", help="only this cell; may be repeated")
+
     logs = commands.add_parser("logs", help="what the service has logged")
     logs.add_argument("-f", "--follow", action="store_true", help="go on as more comes")
     logs.add_argument("-n", "--lines", type=_count, default=50, metavar="N", help="the last N lines (default: 50)")
 
     stop = commands.add_parser("stop", help="save everything and stop the service")
     stop.add_argument("--timeout", type=_seconds, default=60.0, metavar="S", help="seconds to wait (default: 60)")
+
+    _add_environments(commands)
 
     relay = commands.add_parser("relay", help="pipe frames from one address to another")
     relay.add_argument("--listen", required=True, metavar="ENDPOINT", help="ws://127.0.0.1:PORT, unix:/PATH or stdio:")
@@ -150,6 +219,48 @@ def _parser() -> argparse.ArgumentParser:
     commands.add_parser("serve-hub")
     commands.add_parser("serve-daemon")
     return parser
+
+
+def _add_environments(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    """What is about packages and the installation."""
+    env = commands.add_parser("env", help="the environments that notebooks run in")
+    actions = env.add_subparsers(dest="action", metavar="action", required=True)
+    listed = actions.add_parser("list", help="what was built")
+    shown = actions.add_parser("show", help="where a notebook runs, what it declares and has")
+    shown.add_argument(
+        "notebook", nargs="?", type=Path, help="default: the only one here, or the only one that is open"
+    )
+    for action in (listed, shown):
+        action.add_argument("--json", action="store_true", help="for programs")
+    clean = actions.add_parser("clean", help="remove what nobody uses")
+    clean.add_argument("--dry-run", action="store_true", help="only say what that is")
+
+    for name, what in (("add", "install packages for a notebook"), ("remove", "declare packages no longer")):
+        command = commands.add_parser(name, help=what)
+        command.add_argument("packages", nargs="+", metavar="PACKAGE", help="a name, or a requirement: 'pandas>=2'")
+        command.add_argument("-n", "--notebook", type=Path, metavar="NOTEBOOK", help="default: the only one here")
+
+    trust = commands.add_parser("trust", help="approve what a notebook installs")
+    trust.add_argument(
+        "notebook", nargs="?", type=Path, help="default: the only one here, or the only one that is open"
+    )
+    trust.add_argument("--show", action="store_true", help="only show it; the exit code is 7 if it is not approved")
+    trust.add_argument("--remember", action="store_true", help="approve each of these packages in any notebook")
+
+    settings = commands.add_parser("settings", help="what is set for all notebooks")
+    actions = settings.add_subparsers(dest="action", metavar="action", required=True)
+    get = actions.add_parser("get", help="print a setting, or all")
+    get.add_argument("name", nargs="?")
+    set_ = actions.add_parser("set", help="change one")
+    set_.add_argument("name")
+    set_.add_argument("value")
+
+    commands.add_parser("doctor", help="check the installation and say how to mend it")
+
+    service = commands.add_parser("service", help="start Quire whenever you log in")
+    actions = service.add_subparsers(dest="action", metavar="action", required=True)
+    for name, what in (("install", "do so"), ("status", "whether it is"), ("uninstall", "do so no longer")):
+        actions.add_parser(name, help=what)
 
 
 class _Version(argparse.Action):

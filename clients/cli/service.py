@@ -135,10 +135,13 @@ def ensure_service() -> HubAddress:
 
 @contextmanager
 def private_service(state: Path) -> Iterator[Service]:
-    """A service under a folder of its own, for as long as the context; it stops too if this process is killed."""
+    """A service under a folder of its own, for as long as the context; it stops too if this process is killed.
+
+    Approvals, environments and settings are the user's, not the run's.
+    """
     import subprocess
 
-    supervisor = _start_supervisor(state, "--while-stdin-open", stdin=subprocess.PIPE)
+    supervisor = _start_supervisor(state, "--while-stdin-open", stdin=subprocess.PIPE, environments=state_folder())
     assert supervisor.stdin is not None, "asked for"
     try:
         yield wait_for_service(state, gone=lambda: supervisor.poll() is not None)
@@ -151,10 +154,13 @@ def private_service(state: Path) -> Iterator[Service]:
             supervisor.wait()
 
 
-def _start_supervisor(state: Path, *options: str, stdin: int | None = None) -> subprocess.Popen[bytes]:
+def _start_supervisor(
+    state: Path, *options: str, stdin: int | None = None, environments: Path | None = None
+) -> subprocess.Popen[bytes]:
     """Start `quire supervise` in a session of its own; what it prints, as when it crashes, goes to the log."""
     import subprocess
 
+    theirs = {} if environments is None else {"QUIRE_ENVIRONMENTS": str(environments)}
     with log_file(state).open("ab") as log:
         return subprocess.Popen(
             own_command("supervise", *options),
@@ -162,7 +168,7 @@ def _start_supervisor(state: Path, *options: str, stdin: int | None = None) -> s
             stdout=log,
             stderr=log,
             cwd=state,
-            env=os.environ | {"QUIRE_HOME": str(state)},
+            env=os.environ | {"QUIRE_HOME": str(state)} | theirs,
             start_new_session=True,
         )
 

@@ -20,6 +20,7 @@ from clients.daemon.keeper.manifest import folder_of, reap_all
 from clients.daemon.launch_plan import Resolver
 from clients.daemon.runner import NotebookRunner
 from clients.daemon.services import ServiceFactory
+from clients.daemon.settings_mirror import SettingsMirror
 from clients.peer.errors import PeerError
 from clients.peer.hub_address import HubAddress
 from clients.peer.notebook import Notebook, this_program
@@ -52,9 +53,14 @@ async def run_daemon(address: HubAddress, state: Path, *, stop: asyncio.Event, e
     Kernels are found again by what lies in the state folder; none is left running when this returns. `epoch_bytes` is
     what may be written into a RuntimeDoc before it is started afresh.
     """
-    house = await asyncio.to_thread(House, state)
+    house = House(state)
+    mirror = SettingsMirror(address, house.state, house.settings_changed)
+    house.settings = lambda: mirror.current
     daemon = _Daemon(address, folder_of(state), epoch_bytes, house)
-    environments = asyncio.create_task(house.run(), name="keep environments ready")
+    beside = (
+        asyncio.create_task(house.run(), name="keep environments ready"),
+        *([asyncio.create_task(mirror.run(), name="mirror the settings")] if house.state == state else []),
+    )
     lobby = asyncio.create_task(daemon.stay_in_lobby(), name="stay in the lobby")
     stopping = asyncio.create_task(stop.wait(), name="wait for the end")
     try:
@@ -62,9 +68,9 @@ async def run_daemon(address: HubAddress, state: Path, *, stop: asyncio.Event, e
         if lobby.done():
             await lobby
     finally:
-        for task in (lobby, stopping, environments):
+        for task in (lobby, stopping, *beside):
             task.cancel()
-        await asyncio.gather(lobby, stopping, environments, return_exceptions=True)
+        await asyncio.gather(lobby, stopping, *beside, return_exceptions=True)
         await daemon.close()
         await asyncio.to_thread(reap_all, state)
 

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
 
 # Seconds that an install may take: large packages over a slow line.
 INSTALL_SECONDS: Final = 3600.0
+# Seconds for what an answer is about to arrive; where RuntimeDoc was started afresh meanwhile it never does, by heads.
+ARRIVAL_SECONDS: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,7 +76,7 @@ class Packages:
 
     async def sync(self, *, restart: bool = False) -> PackageChange:
         """Bring the environment in line with what is declared, with `restart` by a fresh kernel if need be."""
-        answer = await self._notebook.request(SyncEnvironment(restart=restart), timeout=INSTALL_SECONDS)
+        answer = await self._ask(SyncEnvironment(restart=restart))
         return PackageChange(answer["status"], answer["why"])
 
     async def approve(self, *, remember: bool = False) -> None:
@@ -84,9 +86,16 @@ class Packages:
         await self._notebook.request(ApproveDependencies(digest=trust.digest, heads=heads, remember=remember))
 
     async def _change(self, body: AddPackages | RemovePackages) -> PackageChange:
-        answer = await self._notebook.request(body, timeout=INSTALL_SECONDS)
+        answer = await self._ask(body)
         self._notebook.set_metadata(declared(self._notebook.metadata, **answer["declare"]))
         return PackageChange(answer["status"], answer["why"], dict(answer["installed"]))
+
+    async def _ask(self, body: AddPackages | RemovePackages | SyncEnvironment) -> dict[str, Any]:
+        """The answer, once what it is about can be read here."""
+        answer = await self._notebook.request(body, timeout=INSTALL_SECONDS)
+        heads = tuple(answer["heads"])
+        await self._notebook.until(lambda: self._notebook.runtime.replica.contains(heads), ARRIVAL_SECONDS)
+        return answer
 
 
 def declared(metadata: dict[str, Any], place: list[str], add: list[str], remove: list[str]) -> dict[str, Any]:

@@ -191,7 +191,8 @@ def _told(order: Sequence[_Written], versions: Sequence[Version]) -> list[Moment
 
 
 def _moment(number: int, written: Sequence[_Written], heads: Heads, names: tuple[str, ...]) -> Moment:
-    counted = Counter(one.by.author for one in written)
+    wrote = [one for one in written if one.entry.roots != {NAMED} or one.entry.cells]  # who names it did not write it
+    counted = Counter(one.by.author for one in wrote or written)
     times = [one.by.time for one in written if one.by.time is not None]
     return Moment(
         number=number,

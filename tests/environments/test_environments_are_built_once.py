@@ -158,6 +158,7 @@ def test_what_a_killed_builder_left_is_cleared(tmp_path: Path, wheels: Path) -> 
     store = EnvironmentStore(tmp_path)
     gone = subprocess.Popen(["true"])
     gone.wait()
+    store.folder.mkdir(mode=0o700)
     (store.folder / f".building-{gone.pid}-abc" / "environment").mkdir(parents=True)
     wanted = offline(wheels, "tiny==1")
     half = store.folder / f"uv-{wanted.digest[:24]}"

@@ -17,6 +17,7 @@ from notebook_doc.history.past import PastNotebook
 from notebook_doc.history.versions import forget_version, name_version, versions
 from notebook_doc.replica import Replica
 from tests.notebook_doc.lives import ANN, BEN, BOT, NOON, Life
+from tests.notebook_doc.moment_vectors import FILE, vectors
 
 
 def type_into(life: Life, author: Author, cell: str, text: str, start: float, every: float = 1.0) -> None:
@@ -236,3 +237,8 @@ def test_heads_that_are_not_here_cannot_be_read_at() -> None:
     life, _ = with_cell()
     with pytest.raises(UnknownHeads):
         PastNotebook(life.here, [bytes(32)])
+
+
+def test_the_page_tells_the_same_moments() -> None:
+    """`clients/web/test/history.test.ts` reads this file; `python -m tests.notebook_doc.moment_vectors` writes it."""
+    assert FILE.read_text() == vectors()

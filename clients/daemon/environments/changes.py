@@ -46,9 +46,9 @@ class Change:
         return {"place": list(self.place), "add": list(self.add), "remove": list(self.remove)}
 
 
-def adding(resolution: Resolution, metadata: Mapping[str, Any], packages: Sequence[str]) -> Change:
+def adding(resolution: Resolution, metadata: Mapping[str, Any], packages: Sequence[str], manager: str = "uv") -> Change:
     """Add these; one that is declared already is replaced. Raises EnvironmentFailed, BadDeclaration."""
-    before, place, source = _changeable(resolution, metadata)
+    before, place, source = _changeable(resolution, metadata, manager)
     where = "what is to be added"
     added = tuple(one.strip() if before.manager == "conda" else requirement(one, where) for one in packages)
     if not added or not all(map(package_name, added)):
@@ -61,7 +61,7 @@ def adding(resolution: Resolution, metadata: Mapping[str, Any], packages: Sequen
 
 def removing(resolution: Resolution, metadata: Mapping[str, Any], packages: Sequence[str]) -> Change:
     """Do without these. Raises EnvironmentFailed if one of them is not declared."""
-    before, place, source = _changeable(resolution, metadata)
+    before, place, source = _changeable(resolution, metadata, "uv")
     gone = names(packages)
     if missing := sorted(gone - before.names):
         raise EnvironmentFailed(f"The notebook does not declare {', '.join(missing)}.", "See what it does declare.")
@@ -83,13 +83,15 @@ def of_project(path: Path) -> tuple[str, ...]:
     return () if found is None else found.packages
 
 
-def _changeable(resolution: Resolution, metadata: Mapping[str, Any]) -> tuple[Dependencies, tuple[str, ...], Source]:
+def _changeable(
+    resolution: Resolution, metadata: Mapping[str, Any], manager: str
+) -> tuple[Dependencies, tuple[str, ...], Source]:
     if resolution.declared_at and resolution.dependencies is not None:
         return resolution.dependencies, resolution.declared_at, resolution.source
     spec = metadata.get("kernelspec")
     chosen = spec.get("name") if isinstance(spec, Mapping) else None
     nothing = resolution.source == "kernelspec" and chosen in (None, "", "python3")
-    if resolution.source == "conda:prewarmed":
+    if resolution.source == "conda:prewarmed" or (nothing and manager == "conda"):
         return Dependencies(manager="conda", channels=DEFAULT_CHANNELS), ("quire", "conda"), "conda:inline"
     if nothing or resolution.source == "uv:prewarmed":
         return Dependencies(manager="uv"), ("quire", "uv"), "uv:inline"

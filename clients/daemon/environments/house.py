@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Final
 
 from clients.daemon.environments import uv
-from clients.daemon.environments.declared import Dependencies, requirement
+from clients.daemon.environments.declared import DEFAULT_CHANNELS, Dependencies, requirement
 from clients.daemon.environments.errors import EnvironmentFailed
 from clients.daemon.environments.notebook_environment import NotebookEnvironment
 from clients.daemon.environments.resolution import Resolution
@@ -25,8 +25,8 @@ from clients.daemon.environments.store import Build, Environment, EnvironmentSto
 from clients.daemon.environments.trust import TrustStore
 from clients.daemon.launch_plan import LaunchPlan
 from clients.daemon.services import ServiceHost
-from clients.daemon.settings import Settings
 from clients.peer.notebook import Notebook
+from notebook_doc.settings import Settings
 
 logger = logging.getLogger("quire.daemon")
 
@@ -42,7 +42,7 @@ class House:
     """See the module. `run` it beside the notebooks."""
 
     def __init__(self, state: Path, settings: Callable[[], Settings] = Settings) -> None:
-        state = Path(os.environ.get(STATE_VARIABLE) or state)
+        self.state = state = Path(os.environ.get(STATE_VARIABLE) or state)
         self.store = EnvironmentStore(state)
         self.trust = TrustStore(state)
         self.settings = settings
@@ -110,6 +110,10 @@ class House:
             raise EnvironmentFailed("Every prewarmed environment was taken at once.", "Run again.")
         return taken
 
+    def kernel_ended(self) -> None:
+        """Nobody may be using a prewarmed environment any more: it is cleared away before the pool is filled."""
+        self._refill.set()
+
     def settings_changed(self) -> None:
         """The pool may be to be larger now."""
         self._refill.set()
@@ -129,6 +133,7 @@ class House:
             await self._refill.wait()
             self._refill.clear()
             try:
+                await self.store.tidy()
                 while await self._too_few():
                     await self._prewarm(lambda _: None)
             except EnvironmentFailed as error:
@@ -140,16 +145,27 @@ class House:
         return len(there) < self.settings().pool_size
 
     async def _prewarm(self, on_line: Callable[[str], None]) -> None:
-        packages = self._pool_packages()
-        dependencies = Dependencies(manager="uv", packages=packages)
-        order = uv.Order(dependencies=dependencies, folder=self.store.folder, compile=True)
-        await self.store.prewarm(self._pool_key(), "uv:prewarmed", packages, _uv_build(order, on_line))
+        dependencies = self._pool_dependencies()
+        key, declared = self._pool_key(), dependencies.packages
+        if dependencies.manager == "uv":
+            order = uv.Order(dependencies=dependencies, folder=self.store.folder, compile=True)
+            await self.store.prewarm(key, "uv:prewarmed", declared, _uv_build(order, on_line))
+        else:
+            from clients.daemon.environments.conda import builder  # brings rattler, which few need
 
-    def _pool_packages(self) -> tuple[str, ...]:
-        return tuple(requirement(one, "the setting pool_packages") for one in self.settings().pool_packages)
+            build = builder(dependencies, self.store.folder, on_line)
+            await self.store.prewarm(key, "conda:prewarmed", declared, build, in_place=True)
+
+    def _pool_dependencies(self) -> Dependencies:
+        settings = self.settings()
+        if settings.environment_manager == "conda":
+            return Dependencies(manager="conda", packages=settings.pool_packages, channels=DEFAULT_CHANNELS)
+        where = "the setting pool_packages"
+        packages = tuple(sorted(requirement(one, where) for one in settings.pool_packages))
+        return Dependencies(manager="uv", packages=packages)
 
     def _pool_key(self) -> str:
-        return self.name_of(Dependencies(manager="uv", packages=self._pool_packages()), None).partition("-")[2]
+        return self.name_of(self._pool_dependencies(), None).partition("-")[2]
 
 
 def _uv_build(order: uv.Order, on_line: Callable[[str], None]) -> Build:

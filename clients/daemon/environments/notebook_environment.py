@@ -143,8 +143,9 @@ class NotebookEnvironment(Service):
         """See Service."""
         if state.lifecycle == "ready" and state.activity == "idle" and self._state.phase == "starting":
             self._publish(replace(self._state, phase="ready", progress=None))
-        if state.lifecycle in ("dead", "stopped", "none"):
+        if state.lifecycle in ("dead", "stopped", "none") and self._current is not None:
             self._current = None
+            self._house.kernel_ended()
         kernel = self._host.kernel
         if state.lifecycle == "ready" and kernel is not None and self._current is not None:
             with contextlib.suppress(OSError):  # then it may be removed while it is used, which its kernel will tell
@@ -222,13 +223,15 @@ class NotebookEnvironment(Service):
         code = [cell_id for cell_id in doc.cell_ids() if doc.cell_type(cell_id) == "code"]
         sources = {cell_id: doc.source(cell_id) for cell_id in code}
         self._headers = {cell_id for cell_id, source in sources.items() if _HEADER in source}
+        settings = self._house.settings()
         wish = Wish(
             metadata=self._notebook.metadata,
             sources=list(sources.values()),
             folder=self._folder,
             kernelspecs={spec["name"]: spec["language"] for spec in await installed_kernels()},
             home=Path.home(),
-            pool=self._house.settings().environment_manager if self._house.settings().pool_size else None,
+            pool=("conda" if settings.environment_manager == "conda" else "uv") if settings.pool_size else None,
+            default_kernel=settings.default_kernel,
         )
         return await asyncio.to_thread(resolve, wish, LocalFiles())
 
@@ -344,7 +347,11 @@ class NotebookEnvironment(Service):
         async with self._changing:
             resolution = await self._resolve()
             return await self._change(
-                resolution, changes.adding(resolution, self._notebook.metadata, body.packages), asked
+                resolution,
+                changes.adding(
+                    resolution, self._notebook.metadata, body.packages, self._house.settings().environment_manager
+                ),
+                asked,
             )
 
     async def _serve_remove(self, body: RemovePackages, asked: Asked) -> dict[str, Any]:
@@ -359,7 +366,7 @@ class NotebookEnvironment(Service):
         answer: dict[str, Any] = {"declare": change.declare(), "installed": {}, "why": ""}
         verdict = await asyncio.to_thread(self._house.trust.verdict, wanted)
         if asked.by.kind == "agent" and verdict != "trusted":
-            return {**answer, "status": "asks", "why": "A person has to approve it."}
+            return self._answer(**{**answer, "status": "asks", "why": "A person has to approve it."})
         if before.dependencies is not None and self._trust.asks:
             raise not_trusted(self._trust)  # what is declared already, by somebody else perhaps, was not approved
         resolution = replace(before, source=change.source, dependencies=wanted, kernelspec=None, python=None)
@@ -381,7 +388,7 @@ class NotebookEnvironment(Service):
         state = replace(self._state, phase=phase, error=None, hint=None, restart=why or None, in_sync=not why)
         about = {"installed": installed, **about}
         self._publish(replace(state, declared=declared, **about))
-        return {**answer, "status": status, "why": why, "installed": installed}
+        return self._answer(**{**answer, "status": status, "why": why, "installed": installed})
 
     def _pins(self) -> tuple[str, ...]:
         """What the running kernel has, so that a new environment keeps to it where it can."""
@@ -411,13 +418,19 @@ class NotebookEnvironment(Service):
             resolution = await self._resolve()
             await self._judge(resolution)
             if self._trust.asks:
-                raise not_trusted(self._trust)
-            status, why = await self._synced(resolution)
+                status, why = "asks", not_trusted(self._trust).message
+            else:
+                status, why = await self._synced(resolution)
         if status == "restart_needed" and body.restart:
             await self._host.restart_kernel()
             status, why = "restarted", ""
-        self._changed.set()
-        return {"status": status, "why": why}
+        elif self._state.phase in ("none", "ready", "failed"):
+            self._publish(replace(await self._checked(resolution), restart=why or None))
+        return self._answer(status=status, why=why)
+
+    def _answer(self, **said: Any) -> dict[str, Any]:
+        """An answer, with the heads of RuntimeDoc at which it is written what the answer is about."""
+        return {**said, "heads": list(self._notebook.runtime.replica.heads())}
 
     async def _synced(self, resolution: Resolution) -> tuple[str, str]:
         kernel, name = self._host.kernel, self._wanted(resolution)

@@ -68,6 +68,7 @@ class Asked:
     kernelspecs: Mapping[str, str] = field(default_factory=dict)
     home: Path | None = None
     pool: Manager | None = None  # who prewarms environments; None if nobody does
+    default_kernel: str = DEFAULT_KERNEL  # of notebooks that name none
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -86,7 +87,7 @@ class Resolution:
 
 def resolve(asked: Asked, files: Files) -> Resolution:
     """See the module. Raises BadDeclaration."""
-    name = _named(asked.metadata)
+    name = _named(asked.metadata) or asked.default_kernel
     installed = name in asked.kernelspecs
     if _quire(asked.metadata).get("environment") == "installed":
         return Resolution(source="kernelspec", reason="The notebook asks for an installed kernel.", kernelspec=name)
@@ -187,7 +188,7 @@ def _yaml(text: str, where: str) -> Any:
 def _named(metadata: Mapping[str, Any]) -> str:
     spec = metadata.get("kernelspec")
     name = spec.get("name") if isinstance(spec, Mapping) else None
-    return name if isinstance(name, str) and name else DEFAULT_KERNEL
+    return name if isinstance(name, str) else ""
 
 
 def _language(asked: Asked, name: str) -> str:

@@ -7,7 +7,7 @@ files), built in place; what a killed builder left is cleared by the next.
 
 Nothing is installed into an environment that exists: another set of packages is another environment, which shares its
 files with the first. So a failed install has nothing to take back, and notebooks may share what is equal. Prewarmed
-environments belong to nobody until one notebook takes one, by a rename, of which only one can succeed.
+environments belong to nobody until one notebook takes one, by making a file in it, which only one can.
 
 Who uses an environment is noted beside it, by the process's id and when that began; it is removed when nobody does.
 """
@@ -35,7 +35,7 @@ from relay.private import private_folder
 FOLDER: Final = "environments"
 NOTE: Final = "quire.json"
 POOL: Final = "pool"
-LEASED: Final = "leased"
+_CLAIM: Final = "quire.taken"
 _BUILDING: Final = ".building-"
 LOCK_POLL: Final = 0.05  # seconds between looks whether another process has finished building
 
@@ -74,7 +74,7 @@ class EnvironmentStore:
     """Owns the folder of environments. Any number of processes may have one over the same folder."""
 
     def __init__(self, state: Path) -> None:
-        self.folder = private_folder(state / FOLDER)
+        self.folder = state / FOLDER  # made when something is put into it
 
     def find(self, name: str) -> Environment | None:
         """The finished environment of this name. Blocks for one small file."""
@@ -82,6 +82,8 @@ class EnvironmentStore:
 
     def all(self) -> list[Environment]:
         """Every finished environment, by name. Blocks."""
+        if not self.folder.is_dir():
+            return []
         found = (_read(path) for path in sorted(self.folder.iterdir()) if path.is_dir())
         return [one for one in found if one is not None]
 
@@ -95,6 +97,7 @@ class EnvironmentStore:
         path = self.folder / name
         if (found := await asyncio.to_thread(_read, path)) is not None:
             return found
+        await asyncio.to_thread(private_folder, self.folder)
         async with self._lock(name):
             if (found := await asyncio.to_thread(_read, path)) is not None:
                 return found
@@ -155,7 +158,7 @@ class EnvironmentStore:
 
     def pooled(self, key: str) -> list[Environment]:
         """The prewarmed environments of this key that nobody has taken."""
-        return [one for one in self.all() if one.name.startswith(f"{POOL}-{key}-")]
+        return [one for one in self.all() if one.name.startswith(f"{POOL}-{key}-") and not _taken(one)]
 
     async def prewarm(
         self, key: str, source: str, declared: tuple[str, ...], build: Build, *, in_place: bool = False
@@ -164,14 +167,13 @@ class EnvironmentStore:
         return await self.get(f"{POOL}-{key}-{secrets.token_hex(4)}", source, declared, build, in_place=in_place)
 
     def take(self, key: str) -> Environment | None:
-        """A prewarmed environment for one notebook alone; None if there is none. Blocks for a rename."""
+        """A prewarmed environment for one notebook alone; None if there is none. Blocks for a small file."""
         for one in self.pooled(key):
-            taken = self.folder / f"{LEASED}-{key}-{secrets.token_hex(4)}"
-            try:
-                one.folder.rename(taken)
-            except OSError:
-                continue  # somebody else has it
-            return _read(taken)
+            with contextlib.suppress(FileExistsError):  # somebody else has it
+                descriptor = os.open(one.folder / _CLAIM, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+                with open(descriptor, "w") as file:
+                    file.write(f"{os.getpid()} {process_began(os.getpid())}")  # until its kernel runs
+                return one
         return None
 
     # --- who uses what ------------------------------------------------------------------------------------------------
@@ -179,10 +181,14 @@ class EnvironmentStore:
     def lease(self, environment: Environment, pid: int, began: str) -> None:
         """Note that this process runs in it. A note is of no account once the process has ended."""
         (self.folder / f".{environment.name}.lease-{pid}").write_text(began)
+        if _taken(environment):
+            (environment.folder / _CLAIM).write_text("")  # from here on it is the kernel that has it
 
     def in_use(self, name: str) -> bool:
         """Whether a process that runs now was noted to use it."""
-        return any(process_began(pid) == began for _, pid, began in self._leases(name))
+        claim = _claim(self.folder / name)
+        leases = [(pid, began) for _, pid, began in self._leases(name)]
+        return any(process_began(pid) == began for pid, began in [*leases, *claim])
 
     def unused(self, older_than: float = 0.0) -> list[Environment]:
         """What nobody uses and was last used so many seconds ago; prewarmed ones that wait are not listed."""
@@ -190,7 +196,9 @@ class EnvironmentStore:
         return [
             one
             for one in self.all()
-            if not one.name.startswith(f"{POOL}-") and not self.in_use(one.name) and _used(one.folder) <= before
+            if (_taken(one) or not one.name.startswith(f"{POOL}-"))
+            and not self.in_use(one.name)
+            and _used(one.folder) <= before
         ]
 
     async def remove(self, environment: Environment) -> bool:
@@ -210,7 +218,7 @@ class EnvironmentStore:
             if not pid.isdigit() or process_began(int(pid)) is None:
                 await asyncio.to_thread(_remove, path)
         for one in await asyncio.to_thread(self.unused):
-            if one.name.startswith(f"{LEASED}-"):
+            if _taken(one):
                 await self.remove(one)
 
     def _leases(self, name: str) -> Iterator[tuple[Path, int, str]]:
@@ -271,6 +279,19 @@ def _read(path: Path) -> Environment | None:
         )
     except (OSError, ValueError, KeyError, TypeError):
         return None
+
+
+def _taken(environment: Environment) -> bool:
+    return (environment.folder / _CLAIM).exists()
+
+
+def _claim(folder: Path) -> list[tuple[int, str]]:
+    """Who has taken a prewarmed environment and has no kernel in it yet."""
+    try:
+        pid, _, began = (folder / _CLAIM).read_text().partition(" ")
+        return [(int(pid), began)]
+    except (OSError, ValueError):
+        return []
 
 
 def _used(folder: Path) -> float:

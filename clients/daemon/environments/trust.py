@@ -46,7 +46,7 @@ class TrustStore:
     """Owns the key and the approvals under this state folder."""
 
     def __init__(self, state: Path) -> None:
-        self._folder = private_folder(state / FOLDER)
+        self._folder = state / FOLDER  # made when the first approval is
 
     def verdict(self, dependencies: Dependencies) -> Verdict:
         """Whether these may be installed. "tampered": an approval is there, but this machine's key did not sign it."""
@@ -104,7 +104,7 @@ class TrustStore:
 
     def _key(self) -> bytes:
         """This machine's key; made when it is first needed. Raises UnsafeState if others could read it."""
-        path = self._folder / "key"
+        path = private_folder(self._folder) / "key"
         try:
             descriptor = os.open(path, os.O_RDONLY)
         except FileNotFoundError:

@@ -1,6 +1,7 @@
 // Where the page begins: which page it is, who is here, what this browser has kept, and the link to the hub.
 
 import wasmAddress from "@automerge/automerge/automerge.wasm?url";
+import { actorOf } from "./core/history/authors.ts";
 import { Notebook } from "./core/notebook.ts";
 import { type Heads, initialize, Replica } from "./core/replica.ts";
 import type { NotebookRoot } from "./core/schema.ts";
@@ -20,9 +21,10 @@ async function begin(): Promise<void> {
 }
 
 async function openNotebook(notebookId: string): Promise<void> {
-  const [store] = await Promise.all([keeping(notebookId), loadCore()]);
-  const kept = store === null ? null : await restore(store);
-  const session = new Session(notebookId, you(), kept);
+  const me = you();
+  const [store, actor] = await Promise.all([keeping(notebookId), actorOf(me.peer_id), loadCore()]);
+  const kept = store === null ? null : await restore(store, actor);
+  const session = new Session(notebookId, me, kept, actor);
   const notebook = new Notebook(session.notebook);
   const scheme = location.protocol === "https:" ? "wss" : "ws";
   const link = new Link(session, `${scheme}://${location.host}/v1/notebooks/${encodeURIComponent(notebookId)}/sync`);
@@ -66,10 +68,10 @@ async function keeping(notebookId: string): Promise<Store | null> {
   }
 }
 
-async function restore(store: Store): Promise<Kept | null> {
+async function restore(store: Store, actor: string): Promise<Kept | null> {
   const found = await store.load();
   if (found === null) return null;
-  const notebook = Replica.load<NotebookRoot>(found.pieces);
+  const notebook = Replica.load<NotebookRoot>(found.pieces, actor);
   return { notebook, genesis: found.header.genesis, unsaved: notebook.hashesSince(found.header.acknowledged) };
 }
 

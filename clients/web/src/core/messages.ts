@@ -33,7 +33,8 @@ export type RequestBody =
   | { method: "restart_kernel" }
   | { method: "comm_send"; comm_id: string; data: Record<string, unknown>; buffers: readonly Uint8Array[] }
   | { method: "comm_close"; comm_id: string; data: Record<string, unknown> }
-  | { method: "save" };
+  | { method: "save" }
+  | { method: "writers"; since: number };
 
 export type Outgoing =
   | {

@@ -3,6 +3,7 @@
 // A Notebook is a view on the replica it is given and owns nothing else. Edits name cells by id; those of a cell that is
 // gone do nothing, because somebody else may have deleted it a moment ago.
 
+import { moveThreads, splitThreads } from "./comments.ts";
 import { inOrder, type Place, placeAt, readable } from "./order.ts";
 import { type Origin, type Patch, plain, Replica, scalar, scalars } from "./replica.ts";
 import type { CellMap, CellType, NotebookRoot } from "./schema.ts";
@@ -20,7 +21,9 @@ export type NotebookEvent =
   | { kind: "source"; cellId: string; edits: TextEdit[]; origin: Origin }
   | { kind: "type"; cellId: string }
   | { kind: "cell metadata"; cellId: string }
-  | { kind: "metadata" };
+  | { kind: "metadata" }
+  | { kind: "comments" }
+  | { kind: "versions" };
 
 /** What a new cell is made of. */
 export interface NewCell {
@@ -72,13 +75,11 @@ export class Notebook {
   }
 
   source(cellId: string): string {
-    const source = this.#cells[cellId]?.source;
-    return source === undefined || source === null ? "" : `${source}`;
+    return sourceOf(this.#cells[cellId]);
   }
 
   type(cellId: string): CellType {
-    const type = `${this.#cells[cellId]?.cell_type}`;
-    return (TYPES.includes(type) ? type : "raw") as CellType;
+    return typeOf(this.#cells[cellId]);
   }
 
   attachments(cellId: string): Record<string, Record<string, unknown>> {
@@ -89,17 +90,12 @@ export class Notebook {
     return (plain(this.#cells[cellId]?.metadata ?? {}) ?? {}) as Record<string, unknown>;
   }
 
+  ownMetadata(): Record<string, unknown> {
+    return (plain(this.replica.value.metadata ?? {}) ?? {}) as Record<string, unknown>;
+  }
+
   record(cellId: string): CellRecord | null {
-    const cell = this.#cells[cellId];
-    if (cell === undefined) return null;
-    return {
-      id: cellId,
-      type: this.type(cellId),
-      position: readable(plain(cell.position)),
-      source: this.source(cellId),
-      metadata: plain(cell.metadata ?? {}),
-      attachments: cell.attachments === undefined ? undefined : plain(cell.attachments),
-    };
+    return recordOf(cellId, this.#cells[cellId]);
   }
 
   // --- edits ---------------------------------------------------------------------------------------------------------
@@ -190,6 +186,7 @@ export class Notebook {
       spliceAll(draft, cellId, [{ from: at, to: cell.source.length, insert: "" }]);
       const { type, metadata } = cell;
       draft.cells[id] = newCell({ id, type, position: positions[0] as string, source: cell.source.slice(at), metadata, attachments: undefined });
+      splitThreads(draft, cellId, cell.source, at, id);
     }, this);
     return id;
   }
@@ -205,7 +202,25 @@ export class Notebook {
         const insert = end > 0 && source !== "" ? separator + source : source;
         spliceAll(draft, cellId, [{ from: end, to: end, insert }]);
         delete draft.cells[other];
+        moveThreads(draft, other, cellId);
       }
+    }, this);
+  }
+
+  /** Set attachments of cells; undefined takes them away. */
+  setAttachments(settings: readonly { cellId: string; value: unknown }[]): void {
+    const here = settings.filter(({ cellId }) => this.has(cellId));
+    if (here.length === 0) return;
+    this.replica.change((draft) => {
+      for (const { cellId, value } of here) setAt(draft.cells[cellId] as CellMap, ["attachments"], value);
+    }, this);
+  }
+
+  /** Set keys of the notebook's own metadata; undefined takes one away. */
+  setOwnMetadata(settings: readonly { key: string; value: unknown }[]): void {
+    if (settings.length === 0) return;
+    this.replica.change((draft) => {
+      for (const { key, value } of settings) setAt(draft, ["metadata", key], value);
     }, this);
   }
 
@@ -229,9 +244,13 @@ export class Notebook {
     const described = new Set<string>();
     let structure = false;
     let metadata = false;
+    let comments = false;
+    let versions = false;
     for (const patch of patches) {
       const [root, cellId, field, index] = patch.path;
       if (root === "metadata") metadata = true;
+      if (root === "comments") comments = true;
+      if (root === "versions") versions = true;
       if (root !== "cells") continue;
       if (typeof cellId !== "string" || field === undefined) {
         structure = true;
@@ -253,6 +272,8 @@ export class Notebook {
       if (!replaced.has(cellId)) events.push({ kind: "source", cellId, edits, origin });
     }
     if (metadata) events.push({ kind: "metadata" });
+    if (comments) events.push({ kind: "comments" });
+    if (versions) events.push({ kind: "versions" });
     if (events.length > 0) this.onEvents(events);
   }
 }
@@ -263,7 +284,27 @@ function textEdit(patch: Patch, index: number): TextEdit | null {
   return null;
 }
 
-function newId(): string {
+const sourceOf = (cell: CellMap | undefined): string => (cell?.source === undefined || cell.source === null ? "" : `${cell.source}`);
+
+function typeOf(cell: CellMap | undefined): CellType {
+  const type = `${cell?.cell_type}`;
+  return (TYPES.includes(type) ? type : "raw") as CellType;
+}
+
+/** All that a cell of a document says. */
+export function recordOf(id: string, cell: CellMap | undefined): CellRecord | null {
+  if (cell === undefined) return null;
+  return {
+    id,
+    type: typeOf(cell),
+    position: readable(plain(cell.position)),
+    source: sourceOf(cell),
+    metadata: plain(cell.metadata ?? {}),
+    attachments: cell.attachments === undefined ? undefined : plain(cell.attachments),
+  };
+}
+
+export function newId(): string {
   return Array.from(crypto.getRandomValues(new Uint8Array(8)), (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 

@@ -9,6 +9,15 @@ import * as Automerge from "@automerge/automerge/slim";
 export type Heads = readonly string[]; // change hashes in hexadecimal, sorted
 export type Key = string | number;
 export type Patch = Automerge.Patch;
+/** A change without what it wrote. */
+export interface ChangeMeta {
+  readonly hash: string;
+  readonly actor: string;
+  readonly seq: number;
+  readonly startOp: number;
+  readonly maxOp: number;
+  readonly deps: readonly string[];
+}
 export type Origin = object | "remote"; // who made a change: a token of this tab's own, or somebody else
 
 export { isWasmInitialized } from "@automerge/automerge/slim";
@@ -33,8 +42,8 @@ export function scalars(value: unknown): unknown {
 
 /** What the document holds, as JSON. */
 export function plain(value: unknown): unknown {
+  if (Array.isArray(value)) return [...value].map(plain); // first: a list inside a change claims to be a string, too
   if (value instanceof Automerge.ImmutableString || Automerge.isImmutableString(value)) return String(value);
-  if (Array.isArray(value)) return value.map(plain);
   if (value !== null && typeof value === "object" && !(value instanceof Uint8Array) && !(value instanceof Date)) {
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
   }
@@ -50,13 +59,14 @@ export class Replica<T extends object> {
     this.#doc = doc;
   }
 
-  static empty<T extends object>(): Replica<T> {
-    return new Replica(Automerge.init<T>());
+  /** `actor`, in hexadecimal, is whom its changes are by; a random one if there is none. */
+  static empty<T extends object>(actor?: string): Replica<T> {
+    return new Replica(Automerge.init<T>(actor === undefined ? {} : { actor }));
   }
 
   /** A replica of saved bytes: snapshots and changes, one after the other, in any order, known ones ignored. */
-  static load<T extends object>(pieces: readonly Uint8Array[]): Replica<T> {
-    let doc = Automerge.init<T>();
+  static load<T extends object>(pieces: readonly Uint8Array[], actor?: string): Replica<T> {
+    let doc = Automerge.init<T>(actor === undefined ? {} : { actor });
     for (const piece of pieces) doc = Automerge.loadIncremental(doc, piece);
     return new Replica(doc);
   }
@@ -81,6 +91,26 @@ export class Replica<T extends object> {
   hashesSince(heads: Heads): string[] {
     const known = heads.filter((head) => Automerge.hasHeads(this.#doc, [head]));
     return Automerge.getChangesMetaSince(this.#doc, known).map(({ hash }) => hash);
+  }
+
+  /** The changes that `heads` do not contain, each after those it builds on. */
+  changesSince(heads: Heads): ChangeMeta[] {
+    return Automerge.getChangesMetaSince(this.#doc, [...heads]) as ChangeMeta[];
+  }
+
+  /** The document as it was at these heads, to be read. */
+  at(heads: Heads): Readonly<T> {
+    return Automerge.view(this.#doc, [...heads]);
+  }
+
+  /** The operation that made the object at a path, as `counter@actor`. */
+  madeBy(path: readonly Key[]): string | null {
+    return this.#objectAt(path);
+  }
+
+  /** For each code unit of a text, the operation that put it there, as `counter@actor`. */
+  elements(path: readonly Key[], length: number): string[] {
+    return Array.from({ length }, (_, index) => Automerge.getCursor(this.#doc, [...path], index));
   }
 
   save(): Uint8Array {

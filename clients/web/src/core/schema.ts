@@ -9,6 +9,8 @@ export interface NotebookRoot {
   notebook_id: unknown;
   cells: Record<string, CellMap>;
   metadata: Record<string, unknown>;
+  comments?: Record<string, unknown>;
+  versions?: Record<string, unknown>;
 }
 
 export interface CellMap {

@@ -65,11 +65,12 @@ export class Session {
   #presence: Record<string, unknown> | null = null;
   #runtimeShown = false;
 
-  constructor(notebookId: string, peer: PeerInfo, kept: Kept | null) {
+  /** `actor` is whom the changes made here are by; see `actorOf`. */
+  constructor(notebookId: string, peer: PeerInfo, kept: Kept | null, actor?: string) {
     this.notebookId = notebookId;
     this.peer = peer;
     this.genesis = kept?.genesis ?? null;
-    this.notebook = kept?.notebook ?? Replica.empty();
+    this.notebook = kept?.notebook ?? Replica.empty(actor);
     this.notebookSync = new DocSync(this.notebook, () => this.mayEdit, kept?.unsaved);
   }
 

@@ -6,6 +6,8 @@
 // where and what it is. Places in a text are remembered as the document's own cursors, so edits around them do no harm.
 
 import type { CellRecord, NewCell, Notebook, TextEdit } from "./notebook.ts";
+import { same, type Then } from "./history/diff.ts";
+import { hunks } from "./history/lines.ts";
 import type { CellType } from "./schema.ts";
 
 /** Does something and returns what takes it back; null if there was nothing to do (any more). */
@@ -99,6 +101,36 @@ export class Structure {
     return edits.length;
   }
 
+  /** Make cells what they were: source, type, metadata, attachments; those that are gone come back to where they stood.
+   *  With `whole`, make the notebook what it was: the order, its metadata, and no other cells. */
+  restore(then: Then, cellIds: readonly string[] | "whole", what = "the restoring"): boolean {
+    const whole = cellIds === "whole";
+    const wanted = whole ? then.cells : then.cells.filter(({ id }) => cellIds.includes(id));
+    const here = wanted.flatMap((record) => {
+      const now = this.#notebook.record(record.id);
+      return now === null ? [] : [{ record, now }];
+    });
+    const names = new Set(then.cells.map(({ id }) => id));
+    const settings = here.flatMap(({ record, now }) => metadataSettings(record, now));
+    const attachments = here.filter(({ record, now }) => !same(record.attachments, now.attachments));
+    const steps = [
+      this.#typing(here.filter(({ record, now }) => record.type !== now.type).map(({ record, now }) => ({ id: now.id, now: now.type, other: record.type }))),
+      () => this.#replace(here.flatMap(({ record, now }) => replacements(record, now))),
+      this.#describing(settings),
+      this.#attaching(attachments.map(({ record }) => ({ cellId: record.id, value: record.attachments }))),
+      this.#restoring(wanted.filter(({ id }) => !this.#notebook.has(id))),
+    ];
+    if (whole) {
+      const moved = here.filter(({ record, now }) => record.position !== now.position);
+      steps.unshift(this.#removal(this.#notebook.cellIds().filter((id) => !names.has(id))));
+      steps.push(this.#placing(moved.map(({ record, now }) => ({ id: now.id, now: now.position, other: record.position }))));
+      steps.push(this.#describingNotebook(then.metadata));
+    }
+    const back = all(steps)();
+    if (back !== null) this.#remember(what, back);
+    return back !== null;
+  }
+
   // --- taking back -----------------------------------------------------------------------------------------------------
 
   /** Take back what this tab did last; says what that was, null if there is nothing. */
@@ -168,6 +200,33 @@ export class Structure {
       const mine = changes.filter(({ id, now }) => this.#notebook.has(id) && this.#notebook.type(id) === now);
       this.#notebook.setTypes(mine.map(({ id, other }) => [id, other]));
       return mine.length > 0 ? this.#typing(mine.map(({ id, now, other }) => ({ id, now: other, other: now }))) : null;
+    };
+  }
+
+  #describing(settings: readonly { cellId: string; path: readonly string[]; value: unknown }[]): Step {
+    return () => {
+      const mine = settings.filter(({ cellId }) => this.#notebook.has(cellId));
+      const back = mine.map(({ cellId, path }) => ({ cellId, path, value: this.#notebook.metadata(cellId)[path[0] as string] }));
+      this.#notebook.setMetadata(mine);
+      return mine.length > 0 ? this.#describing(back) : null;
+    };
+  }
+
+  #attaching(settings: readonly { cellId: string; value: unknown }[]): Step {
+    return () => {
+      const mine = settings.filter(({ cellId }) => this.#notebook.has(cellId));
+      const back = mine.map(({ cellId }) => ({ cellId, value: this.#notebook.record(cellId)?.attachments }));
+      this.#notebook.setAttachments(mine);
+      return mine.length > 0 ? this.#attaching(back) : null;
+    };
+  }
+
+  #describingNotebook(wanted: Record<string, unknown>): Step {
+    return () => {
+      const now = this.#notebook.ownMetadata();
+      const keys = [...new Set([...Object.keys(now), ...Object.keys(wanted)])].filter((key) => !same(now[key], wanted[key]));
+      this.#notebook.setOwnMetadata(keys.map((key) => ({ key, value: wanted[key] })));
+      return keys.length > 0 ? this.#describingNotebook(now) : null;
     };
   }
 
@@ -257,6 +316,39 @@ export class Structure {
   #positions(): Map<string, string> {
     return new Map(this.#notebook.places().map(({ id, position }) => [id, position]));
   }
+}
+
+function metadataSettings(then: CellRecord, now: CellRecord): { cellId: string; path: string[]; value: unknown }[] {
+  const [wanted, has] = [then.metadata, now.metadata] as Record<string, unknown>[];
+  const keys = [...new Set([...Object.keys(wanted ?? {}), ...Object.keys(has ?? {})])];
+  return keys.filter((key) => !same(wanted?.[key], has?.[key])).map((key) => ({ cellId: now.id, path: [key], value: wanted?.[key] }));
+}
+
+/** What makes a cell's source what it was, and touches no line that is the same. */
+function replacements(then: CellRecord, now: CellRecord): Replacement[] {
+  if (then.source === now.source) return [];
+  const lines = now.source.split("\n");
+  const starts = [0];
+  for (const line of lines) starts.push((starts.at(-1) as number) + line.length + 1);
+  return hunks(lines, then.source.split("\n")).map(({ from, to, lines: insert }) => {
+    const atEnd = to === lines.length; // the last line has no line feed after it, so the one before goes instead
+    const start = (starts[from] as number) - (atEnd && from > 0 ? 1 : 0);
+    const end = atEnd ? now.source.length : (starts[to] as number);
+    const text = insert.join("\n");
+    const joint = insert.length === 0 ? "" : atEnd && from > 0 ? `\n${text}` : atEnd ? text : `${text}\n`;
+    return trimmed(now, start, end, joint);
+  });
+}
+
+function trimmed({ id, source }: CellRecord, from: number, to: number, insert: string): Replacement {
+  let start = 0;
+  while (start < insert.length && from + start < to && insert[start] === source[from + start]) start++;
+  let end = 0;
+  while (end < insert.length - start && to - end > from + start && insert.at(-1 - end) === source[to - 1 - end]) end++;
+  const isHalf = (index: number) => (source.charCodeAt(index) & 0xfc00) === 0xdc00; // no pair of surrogates is cut apart
+  if (start > 0 && isHalf(from + start)) start--;
+  if (end > 0 && isHalf(to - end)) end--;
+  return { cellId: id, from: from + start, to: to - end, insert: insert.slice(start, insert.length - end) };
 }
 
 /** Several steps that are taken back together, the last one first. */
