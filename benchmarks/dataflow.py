@@ -1,9 +1,9 @@
 """What the dataflow of a notebook costs: from nothing, after one edit, and asked what follows from a cell.
 
 `chain`: every cell reads the one before; `wide`: all read one of ten cells and nobody reads them; `real`: what
-notebooks look like: imports, loading, functions, charts. Of each size the whole analysis from the sources, the same from
-a replica, one edited cell (which parses it), the same with all that is stale after it, and the descendants of the first
-cell. Times are of the processor, the best of several rounds, with nothing remembered of earlier rounds.
+notebooks look like: imports, loading, functions, charts. Of each size the whole analysis from the sources, the same
+from a replica, one edited cell (which parses it), the same with all that is stale after it, and the descendants of the
+first cell. Times are of the processor, the best of several rounds, with nothing remembered of earlier rounds.
 """
 
 from __future__ import annotations
