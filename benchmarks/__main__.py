@@ -1,4 +1,4 @@
-"""`python -m benchmarks [fan_out] [open] [durable] [running] [day] [dataflow]`: what Quire costs beside others.
+"""`python -m benchmarks [fan_out] [open] [durable] [running] [agents] [day] [dataflow]`: what Quire costs, and others.
 
 Prints tables and asserts nothing: times depend on the machine and on who else uses it, so compare within one table.
 """
@@ -10,6 +10,7 @@ import sys
 from collections.abc import Sequence
 
 from benchmarks import fan_out as fans
+from benchmarks.agents import agents
 from benchmarks.contenders import Contender, Hub, OpaqueRelay
 from benchmarks.dataflow import dataflow
 from benchmarks.day import day
@@ -20,7 +21,7 @@ from benchmarks.report import machine, print_table
 from benchmarks.running import run_cells
 from benchmarks.servers.until_stdin_closes import run
 
-NAMES = ("fan_out", "open", "durable", "running", "day", "dataflow")
+NAMES = ("fan_out", "open", "durable", "running", "agents", "day", "dataflow")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -46,6 +47,8 @@ def main(arguments: Sequence[str]) -> None:
         run(opening())
     if "running" in which:
         run(run_cells(20, 1) if options.quick else run_cells())
+    if "agents" in which:
+        run(agents(10 if options.quick else 60))
     if "day" in which:
         run(day(quick=options.quick))
     if "dataflow" in which:

@@ -17,6 +17,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, cast
 
+from notebook_doc.authors import KINDS, Author, AuthorKind
 from notebook_doc.batch import (
     Check,
     Meanwhile,
@@ -38,15 +39,6 @@ from notebook_doc.sync_message import read_change
 MAX_CHANGE: Final = 1024 * 1024
 
 Status = Literal["open", "accepted", "rejected", "withdrawn"]
-
-
-@dataclass(frozen=True, slots=True)
-class Author:
-    """Who proposes or decides: a peer as the others see it."""
-
-    peer_id: str
-    name: str
-    kind: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -288,7 +280,12 @@ def _author_json(author: Author) -> dict[str, Json]:
 
 def _read_author(value: Json) -> Author:
     known = value if isinstance(value, dict) else {}
-    return Author(_text(known, "peer_id"), _text(known, "name") or "somebody", _text(known, "kind") or "program")
+    kind = _text(known, "kind")
+    return Author(
+        _text(known, "peer_id"),
+        _text(known, "name") or "somebody",
+        cast(AuthorKind, kind) if kind in KINDS else "unknown",
+    )
 
 
 def _text(value: dict[str, Json], key: str) -> str:

@@ -23,41 +23,53 @@ from notebook_doc.batch import (
     Undone,
     undo_to,
 )
-from notebook_doc.errors import UnknownHeads
+from notebook_doc.errors import BadEdit, UnknownHeads
 from notebook_doc.history.past import PastNotebook
 from notebook_doc.notebook import Cell, NotebookDoc
-from notebook_doc.replica import RecordedChange
+from notebook_doc.replica import RecordedChange, actor_of, author_key, author_key_of
 
 
 def take_back(notebook: NotebookDoc, change_hash: bytes, check: Check) -> Undone:
-    """Undo one change. Raises UnknownHeads if it is not in the history, and what `check` raises for the result."""
-    return _take_back(notebook, _change(notebook, change_hash), check)
+    """Undo one change. Raises UnknownHeads if it is not in the history, BadEdit if it was taken back already, and what
+    `check` raises for the result."""
+    changes = notebook.replica.recorded_since(())
+    found = [change for change in changes if change.hash == change_hash]
+    if not found:
+        raise UnknownHeads(f"there is no change {change_hash.hex()} in this notebook.", "List its history again.")
+    if _undoers_of(change_hash) in {author_key(change.actor) for change in changes}:
+        raise BadEdit(f"the change {change_hash.hex()[:16]} was taken back already.", "Nothing is left to do.")
+    return _take_back(notebook, found[0], check)
 
 
 def take_back_latest(notebook: NotebookDoc, changes: Sequence[RecordedChange], check: Check) -> Undone | None:
-    """Undo the latest of these changes (oldest first) of which anything is left; None if of none there is."""
+    """Undo the latest of these changes (oldest first) that was not taken back yet and changed a cell or the metadata;
+    None if there is none."""
+    undoers = {author_key(change.actor) for change in notebook.replica.recorded_since(())}
     for change in reversed(changes):
-        attempt = notebook.fork()
-        heads = attempt.replica.heads()
-        _take_back(attempt, change, check)
-        if attempt.replica.heads() != heads:
+        if _undoers_of(change.hash) not in undoers and any(_inverse(*_around(notebook, change))):
             return _take_back(notebook, change, check)
     return None
 
 
 def _take_back(notebook: NotebookDoc, change: RecordedChange, check: Check) -> Undone:
-    before, after = PastNotebook(notebook, change.deps), PastNotebook(notebook, (change.hash,))
-    reading = Reading(
-        NotebookDoc(notebook.replica.fork_at((change.hash,), notebook.replica.fork().actor)), (change.hash,)
-    )
-    return undo_to(notebook, reading, list(_inverse(before, after)), check)
+    reading = Reading(NotebookDoc(notebook.replica.fork_at((change.hash,), _undoer(change.hash))), (change.hash,))
+    attempt = NotebookDoc(notebook.replica.fork(_undoer(change.hash)))
+    undone = undo_to(attempt, reading, list(_inverse(*_around(notebook, change))), check)
+    notebook.replica.merge(attempt.replica)
+    return undone
 
 
-def _change(notebook: NotebookDoc, change_hash: bytes) -> RecordedChange:
-    for change in notebook.replica.recorded_since(()):
-        if change.hash == change_hash:
-            return change
-    raise UnknownHeads(f"there is no change {change_hash.hex()} in this notebook.", "List its history again.")
+def _around(notebook: NotebookDoc, change: RecordedChange) -> tuple[PastNotebook, PastNotebook]:
+    return PastNotebook(notebook, change.deps), PastNotebook(notebook, (change.hash,))
+
+
+def _undoers_of(change_hash: bytes) -> bytes:
+    """What the actors begin with that take this change back: by that it is known to be taken back."""
+    return author_key_of(f"undo {change_hash.hex()}")
+
+
+def _undoer(change_hash: bytes) -> bytes:
+    return actor_of(f"undo {change_hash.hex()}")
 
 
 def _inverse(before: PastNotebook, after: PastNotebook) -> Iterator[Operation]:

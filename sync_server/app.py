@@ -10,6 +10,7 @@
 | `WS /v1/server/sync` | a daemon's session about the server as a whole |
 | `GET`, `PUT /v1/blobs/{sha256}` | outputs too large for a document |
 | `POST /v1/login-codes`, `GET /login` | a browser's way in |
+| what it is given to mount | at its own path: agents' tools at `/mcp` |
 | `GET /`, `/notebooks/{id}`, `/assets/…` | the page that people use; if it was not built, `/` says what is open |
 
 The guard stands before all of them: Host, Origin, token.
@@ -18,6 +19,7 @@ The guard stands before all of them: Host, Origin, token.
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -25,6 +27,8 @@ import msgspec
 from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import ASGIApp, Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
 from notebook_doc.errors import NotebookDocError
@@ -64,8 +68,16 @@ class OpenBody(msgspec.Struct, forbid_unknown_fields=True):
     create: bool = False
 
 
-def make_app(hub: Hub, policy: Policy, metrics: Registry, version: str, page: Path | None = None) -> FastAPI:
-    """The application of a running hub. `page` is the folder of the page that people use, if it was built."""
+def make_app(
+    hub: Hub,
+    policy: Policy,
+    metrics: Registry,
+    version: str,
+    page: Path | None = None,
+    mounts: Mapping[str, ASGIApp] | None = None,
+) -> FastAPI:
+    """The application of a running hub. `page` is the folder of the page that people use, if it was built; `mounts` are
+    applications of others that stand behind the same guard, by their paths."""
     app = FastAPI(title="Quire hub", version=version, docs_url=None, redoc_url=None, openapi_url=None)
     app.include_router(blob_router(hub.blobs))
     app.include_router(metrics_router(metrics))
@@ -120,8 +132,20 @@ def make_app(hub: Hub, policy: Policy, metrics: Registry, version: str, page: Pa
         await websocket.accept()
         await hub.serve_lobby(WebSocketPeer(websocket), authenticated=websocket.scope[AUTHENTICATED])
 
+    for path, mounted in (mounts or {}).items():
+        app.router.routes.append(Route(path, _Mounted(mounted)))
     app.add_middleware(GuardMiddleware, policy=policy)
     return app
+
+
+class _Mounted:
+    """An ASGI application as an endpoint of its own, at exactly one path and for every method."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await self._app(scope, receive, send)
 
 
 class WebSocketPeer:

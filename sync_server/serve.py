@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import uvicorn
+from starlette.types import ASGIApp
 
 from relay.errors import ErrorCode, WireError
 from relay.frames import LARGEST_FRAME
@@ -55,11 +56,14 @@ async def serve(
     *,
     port: int = 0,
     page: Path | None = None,
+    mounts: Mapping[str, ASGIApp] | None = None,
     stop: asyncio.Event,
     on_listening: Callable[[Listening], None],
 ) -> None:
-    """Run a hub on 127.0.0.1 (port 0: any free one) until `stop` is set; `page` is the folder of the page it serves.
+    """Run a hub on 127.0.0.1 (port 0: any free one) until `stop` is set.
 
+    `page` is the folder of the page that it serves, `mounts` are applications of others by their paths,
+    behind the same guard.
     Raises StorageError if the state folder cannot be used, WireError if the port is taken.
     """
     listener = _listen(port)
@@ -72,7 +76,7 @@ async def serve(
         blobs = await asyncio.to_thread(DirectoryBlobStore, state / "blobs")
         hub = await stack.enter_async_context(Hub.running(store, blobs, token))
         _measure(hub, metrics)
-        server = _Server(_config(make_app(hub, policy_for(token, bound), metrics, version, page)))
+        server = _Server(_config(make_app(hub, policy_for(token, bound), metrics, version, page, mounts)))
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve([listener]), name="serve HTTP")
             await server.listening.wait()

@@ -38,6 +38,7 @@ from clients.agent.operations import (
 from clients.agent.planner import Plan, Planner
 from clients.agent.report import Report, Run, report_of
 from clients.agent.running import run_cells
+from clients.agent.variables import Variable, variables_of
 from clients.agent.views import CellRef, CellsView, CellView, GraphView, PeerView, peer_view, resolve
 from clients.agent.widgets import widget_of
 from clients.peer import blocking
@@ -46,6 +47,8 @@ from notebook_doc.batch import Reading
 from notebook_doc.dataflow.graph import Graph
 from notebook_doc.dataflow.notebook_dataflow import Dataflow
 from notebook_doc.notebook import CellType, NotebookDoc, new_cell_id
+from notebook_doc.policy import broken_rule
+from notebook_doc.proposals import Proposal
 from notebook_doc.runtime import RuntimeDoc
 from relay.messages import PresentPeer
 
@@ -70,8 +73,8 @@ class _Context:
     `.code .status .errors .outputs .defs .refs .made_by .people`), `ctx.graph` (`ancestors descendants definers readers
     cycles problems`), `ctx.peers`. Write: `create_cell edit_cell replace delete_cell move_cell rename configure
     configure_notebook`, `packages`, `run_cell`, `set_ui_value set_widget`, `toast focus`. Now: `commit() run(cells)
-    outputs(cell) undo()`. Instead of committing: `propose(why)`. Afterwards `ctx.report` says what was done, with whose
-    work it was merged, and what ran.
+    outputs(cell) globals() undo()`. Instead of committing: `propose(why)`. Afterwards `ctx.report` says what was done,
+    with whose work it was merged, and what ran.
     """
 
     api_version = API_VERSION
@@ -100,6 +103,10 @@ class _Context:
 
     def _continue_from(self, reading: Reading) -> None:
         self._planner = Planner(reading, self._nb.peer.name)
+
+    def start_from(self, reading: Reading) -> None:
+        """Edit what was read earlier instead of what the notebook says now. Before anything is queued."""
+        self._continue_from(reading)
 
     # --- reading ------------------------------------------------------------------------------------------------------
 
@@ -284,6 +291,14 @@ class _Context:
         changes = nb.doc.replica.hashed_changes_since(heads)
         return report_of(done, check.warnings, changes[-1][0] if changes else b"", self._name)
 
+    def refuse_acceptance(self, wanted: Proposal) -> None:
+        """Raises AgentsMayNot if the policy keeps this agent from merging a proposal itself."""
+        nb = self._nb
+        if nb.peer.kind == "agent":
+            merged = nb.preview(wanted)
+            if (broken := broken_rule(nb.doc, merged, merged.take_events())) is not None:
+                raise broken
+
     def _propose(self, planner: Planner, title: str) -> Report:
         check = self._checker.checks(self._nb.doc, planner)
         made = self._nb.propose(planner.reading, planner.plan.batch, title, check)
@@ -328,6 +343,9 @@ class _Context:
         execution_id = self._nb.runtime.latest(cell_id)
         return [] if execution_id is None else await self._nb.outputs_of(execution_id)
 
+    async def _globals(self) -> dict[str, Variable]:
+        return {one.name: one for one in await variables_of(self._nb)}
+
     async def _format_cells(self) -> None:
         planner = self._queue
         read = planner.reading.notebook
@@ -351,7 +369,7 @@ class _Context:
         undone = self._nb.take_back(change)
         self._read()
         done = undone.committed
-        return report_of(done, (), done.heads[0], self._name)
+        return report_of(done, (), b"", self._name)
 
 
 class Packages:
@@ -403,6 +421,10 @@ class CodeMode(_Context):
         """What a cell shows, whole, as nbformat outputs."""
         return await self._outputs(cell)
 
+    async def globals(self) -> dict[str, Variable]:
+        """The kernel's variables: `.type .shape .length .text`."""
+        return await self._globals()
+
 
 class BlockingCodeMode(_Context):
     __doc__ = _Context.__doc__
@@ -441,6 +463,10 @@ class BlockingCodeMode(_Context):
     def outputs(self, cell: CellRef) -> list[dict[str, Any]]:
         """What a cell shows, whole, as nbformat outputs."""
         return self._wait(self._outputs(cell))
+
+    def globals(self) -> dict[str, Variable]:
+        """The kernel's variables: `.type .shape .length .text`."""
+        return self._wait(self._globals())
 
 
 @overload

@@ -47,8 +47,12 @@ class HubHttp:
 
     def notebooks(self) -> list[dict[str, Any]]:
         """The open notebooks: id, path, saved, kernel, peers."""
-        found: list[dict[str, Any]] = self.ask("GET", "/v1/notebooks")["open"]
+        found: list[dict[str, Any]] = self.all_notebooks()["open"]
         return found
+
+    def all_notebooks(self) -> dict[str, Any]:
+        """`notebooks`, all that the hub knows, and `open`, those that are open."""
+        return self.ask("GET", "/v1/notebooks")
 
     def login_link(self, then: str = "/") -> str:
         """A URL that logs one browser in, once, within ten minutes."""

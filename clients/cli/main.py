@@ -122,6 +122,33 @@ def _run(options: argparse.Namespace) -> int:
             from clients.cli.relay_command import relay
 
             return relay(options.listen, options.to)
+        case "servers" | "notebooks":
+            from clients.cli.finding import notebooks, servers
+
+            return (servers if options.command == "servers" else notebooks)(as_json=options.json)
+        case "mcp":
+            from clients.cli.mcp_command import mcp
+
+            return mcp(options.name)
+        case "undo":
+            from clients.cli.undo import undo
+
+            return undo(options.notebook, by=options.by, change=options.change)
+        case "exec":
+            from clients.cli.exec_command import execute
+
+            return execute(
+                options.code,
+                options.file,
+                notebook=options.notebook,
+                timeout=options.timeout,
+                whole=options.all,
+                result=options.result,
+            )
+        case "skill":
+            from clients.cli.skill import skill
+
+            return skill()
         case "supervise":
             from clients.cli.supervise import supervise
 
@@ -213,6 +240,33 @@ def _parser() -> argparse.ArgumentParser:
     relay = commands.add_parser("relay", help="pipe frames from one address to another")
     relay.add_argument("--listen", required=True, metavar="ENDPOINT", help="ws://127.0.0.1:PORT, unix:/PATH or stdio:")
     relay.add_argument("--to", required=True, metavar="ENDPOINT", help="ws://HOST:PORT/PATH, wss://…, unix:/PATH")
+
+    for name, what in (
+        ("servers", "the services of this user that run"),
+        ("notebooks", "the notebooks that are known"),
+    ):
+        command = commands.add_parser(name, help=what)
+        command.add_argument("--json", action="store_true", help="for programs; the fields are in docs/operations.md")
+
+    mcp = commands.add_parser("mcp", help="agents' tools over standard input and output (Model Context Protocol)")
+    mcp.add_argument("--name", help="what others see the agent as (default: what its client calls itself)")
+
+    undo = commands.add_parser("undo", help="take back a change of a notebook as one")
+    undo.add_argument("notebook", help="a notebook: path, id or address")
+    which = undo.add_mutually_exclusive_group(required=True)
+    which.add_argument("--by", metavar="NAME", help="the latest change by this peer of which anything is left")
+    which.add_argument("--change", metavar="HASH", help="this change, by the beginning of its hash")
+
+    exec_ = commands.add_parser("exec", help="run code in a notebook's kernel without a cell")
+    code = exec_.add_mutually_exclusive_group()
+    code.add_argument("-c", dest="code", metavar="CODE", help="the code")
+    code.add_argument("file", nargs="?", help="a file with the code; - or nothing: standard input")
+    code.add_argument("--result", metavar="EXECUTION", help="instead: all that this execution has said")
+    exec_.add_argument("--notebook", metavar="N", help="path, id or address (default: the one that is open)")
+    exec_.add_argument("--timeout", type=_seconds, metavar="S", help="interrupt it after so many seconds of running")
+    exec_.add_argument("--all", action="store_true", help="print all that it says, however much")
+
+    commands.add_parser("skill", help="print how agents work here, for an agent to read")
 
     supervise = commands.add_parser("supervise")  # without help: what other commands start is not listed
     supervise.add_argument("--while-stdin-open", action="store_true")

@@ -16,12 +16,14 @@ from typing import Final
 import psutil  # type: ignore[import-untyped]  # it ships no types
 import uvloop
 
+from clients.agent.mcp_mount import McpMount
 from clients.cli.control import ChildEnd, Failed, HubOrder, NotSaved, Ready, Saved
 from clients.cli.hub_news import Look, look, news, registered
 from clients.cli.log_sink import log_to_file, log_to_stream
 from clients.cli.version import version
 from clients.cli.waiting import wait_for_end
 from clients.cli.web_page import web_page
+from clients.peer.hub_address import HubAddress
 from notebook_doc.errors import NotebookDocError
 from relay.errors import WireError
 from relay.registry import Registration, ServerEntry, register, running
@@ -61,12 +63,14 @@ class _HubChild:
         stop = asyncio.Event()
         listening: asyncio.Future[Listening] = asyncio.get_running_loop().create_future()
         order = self._order
+        agents = McpMount(lambda: HubAddress(listening.result().url, order.token), version())
         work = serve(
             self._state,
             order.token,
             version(),
             port=order.port,
             page=web_page(),
+            mounts={"/mcp": agents},
             stop=stop,
             on_listening=listening.set_result,
         )
@@ -85,6 +89,7 @@ class _HubChild:
                 if self._is_orphan:
                     await self._daemon_has_ended()
                 self._end.report(await _save_all(where.hub))
+            await agents.close()
             stop.set()
             await serving
         finally:

@@ -129,6 +129,11 @@ class Notebook(Face[core_notebook.Notebook]):
         return self._here(lambda notebook: notebook.kernel)
 
     @property
+    def has_ended(self) -> bool:
+        """Whether the session is over, refused or closed: what is asked of it raises why."""
+        return self._here(lambda notebook: notebook.has_ended)
+
+    @property
     def online(self) -> bool:
         """Whether there is a connection to the hub."""
         return self._here(lambda notebook: notebook.online)

@@ -60,6 +60,11 @@ class Execution:
         return status
 
     @property
+    def has_ended(self) -> bool:
+        """Whether it has ended, however it did; False also while its record has not arrived."""
+        return self._known_status() in TERMINAL_STATUSES
+
+    @property
     def ok(self) -> bool:
         """Whether it ended well."""
         return self.status == "done"

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clients.peer.editing import Editing
 from notebook_doc.authors import KINDS, Author
-from notebook_doc.batch import Committed, Reading
+from notebook_doc.batch import Committed, Reading, Undone
 from notebook_doc.errors import UnknownCell
 from notebook_doc.history.authors import Authors, Span
 from notebook_doc.history.blame import Blamed, blame
@@ -29,6 +29,7 @@ from notebook_doc.json_values import Json
 from notebook_doc.notebook import Cell as CellThen
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import author_key
+from notebook_doc.taking_back import take_back_latest
 from relay.messages import Writers
 
 if TYPE_CHECKING:
@@ -128,6 +129,20 @@ class HistoryReading(Editing):
         heads = (await self.moment(moment)).heads
         reading = Reading.of(self._document)
         return self.commit(reading, restoring(reading.notebook, PastNotebook(self._document, heads), ids))
+
+    async def take_back_latest(self, by: str) -> Undone | None:
+        """Undo the latest change by somebody of this name of which anything is left, as a new edit; None if there is
+        none. Costs the history. Raises NotAllowed."""
+        self._check_may_edit()
+        authors = await self._writers()
+        changes = [
+            change
+            for change in self._document.replica.recorded_since(())
+            if authors.of(change.actor, change.seq).author.name == by
+        ]
+        undone = take_back_latest(self._document, changes, lambda _: None)
+        self.touch()
+        return undone
 
     async def name_version(self, name: str, moment: Named | None = None) -> Version:
         """Give the notebook as it is now, or was at a moment, a name. Raises BadEdit, UnknownMoment, NotAllowed."""

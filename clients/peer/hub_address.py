@@ -76,9 +76,14 @@ class HubClient:
         described: dict[str, Any] = (await self._send("GET", f"/v1/notebooks/{notebook_id}")).json()
         return described
 
+    async def notebooks(self) -> dict[str, Any]:
+        """All notebooks: `notebooks`, those that the hub knows, and `open`, what it says about each that is open."""
+        listed: dict[str, Any] = (await self._send("GET", "/v1/notebooks")).json()
+        return listed
+
     async def open_notebooks(self) -> list[dict[str, Any]]:
         """What the hub says about every notebook it has open."""
-        listed: list[dict[str, Any]] = (await self._send("GET", "/v1/notebooks")).json()["open"]
+        listed: list[dict[str, Any]] = (await self.notebooks())["open"]
         return listed
 
     async def blob(self, sha256: str) -> bytes:

@@ -208,6 +208,11 @@ class Notebook(Proposing, HistoryReading, Running, Flow, Serving, EditorQuestion
         return self._session.notebook_sync.saved
 
     @property
+    def has_ended(self) -> bool:
+        """Whether the session is over, refused or closed: what is asked of it raises why."""
+        return self._ended is not None
+
+    @property
     def hub_heads(self) -> Heads:
         """The heads that the hub has on disk, as far as it has told."""
         return self._session.notebook_sync.hub_heads or ()

@@ -11,9 +11,10 @@ from typing import Literal
 
 from clients.peer.editing import Editing
 from notebook_doc import proposals as kept
+from notebook_doc.authors import Author
 from notebook_doc.batch import Check, Operation, Reading
 from notebook_doc.notebook import NotebookDoc
-from notebook_doc.proposals import Accepted, Author, Proposal
+from notebook_doc.proposals import Accepted, Proposal
 
 
 def _nothing(_: NotebookDoc) -> None:
@@ -70,7 +71,7 @@ class Proposing(Editing):
 
     @property
     def _me(self) -> Author:
-        peer = self._session.peer
+        peer = self.peer
         return Author(peer.peer_id, peer.name, peer.kind)
 
 

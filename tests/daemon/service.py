@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
+
+from starlette.types import ASGIApp
 
 from clients.daemon.epochs import EPOCH_BYTES
 from clients.daemon.main import run_daemon
@@ -35,12 +37,18 @@ class Service:
     def address(self) -> HubAddress:
         return HubAddress(f"http://127.0.0.1:{self._port}", TOKEN)
 
-    async def start_hub(self) -> None:
+    async def start_hub(self, mounts: Mapping[str, ASGIApp] | None = None) -> None:
         where: asyncio.Future[Listening] = asyncio.get_running_loop().create_future()
         self._hub_stop = asyncio.Event()
         state = self.folder / "state"
         serving = serve(
-            state, TOKEN, "0", port=self._port, stop=self._hub_stop, on_listening=lambda at: where.set_result(at)
+            state,
+            TOKEN,
+            "0",
+            port=self._port,
+            mounts=mounts,
+            stop=self._hub_stop,
+            on_listening=lambda at: where.set_result(at),
         )
         self._hub = asyncio.create_task(serving)
         await asyncio.wait((self._hub, asyncio.ensure_future(where)), return_when=asyncio.FIRST_COMPLETED)

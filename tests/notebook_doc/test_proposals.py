@@ -6,11 +6,12 @@ import uuid
 
 import pytest
 
+from notebook_doc.authors import Author
 from notebook_doc.batch import Create, Delete, Move, Operation, Reading, SetSource
 from notebook_doc.errors import BadEdit, CellDeletedMeanwhile, CellEditedMeanwhile, UnknownProposal
 from notebook_doc.events import ProposalChanged
 from notebook_doc.notebook import NotebookDoc
-from notebook_doc.proposals import Author, Proposal, accept, decide, preview, proposal, proposals, propose
+from notebook_doc.proposals import Proposal, accept, decide, preview, proposal, proposals, propose
 from notebook_doc.replica import Replica, actor_of
 
 AGENT = Author("a1", "claude", "agent")

@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from clients.peer.notebook import Notebook
+from notebook_doc.authors import Author
 from notebook_doc.batch import Delete, SetSource
 from notebook_doc.policy import AgentPolicy, marked_as_made_by, with_policy
-from notebook_doc.proposals import Author, accept, propose
+from notebook_doc.proposals import accept, propose
 from relay.errors import Refused
 from relay.messages import PeerInfo, PeerKind
 from tests.support.aio import aio

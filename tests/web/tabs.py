@@ -103,6 +103,13 @@ class Tab:
         """What all editors show, in order."""
         return [self.text(number) for number in range(self.page.locator(".cell").count())]
 
+    def selected(self) -> list[int]:
+        """The places of the selected cells."""
+        looks = self.page.locator(".cell").evaluate_all(
+            "cells => cells.map(cell => cell.classList.contains('selected'))"
+        )
+        return [number for number, is_selected in enumerate(looks) if is_selected]
+
     def click_into(self, number: int, *, line: int, at_end: bool = True) -> None:
         """Put the cursor at an end of a line of a cell's editor."""
         self.cell(number).locator(".cm-line").nth(line).click()

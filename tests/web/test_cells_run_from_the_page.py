@@ -29,7 +29,7 @@ def test_a_running_cell_is_seen_to_run_and_can_be_interrupted(service: Service) 
     tab.page.get_by_label("Run all cells").click()
     tab.sees("it has begun", lambda: "begun" in tab.output(0))
     assert tab.cell(0).get_attribute("data-status") == "running"
-    assert tab.cell(1).locator(".run-status").inner_text() == "waiting"
+    assert tab.cell(1).locator(".run-status").inner_text() == "next"
     tab.page.get_by_role("button", name="Interrupt").click()
     tab.sees("it was interrupted", lambda: "KeyboardInterrupt" in tab.output(0))
 

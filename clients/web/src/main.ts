@@ -11,10 +11,12 @@ import { Link } from "./link.ts";
 import { h } from "./page/dom.ts";
 import { listPage } from "./page/list_page.ts";
 import { NotebookPage } from "./page/notebook_page.ts";
+import { beginTheme } from "./page/theme.ts";
 import { you } from "./page/you.ts";
 import { Store } from "./store.ts";
 
 async function begin(): Promise<void> {
+  beginTheme();
   const [, notebookId] = /^\/notebooks\/([^/]+)\/?$/.exec(location.pathname) ?? [];
   if (notebookId === undefined) document.body.replaceChildren(await listPage());
   else await openNotebook(decodeURIComponent(notebookId));

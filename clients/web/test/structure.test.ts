@@ -92,6 +92,19 @@ test("typing at the same time as a split or a merge of the cell loses no charact
   assert.deepEqual(sources(theirs), sources(mine));
 });
 
+test("a merge that was split again is taken back after the split is", () => {
+  const { mine, deeds, ids } = together("a", "b", "c");
+  deeds.merge(ids.slice(0, 2));
+  deeds.split(ids[0], 1);
+  assert.deepEqual(sources(mine), ["a", "\nb", "c"]);
+  deeds.undo();
+  deeds.undo();
+  assert.deepEqual(sources(mine), ["a", "b", "c"]);
+  deeds.redo();
+  deeds.redo();
+  assert.deepEqual(sources(mine), ["a", "\nb", "c"]);
+});
+
 test("a merge is taken back where the parts are now, with what was written in them", () => {
   const { mine, theirs, deeds, ids } = together("one", "two", "three");
   deeds.merge(ids);

@@ -27,10 +27,21 @@ export interface ErrorInfo {
 
 export type RequestBody =
   | { method: "execute"; cell_ids: string[] | null }
+  | { method: "execute"; above: string }
+  | { method: "execute"; below: string }
+  | { method: "execute"; cell_ids: string[]; bring: "nothing" | "stale" | "dependents" }
+  | { method: "execute"; plan_id: string }
+  | { method: "plan_run"; cell_ids: string[]; bring: "nothing" | "stale" | "dependents" | null }
   | { method: "interrupt"; execution_id: string }
+  | { method: "stop"; execution_ids: string[] }
+  | { method: "stop"; whose: "mine" | "all" }
   | { method: "answer_input"; execution_id: string; prompt_id: string; value: string | null }
   | { method: "complete"; code: string; cursor: number }
+  | { method: "inspect"; code: string; cursor: number; detail: 0 | 1 }
+  | { method: "signature_help"; code: string; cursor: number }
+  | { method: "list_kernels" }
   | { method: "restart_kernel" }
+  | { method: "shutdown_kernel" }
   | { method: "comm_send"; comm_id: string; data: Record<string, unknown>; buffers: readonly Uint8Array[] }
   | { method: "comm_close"; comm_id: string; data: Record<string, unknown> }
   | { method: "save" }

@@ -90,6 +90,18 @@ export class Notebook {
     return (plain(this.#cells[cellId]?.metadata ?? {}) ?? {}) as Record<string, unknown>;
   }
 
+  /** What the cell's metadata says of folding, as Jupyter writes it. */
+  folded(cellId: string): { source_hidden: boolean; outputs_hidden: boolean } {
+    const { jupyter, collapsed } = this.metadata(cellId) as { jupyter?: Record<string, unknown>; collapsed?: unknown };
+    return { source_hidden: jupyter?.["source_hidden"] === true, outputs_hidden: (jupyter?.["outputs_hidden"] ?? collapsed) === true };
+  }
+
+  /** What the notebook's own metadata has at this path; undefined if nothing. */
+  metadataAt(path: readonly string[]): unknown {
+    const at = (value: unknown, key: string): unknown => (value !== null && typeof value === "object" ? (value as Record<string, unknown>)[key] : undefined);
+    return plain(path.reduce(at, this.replica.value.metadata));
+  }
+
   ownMetadata(): Record<string, unknown> {
     return (plain(this.replica.value.metadata ?? {}) ?? {}) as Record<string, unknown>;
   }
@@ -224,12 +236,24 @@ export class Notebook {
     }, this);
   }
 
+  /** What a run brings along; `mode` is one of core/dataflow.ts. */
+  setExecutionMode(mode: string): void {
+    this.replica.change((draft) => setAt(draft, ["metadata", "quire", "execution_mode"], mode), this);
+  }
+
   /** Set keys of cells' metadata, each named by its path; undefined takes a key away. What it stands in is made. */
   setMetadata(settings: readonly { cellId: string; path: readonly string[]; value: unknown }[]): void {
     const here = settings.filter(({ cellId }) => this.has(cellId));
     if (here.length === 0) return;
     this.replica.change((draft) => {
       for (const { cellId, path, value } of here) setAt(draft.cells[cellId] as CellMap, ["metadata", ...path], value);
+    }, this);
+  }
+
+  /** The same for the notebook's own metadata. */
+  setNotebookMetadata(settings: readonly { path: readonly string[]; value: unknown }[]): void {
+    this.replica.change((draft) => {
+      for (const { path, value } of settings) setAt(draft, ["metadata", ...path], value);
     }, this);
   }
 

@@ -28,6 +28,7 @@ export interface RuntimeRoot {
   executions: Record<string, unknown>;
   latest: Record<string, unknown>;
   comms?: Record<string, unknown>;
+  dataflow?: unknown;
 }
 
 export interface Kernel {

@@ -275,8 +275,9 @@ export class Structure {
           records.unshift(record);
           continue;
         }
-        const start = find();
-        if (start === null) return null; // the merged cell is gone, or was brought back as another
+        const found = find();
+        if (found === null) return null; // the merged cell is gone, or was brought back as another
+        const start = placeOf("\n".repeat(separator) + record.source, source, found, end);
         records.unshift({ ...record, source: source.slice(Math.min(end, start + separator), end) });
         end = Math.min(end, start);
       }
@@ -316,6 +317,16 @@ export class Structure {
   #positions(): Map<string, string> {
     return new Map(this.#notebook.places().map(({ id, position }) => [id, position]));
   }
+}
+
+/**
+ * Where a part begins: where its cursor is, unless what the cursor names was cut out and put in again (a split, undone),
+ * so that it stands beside its text; then where the text is, if it is as it was.
+ */
+function placeOf(part: string, source: string, cursor: number, end: number): number {
+  if (source.startsWith(part, cursor)) return cursor;
+  const again = source.lastIndexOf(part, end - part.length);
+  return again < 0 ? cursor : again;
 }
 
 function metadataSettings(then: CellRecord, now: CellRecord): { cellId: string; path: string[]; value: unknown }[] {

@@ -1,38 +1,40 @@
-// Other people's cursors and selections in a cell's editor. They follow the text until their owner says where they are.
+// Other people's cursors and selections in a cell's editor. They follow the text until their owner says anew where they are.
 
 import { type Range, StateEffect, StateField } from "@codemirror/state";
 import { Decoration, type DecorationSet, EditorView, WidgetType } from "@codemirror/view";
 
 export interface RemoteCursor {
+  readonly peerId: string;
   readonly name: string;
   readonly colour: string; // a class, see page/colours.ts
   readonly anchor: number; // UTF-16 code units
   readonly head: number;
+  /** What its owner said: while it is the same, the cursor stays where the text has carried it. */
+  readonly said: object;
 }
 
 export const setCursors = StateEffect.define<readonly RemoteCursor[]>();
 
 class Caret extends WidgetType {
-  readonly name: string;
-  readonly colour: string;
+  readonly cursor: RemoteCursor;
 
-  constructor(name: string, colour: string) {
+  constructor(cursor: RemoteCursor) {
     super();
-    this.name = name;
-    this.colour = colour;
+    this.cursor = cursor;
   }
 
+  /** Made anew when its owner moved it: then its name is shown for a moment. */
   override eq(other: Caret): boolean {
-    return other.name === this.name && other.colour === this.colour;
+    return other.cursor.said === this.cursor.said;
   }
 
   override toDOM(): HTMLElement {
     const caret = document.createElement("span");
-    caret.className = `remote-caret ${this.colour}`;
+    caret.className = `remote-caret ${this.cursor.colour}`;
     caret.setAttribute("aria-hidden", "true");
     const label = document.createElement("span");
     label.className = "remote-name";
-    label.textContent = this.name;
+    label.textContent = this.cursor.name;
     caret.append(label);
     return caret;
   }
@@ -42,28 +44,32 @@ class Caret extends WidgetType {
   }
 }
 
-export const remoteCursors = StateField.define<DecorationSet>({
-  create: () => Decoration.none,
-  update(shown, transaction) {
-    let next = shown.map(transaction.changes);
-    for (const effect of transaction.effects) {
-      if (effect.is(setCursors)) next = decorations(effect.value, transaction.newDoc.length);
+export const remoteCursors = StateField.define<readonly RemoteCursor[]>({
+  create: () => [],
+  update(shown, { changes, docChanged, effects, newDoc }) {
+    let next = shown;
+    if (docChanged) next = next.map((cursor) => ({ ...cursor, anchor: changes.mapPos(cursor.anchor, 1), head: changes.mapPos(cursor.head, 1) }));
+    for (const effect of effects) {
+      if (!effect.is(setCursors)) continue;
+      const carried = new Map(next.map((cursor) => [cursor.said, cursor]));
+      next = effect.value.map((cursor) => carried.get(cursor.said) ?? within(cursor, newDoc.length));
     }
     return next;
   },
-  provide: (field) => EditorView.decorations.from(field),
+  provide: (field) => EditorView.decorations.from(field, decorations),
 });
 
-function decorations(cursors: readonly RemoteCursor[], length: number): DecorationSet {
+const within = (cursor: RemoteCursor, length: number): RemoteCursor => {
+  return { ...cursor, anchor: Math.min(cursor.anchor, length), head: Math.min(cursor.head, length) };
+};
+
+function decorations(cursors: readonly RemoteCursor[]): DecorationSet {
   const ranges: Range<Decoration>[] = [];
-  for (const { name, colour, anchor, head } of cursors) {
-    const at = Math.min(head, length);
-    const from = Math.min(anchor, head, length);
-    const to = Math.min(Math.max(anchor, head), length);
-    if (to > from) {
-      ranges.push(Decoration.mark({ class: `remote-selection ${colour}` }).range(from, to));
-    }
-    ranges.push(Decoration.widget({ widget: new Caret(name, colour), side: 1 }).range(at));
+  for (const cursor of cursors) {
+    const from = Math.min(cursor.anchor, cursor.head);
+    const to = Math.max(cursor.anchor, cursor.head);
+    if (to > from) ranges.push(Decoration.mark({ class: `remote-selection ${cursor.colour}` }).range(from, to));
+    ranges.push(Decoration.widget({ widget: new Caret(cursor), side: 1 }).range(cursor.head));
   }
   return Decoration.set(ranges, true);
 }

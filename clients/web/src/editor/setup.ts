@@ -7,11 +7,13 @@ import { python } from "@codemirror/lang-python";
 import { bracketMatching, HighlightStyle, indentOnInput, indentUnit, syntaxHighlighting } from "@codemirror/language";
 import { highlightSelectionMatches } from "@codemirror/search";
 import { Compartment, EditorState, type Extension, Prec } from "@codemirror/state";
-import { drawSelection, dropCursor, EditorView, type KeyBinding, keymap } from "@codemirror/view";
+import { drawSelection, dropCursor, EditorView, type KeyBinding, keymap, lineNumbers } from "@codemirror/view";
 import { tags as t } from "@lezer/highlight";
 import type { CellType } from "../core/schema.ts";
 import { completeAtWord, completion, type Suggest } from "./completion.ts";
 import { remoteCursors } from "./cursors.ts";
+import { kernelTips, type TipSource } from "./kernel_tips.ts";
+import { searchMatches } from "./matches.ts";
 
 const colours = HighlightStyle.define([
   { tag: [t.keyword, t.operatorKeyword, t.modifier], class: "tok-keyword" },
@@ -35,11 +37,14 @@ export function languageOf(type: CellType): Extension {
   return EditorView.lineWrapping;
 }
 
+export const numbers = new Compartment();
+export const lineNumbering = (on: boolean): Extension => (on ? lineNumbers() : []);
+
 /** The page's policy lets the editor's own style sheet in by a nonce. */
 const nonce = document.querySelector<HTMLMetaElement>('meta[name="style-nonce"]')?.content ?? "";
 
 /** What an editor asks the kernel; null where it has no answer. */
-export interface KernelHelp {
+export interface KernelHelp extends TipSource {
   readonly suggest: Suggest;
 }
 
@@ -69,9 +74,12 @@ export function cellExtensions({ type, label, keys, pressed, kernel }: CellSetup
     highlightSelectionMatches(),
     syntaxHighlighting(colours),
     remoteCursors,
+    searchMatches,
     language.of(languageOf(type)),
+    numbers.of([]),
     EditorView.contentAttributes.of({ "aria-label": label, autocapitalize: "off", spellcheck: "false" }),
     Prec.highest(EditorView.domEventHandlers({ keydown: (event) => !event.isComposing && pressed(event) })),
+    kernelTips(kernel),
     completion(kernel.suggest), // its keys go before ours: Enter and Escape are the list's while it is open
     Prec.highest(keymap.of([...keys])),
     keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, { key: "Tab", run: completeAtWord }, indentWithTab]),

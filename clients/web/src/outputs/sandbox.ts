@@ -4,11 +4,10 @@
 // takes them (`hear`) checks them.
 
 import { h } from "../page/dom.ts";
+import { isDark, themeChanged } from "../page/theme.ts";
 
 const TALLEST = 4000; // pixels
 const COLOURS = ["--ink", "--quiet", "--line", "--stripe", "--paper", "--raised", "--accent", "--bad"];
-
-const dark = matchMedia("(prefers-color-scheme: dark)");
 
 export type Shown = { readonly html: string } | { readonly code: Blob; readonly input: unknown };
 
@@ -31,10 +30,10 @@ export function sandbox(title: string, shown: Shown, hear?: (message: unknown) =
     if (data.quireSays !== undefined) hear?.(data.quireSays);
   };
   addEventListener("message", listen);
-  dark.addEventListener("change", recolour);
+  const stop = themeChanged.add(recolour);
   onDispose(element, () => {
     removeEventListener("message", listen);
-    dark.removeEventListener("change", recolour);
+    stop();
     gone?.();
   });
   return { element, tell: (message) => post({ message }) };
@@ -43,13 +42,13 @@ export function sandbox(title: string, shown: Shown, hear?: (message: unknown) =
 function colours(): object {
   const style = getComputedStyle(document.documentElement);
   const named = COLOURS.map((name) => [name, resolved(style.getPropertyValue(name))]);
-  return { dark: dark.matches, colours: Object.fromEntries(named) };
+  return { dark: isDark(), colours: Object.fromEntries(named) };
 }
 
 /** A colour as the frame can use it whatever it thinks of light and dark. */
 function resolved(colour: string): string {
   const parts = /^light-dark\((.*),(.*)\)$/.exec(colour.trim());
-  return (parts === null ? colour : ((dark.matches ? parts[2] : parts[1]) as string)).trim();
+  return (parts === null ? colour : ((isDark() ? parts[2] : parts[1]) as string)).trim();
 }
 
 const undoing = new WeakMap<Element, () => void>();

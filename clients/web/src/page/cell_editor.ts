@@ -8,16 +8,20 @@ import type { Origin } from "../core/replica.ts";
 import type { CellType } from "../core/schema.ts";
 import { Binding, fromDocument } from "../editor/binding.ts";
 import { setCursors } from "../editor/cursors.ts";
-import { cellExtensions, type KernelHelp, language, languageOf } from "../editor/setup.ts";
+import { cellExtensions, type KernelHelp, language, languageOf, lineNumbering, numbers } from "../editor/setup.ts";
+import { type MarkedMatch, setMatches } from "../editor/matches.ts";
 import { h } from "./dom.ts";
 
 /** Where somebody else is in a cell, in code points. */
 export interface Visitor {
   readonly peerId: string;
   readonly name: string;
+  readonly kind: string;
   readonly colour: string;
   readonly anchor: number | null;
   readonly head: number | null;
+  /** What they said of it: the same as long as they do not say anything else. */
+  readonly said: object;
 }
 
 /** What an editor asks of the page. */
@@ -41,6 +45,8 @@ export class CellEditor {
   #view: EditorView | null = null;
   #placeholder: HTMLElement | null;
   #visitors: readonly Visitor[] = [];
+  #numbered = false;
+  #matches: readonly MarkedMatch[] = [];
 
   constructor(notebook: Notebook, id: string, actions: EditorActions) {
     this.#notebook = notebook;
@@ -79,6 +85,29 @@ export class CellEditor {
     this.#view?.dispatch({ effects: language.reconfigure(languageOf(type)) });
   }
 
+  get isNumbered(): boolean {
+    return this.#numbered;
+  }
+
+  setNumbered(on: boolean): void {
+    if (on === this.#numbered) return;
+    this.#numbered = on;
+    this.#view?.dispatch({ effects: numbers.reconfigure(lineNumbering(on)) });
+  }
+
+  /** Mark what a search found here. */
+  setMatches(matches: readonly MarkedMatch[]): void {
+    if (matches.length === 0 && this.#matches.length === 0) return;
+    this.#matches = matches;
+    this.#view?.dispatch({ effects: setMatches.of(matches) });
+  }
+
+  /** Select this part of the source and bring it into view, wherever the focus is. */
+  reveal(from: number, to: number): void {
+    this.mount();
+    this.#view?.dispatch({ selection: { anchor: from, head: to }, effects: EditorView.scrollIntoView(from, { y: "center" }) });
+  }
+
   setVisitors(visitors: readonly Visitor[]): void {
     this.#visitors = visitors;
     this.#showCursors();
@@ -108,6 +137,8 @@ export class CellEditor {
         ],
       }),
     });
+    if (this.#numbered) this.#view.dispatch({ effects: numbers.reconfigure(lineNumbering(true)) });
+    if (this.#matches.length > 0) this.#view.dispatch({ effects: setMatches.of(this.#matches) });
     this.#placeholder?.remove();
     this.#placeholder = null;
     this.element.append(this.#view.dom);
@@ -124,7 +155,7 @@ export class CellEditor {
     const ask = <T>(question: (code: string, cursor: number) => Promise<T | null>) => {
       return async (code: string, cursor: number) => (this.#notebook.type(this.#id) === "code" ? question(code, cursor) : null);
     };
-    return { suggest: ask(kernel.suggest) };
+    return { suggest: ask(kernel.suggest), signature: ask(kernel.signature), inspect: ask(kernel.inspect) };
   }
 
   #sayCursor(): void {
@@ -136,8 +167,8 @@ export class CellEditor {
   #showCursors(): void {
     if (this.#view === null) return;
     const text = this.#view.state.doc.toString();
-    const cursors = this.#visitors.flatMap(({ name, colour, anchor, head }) =>
-      anchor === null || head === null ? [] : [{ name, colour, anchor: toCodeUnits(text, anchor), head: toCodeUnits(text, head) }],
+    const cursors = this.#visitors.flatMap(({ peerId, name, colour, anchor, head, said }) =>
+      anchor === null || head === null ? [] : [{ peerId, name, colour, anchor: toCodeUnits(text, anchor), head: toCodeUnits(text, head), said }],
     );
     this.#view.dispatch({ effects: setCursors.of(cursors) });
   }

@@ -1,19 +1,37 @@
-// What stands beside a cell: its button to run, its number, how its run goes, and the marks of other parts of the page.
+// What stands beside a cell: its button to run or stop, its number, how its run goes and who asked for it, and the marks of
+// other parts of the page.
 
 import type { Execution } from "../core/schema.ts";
 import { CellMarks } from "./cell_marks.ts";
+import { colourOf } from "./colours.ts";
 import { button, h } from "./dom.ts";
+import { icon } from "./icons.ts";
+
+export interface GutterActions {
+  /** This tab's peer id: whose runs need no name. */
+  readonly self: string;
+  readonly run: () => void;
+  readonly stop: () => void;
+  /** The pointer went down on the handle by which the cell is moved. */
+  readonly grip: (event: PointerEvent) => void;
+}
 
 export class CellGutter {
   readonly element: HTMLElement;
   readonly marks = new CellMarks();
   readonly #count = h("span", { class: "count" });
   readonly #status = h("span", { class: "run-status", "aria-live": "off" });
+  readonly #by = h("span", { class: "run-by" });
+  readonly #self: string;
 
-  constructor(run: () => void) {
+  constructor({ self, run, stop, grip }: GutterActions) {
+    this.#self = self;
     const runButton = button("Run this cell", "run", run, "Ctrl+Enter");
     runButton.classList.add("run");
-    this.element = h("div", { class: "gutter" }, runButton, this.#count, this.#status, this.marks.element);
+    const stopButton = button("Stop this cell", "stop", stop);
+    stopButton.classList.add("stop");
+    const handle = h("span", { class: "grip", title: "Drag to move", "aria-hidden": "true", pointerdown: grip }, icon("grip")); // by key: Alt+↑
+    this.element = h("div", { class: "gutter" }, handle, runButton, stopButton, this.#count, this.#status, this.#by, this.marks.element);
   }
 
   /** How the run goes, in words; empty if it has not run. */
@@ -21,23 +39,35 @@ export class CellGutter {
     return this.#status.textContent ?? "";
   }
 
-  show(execution: Execution | null, queued: boolean): void {
+  /** `place` is that in the queue: 0 runs, or is about to; -1 is not in it. */
+  show(execution: Execution | null, place: number): void {
     const count = execution?.execution_count;
     this.#count.textContent = count === null || count === undefined ? "" : `${count}`;
-    this.#status.textContent = statusText(execution, queued);
-    const who = execution?.requested_by.name;
-    this.#status.title = who === undefined ? "" : `Run by ${who}`;
+    this.#status.textContent = statusText(execution, place);
+    this.#status.title = execution === null ? "" : history(execution, place);
+    this.#showWho(execution);
   }
 
   /** While it runs, its time goes on. */
   tick(execution: Execution): void {
-    this.#status.textContent = statusText(execution, false);
+    this.#status.textContent = statusText(execution, 0);
+  }
+
+  /** Who asked for what runs or waits, if it was somebody else. */
+  #showWho(execution: Execution | null): void {
+    const goesOn = execution?.status === "running" || execution?.status === "queued";
+    const { name, peer_id, kind } = execution?.requested_by ?? {};
+    const who = goesOn && name !== undefined && peer_id !== this.#self ? name : "";
+    if (this.#by.textContent === who) return;
+    this.#by.textContent = who;
+    this.#by.title = who === "" ? "" : `${who} runs this${kind === "agent" ? " (an agent)" : ""}`;
+    this.#by.className = `run-by ${who === "" ? "" : colourOf(peer_id ?? "")}`;
   }
 }
 
-function statusText(execution: Execution | null, queued: boolean): string {
+function statusText(execution: Execution | null, place: number): string {
   if (execution === null) return "";
-  if (execution.status === "queued" || queued) return "waiting";
+  if (execution.status === "queued") return place > 1 ? `queue ${place}` : place === 1 ? "next" : "waiting";
   if (execution.status === "running") {
     return execution.started === null ? "running" : duration(Math.max(0, Date.now() / 1000 - execution.started));
   }
@@ -47,9 +77,20 @@ function statusText(execution: Execution | null, queued: boolean): string {
   return duration(execution.ended - execution.started);
 }
 
+/** When it ran, how long, and who asked for it. */
+function history({ status, started, ended, requested_by: { name } }: Execution, place: number): string {
+  const by = name === undefined ? "" : ` by ${name}`;
+  if (status === "queued") return `Waits for ${place <= 1 ? "the cell that runs" : `${place} cells`}. Asked for${by || " by nobody known"}.`;
+  if (started === null) return name === undefined ? "" : `Run${by}`;
+  const at = new Date(started * 1000).toLocaleTimeString();
+  if (ended === null) return `Runs since ${at}${by}`;
+  return `Run at ${at}${by}, took ${duration(ended - started)}`;
+}
+
 export function duration(seconds: number): string {
   if (seconds < 0.1) return `${Math.max(1, Math.round(seconds * 1000))} ms`;
   if (seconds < 60) return `${seconds.toFixed(1)} s`;
   const minutes = Math.floor(seconds / 60);
-  return `${minutes} min ${Math.round(seconds - 60 * minutes)} s`;
+  if (minutes < 60) return `${minutes} min ${Math.floor(seconds - 60 * minutes)} s`;
+  return `${Math.floor(minutes / 60)} h ${minutes % 60} min`;
 }

@@ -4,6 +4,7 @@
 //   tools   what the pointer offers, and inserting below       cell_tools.ts
 //   input   the editor                                         cell_editor.ts
 //   text    Markdown as it reads                               cell_text.ts
+//   folds   what stands for folded code and outputs            cell_folds.ts
 //   outputs and the prompt of running code                     outputs/render.ts, prompt_form.ts
 //   under   an empty place for what others add below           (whoever adds it)
 
@@ -12,6 +13,7 @@ import type { Origin } from "../core/replica.ts";
 import type { CellType, Execution } from "../core/schema.ts";
 import type { Surroundings } from "../outputs/mime.ts";
 import { OutputArea } from "../outputs/render.ts";
+import { CellFolds } from "./cell_folds.ts";
 import { CellEditor, type EditorActions, type Visitor } from "./cell_editor.ts";
 import { CellGutter } from "./cell_gutter.ts";
 import type { CellMarks } from "./cell_marks.ts";
@@ -23,8 +25,12 @@ import { PromptForm } from "./prompt_form.ts";
 export interface CellActions extends EditorActions, ToolActions, Surroundings {
   /** The pointer went down on the cell, but not in its editor. */
   pointed(cellId: string, event: PointerEvent): void;
+  /** The pointer went down on the cell's handle. */
+  grip(cellId: string, event: PointerEvent): void;
   contextMenu(cellId: string, event: MouseEvent): void;
   answer(execution: Execution, value: string | null): void;
+  /** This tab's own peer id. */
+  readonly self: string;
 }
 
 /** How a cell is chosen. */
@@ -46,6 +52,7 @@ export class CellView {
   readonly #gutter: CellGutter;
   readonly #tools: CellTools;
   readonly #text: CellText;
+  readonly #folds: CellFolds;
   readonly #prompt = new PromptForm();
   readonly #people = h("div", { class: "visitors" });
   #type: CellType;
@@ -59,12 +66,20 @@ export class CellView {
     this.#type = notebook.type(id);
     this.editor = new CellEditor(notebook, id, actions);
     this.#text = new CellText(notebook, id);
-    this.#gutter = new CellGutter(() => actions.command(id, "run.cells"));
+    const command = (commandId: string) => () => actions.command(id, commandId);
+    this.#gutter = new CellGutter({
+      self: actions.self,
+      run: command("run.cells"),
+      stop: command("run.stop"),
+      grip: (event) => mayEdit && actions.grip(id, event),
+    });
+    this.#folds = new CellFolds((what) => actions.command(id, `view.fold-${what}`));
     this.#tools = new CellTools(id, actions);
     this.#tools.element.hidden = this.#tools.insert.hidden = !mayEdit;
     this.#text.element.addEventListener("dblclick", () => actions.select(id, "edit"));
-    const { element: outputs } = this.outputs;
-    const parts = [this.#people, this.#tools.element, this.editor.element, this.#text.element, outputs, this.#prompt.element, this.under];
+    const outputs = h("div", { class: "output-row" }, this.#folds.outputs, this.outputs.element);
+    const input = [this.#folds.input, this.editor.element, this.#text.element];
+    const parts = [this.#people, this.#tools.element, ...input, outputs, this.#prompt.element, this.under];
     this.element = h(
       "section",
       { class: "cell", tabindex: "-1", "data-cell": id },
@@ -102,13 +117,19 @@ export class CellView {
     this.#showType();
   }
 
-  takeExecution(execution: Execution | null, queued: boolean): void {
+  takeMetadata(): void {
+    this.#showFolds();
+  }
+
+  /** `place` is that in the queue, -1 if it is not in it. */
+  takeExecution(execution: Execution | null, place: number): void {
     this.outputs.update(this.#type === "code" ? execution : null);
     const asked = this.#prompt.element.hasChildNodes();
     this.#prompt.update(execution?.prompt ?? null, (value) => execution !== null && this.#actions.answer(execution, value));
     if (!asked && this.#choice.active && !this.#choice.editing) this.#prompt.focus();
     this.element.dataset["status"] = execution?.status ?? "";
-    this.#gutter.show(execution, queued);
+    this.#gutter.show(execution, place);
+    this.#showFolds();
     this.label();
   }
 
@@ -119,7 +140,10 @@ export class CellView {
 
   setVisitors(visitors: readonly Visitor[]): void {
     this.#people.replaceChildren(
-      ...visitors.map(({ name, colour }) => h("span", { class: `visitor ${colour}`, title: `${name} is here` }, name)),
+      ...visitors.map(({ name, kind, colour }) => {
+        const what = kind === "agent" ? ", an agent," : kind === "program" ? ", a program," : "";
+        return h("span", { class: `visitor ${kind} ${colour}`, title: `${name}${what} is here` }, name);
+      }),
     );
     this.editor.setVisitors(visitors);
   }
@@ -189,8 +213,16 @@ export class CellView {
     });
   }
 
+  #showFolds(): void {
+    const folded = this.#type === "code" ? this.#notebook.folded(this.id) : { source_hidden: false, outputs_hidden: false };
+    this.element.classList.toggle("input-folded", folded.source_hidden);
+    this.element.classList.toggle("outputs-folded", folded.outputs_hidden);
+    this.#folds.show(folded, this.#notebook.source(this.id), this.outputs.element.childElementCount > 0);
+  }
+
   #sourceChanged(): void {
     if (this.#type === "markdown" && !this.isEditing) this.#text.render();
+    this.#showFolds();
     this.label();
   }
 
@@ -201,6 +233,7 @@ export class CellView {
     this.editor.element.hidden = reads;
     this.#text.element.hidden = !reads;
     if (reads) this.#text.render();
+    this.#showFolds();
     this.label();
   }
 }

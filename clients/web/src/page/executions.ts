@@ -13,6 +13,8 @@ export class Executions {
   readonly #cells: CellList;
   #runtime: Replica<RuntimeRoot> | null = null;
   #touched = new Set<string>();
+  /** What was queued since the queue was last empty. */
+  #batch = new Set<string>();
   #drawing = false;
   /** The RuntimeDoc is another one, or these of its values changed (null: all). */
   readonly changed = new Signal<readonly Patch[] | null>();
@@ -37,11 +39,35 @@ export class Executions {
     return this.root === null ? null : (readQueue(this.root)[0] ?? null);
   }
 
+  /** How far the run is that goes on now; null if nothing runs. */
+  get progress(): { done: number; all: number } | null {
+    const left = this.#queue.length;
+    return left === 0 ? null : { done: this.#batch.size - left, all: this.#batch.size };
+  }
+
+  /** The cell that runs now. */
+  get runningCell(): string | null {
+    const { root, running } = this;
+    return root === null || running === null ? null : cellOf(root, running);
+  }
+
+  /** The execution of this cell that runs or waits. */
+  waitingOf(cellId: string): string | null {
+    const { root } = this;
+    const id = root === null ? null : latestExecution(root, cellId);
+    return id !== null && this.#queue.includes(id) ? id : null;
+  }
+
+  get #queue(): string[] {
+    return this.root === null ? [] : readQueue(this.root);
+  }
+
   follow(runtime: Replica<RuntimeRoot>): void {
     if (this.#runtime !== null) this.#runtime.onPatches = () => {};
     this.#runtime = runtime;
     runtime.onPatches = (patches) => this.#changed(patches);
     for (const [id] of this.#cells) this.touch(id);
+    this.#batch = new Set(this.#queue);
     this.changed.emit(null);
   }
 
@@ -60,14 +86,26 @@ export class Executions {
 
   #changed(patches: Patch[]): void {
     const { root } = this;
+    if (patches.some(({ path }) => path[0] === "queue")) this.#requeued();
     for (const { path } of patches) {
       if (path[0] === "latest") this.touch(`${path[1]}`);
       else if (path[0] === "executions") {
-        const cellId = (root?.executions?.[`${path[1]}`] as { cell_id?: unknown } | undefined)?.cell_id;
-        if (cellId !== undefined) this.touch(`${cellId}`);
+        const cellId = root === null ? null : cellOf(root, `${path[1]}`);
+        if (cellId !== null) this.touch(cellId);
       }
     }
     this.changed.emit(patches);
+  }
+
+  /** Places in the queue are other ones now. */
+  #requeued(): void {
+    const queue = this.#queue;
+    if (queue.length === 0) this.#batch.clear();
+    for (const id of queue) {
+      this.#batch.add(id);
+      const cellId = this.root === null ? null : cellOf(this.root, id);
+      if (cellId !== null) this.touch(cellId);
+    }
   }
 
   #draw(cellId: string): void {
@@ -76,14 +114,18 @@ export class Executions {
     if (root === null || view === undefined) return;
     const id = latestExecution(root, cellId);
     const execution = id === null ? null : readExecution(root, id);
-    view.takeExecution(execution, execution?.status === "queued");
+    view.takeExecution(execution, execution === null ? -1 : readQueue(root).indexOf(execution.id));
   }
 
   #tick(): void {
     const { root, running } = this;
     if (root === null || running === null) return;
-    const cellId = (root.executions[running] as { cell_id?: unknown } | undefined)?.cell_id;
     const execution = readExecution(root, running);
-    if (execution?.status === "running") this.#cells.get(`${cellId}`)?.tick(execution);
+    if (execution?.status === "running") this.#cells.get(cellOf(root, running))?.tick(execution);
   }
+}
+
+function cellOf(root: RuntimeRoot, executionId: string): string | null {
+  const cellId = (root.executions?.[executionId] as { cell_id?: unknown } | undefined)?.cell_id;
+  return cellId === undefined ? null : `${cellId}`;
 }

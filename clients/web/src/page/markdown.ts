@@ -1,5 +1,5 @@
 // Markdown as DOM, safe whoever wrote it: HTML in it is sanitised, links open elsewhere without a way back, and nothing
-// is fetched from other machines. Math ($…$, $$…$$) is drawn as MathML by a part that is loaded when first needed.
+// is fetched from other machines. Math ($…$, $$…$$) is drawn by a part that is loaded when first needed.
 
 import DOMPurify from "dompurify";
 import MarkdownIt from "markdown-it";
@@ -29,6 +29,14 @@ markdown.renderer.rules["math"] = (tokens, index) => {
   const escaped = markdown.utils.escapeHtml(token?.content ?? "");
   return `<span class="math${token?.meta?.["display"] ? " display" : ""}">${escaped}</span>`;
 };
+
+/** Columns are aligned by attribute: the page's policy takes no styles from texts. */
+markdown.core.ruler.push("alignment", ({ tokens }) => {
+  for (const token of tokens) {
+    const style = token.type === "td_open" || token.type === "th_open" ? token.attrGet("style") : null;
+    if (style !== null) token.attrs = [["align", `${style}`.replace("text-align:", "")]];
+  }
+});
 
 const purify = DOMPurify(window);
 purify.addHook("afterSanitizeAttributes", (node) => {
@@ -64,11 +72,11 @@ export function renderMarkdown(text: string, picture: (address: string) => strin
   return nodes;
 }
 
-/** Draw a formula; if it cannot be read, its text stays. */
+/** Draw a formula with KaTeX, whose fonts come with the page; if it cannot be read, its text stays, marked. */
 export async function typeset(element: HTMLElement, formula: string, display: boolean): Promise<void> {
-  const { default: katex } = await import("katex");
-  const mathml = katex.renderToString(formula, { displayMode: display, output: "mathml", throwOnError: false, trust: false });
-  element.replaceChildren(safe(mathml));
+  const [{ default: katex }] = await Promise.all([import("katex"), import("katex/dist/katex.css")]);
+  // It makes its nodes itself and takes no HTML, links or styles from the formula (`trust`); MathML is for screen readers.
+  katex.render(formula, element, { displayMode: display, output: "htmlAndMathml", throwOnError: false, trust: false, strict: "ignore" });
 }
 
 const asIs = (address: string): string | null => (address.startsWith("data:image/") ? address : null);

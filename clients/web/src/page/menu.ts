@@ -11,6 +11,7 @@ export interface MenuEntry {
   readonly command: Command;
 }
 
+const TOGETHER = 700; // milliseconds between letters of one word
 const EDGE = 8; // pixels kept free around a menu
 
 /** Open it; the focus goes into it, and back to where it was when it closes. `before` is called ahead of the command. */
@@ -32,6 +33,8 @@ export function openMenu(label: string, entries: readonly MenuEntry[], at: At, b
     menu.append(item(entry.command, () => (close(), before(), perform(entry.command))));
   }
   const items = [...menu.querySelectorAll<HTMLElement>("[role^=menuitem]")];
+  let typed = "";
+  let typedAt = 0;
   const go = (index: number) => items[(index + items.length) % items.length]?.focus();
   menu.addEventListener("keydown", (event) => {
     event.stopPropagation();
@@ -41,7 +44,12 @@ export function openMenu(label: string, entries: readonly MenuEntry[], at: At, b
     else if (event.key === "Home") go(0);
     else if (event.key === "End") go(-1);
     else if (event.key === "Escape" || event.key === "Tab") close();
-    else if (event.key.length !== 1 || event.ctrlKey || event.metaKey || !findLetter(items, now, event.key)) return;
+    else if (event.key.length !== 1 || event.ctrlKey || event.metaKey) return;
+    else {
+      typed = event.timeStamp - typedAt < TOGETHER ? typed + event.key : event.key;
+      typedAt = event.timeStamp;
+      find(items, now, typed);
+    }
     event.preventDefault();
   });
   document.addEventListener("pointerdown", outside, true);
@@ -60,12 +68,11 @@ function item(command: Command, press: () => void): HTMLElement {
   return button;
 }
 
-/** Go to the next entry that begins with this letter; whether there is one. */
-function findLetter(items: readonly HTMLElement[], now: number, letter: string): boolean {
-  const order = [...items.slice(now + 1), ...items.slice(0, now + 1)];
-  const found = order.find((one) => one.textContent?.toLowerCase().startsWith(letter.toLowerCase()));
-  found?.focus();
-  return found !== undefined;
+/** Go to the entry that begins with these letters; with one letter, from entry to entry that does. */
+function find(items: readonly HTMLElement[], now: number, typed: string): void {
+  const from = typed.length === 1 ? now + 1 : Math.max(0, now);
+  const order = [...items.slice(from), ...items.slice(0, from)];
+  order.find((one) => one.textContent?.toLowerCase().startsWith(typed.toLowerCase()))?.focus();
 }
 
 function place(menu: HTMLElement, at: At): void {

@@ -6,13 +6,15 @@
 import type { Incoming } from "../core/messages.ts";
 import type { Notebook, NotebookEvent } from "../core/notebook.ts";
 import type { Heads, Patch } from "../core/replica.ts";
-import { type CellType, type Execution, readKernel, readQueue } from "../core/schema.ts";
+import type { CellType, Execution } from "../core/schema.ts";
 import type { Session } from "../core/session.ts";
 import { Signal } from "../core/signal.ts";
 import { Structure } from "../core/structure.ts";
 import type { Suggestions } from "../editor/completion.ts";
+import type { Inspection, Signature } from "../editor/kernel_tips.ts";
 import type { Link, LinkState } from "../link.ts";
 import { Widgets } from "../outputs/widgets.ts";
+import { drag } from "./cell_drag.ts";
 import { CellList } from "./cell_list.ts";
 import type { CellActions } from "./cell_view.ts";
 import { Commands, type Place, perform } from "./commands.ts";
@@ -29,7 +31,6 @@ import { Selection, type SelectionChange } from "./selection.ts";
 import { SidePanel } from "./side_panel.ts";
 import { Toasts } from "./toast.ts";
 import { TopBar } from "./top_bar.ts";
-import { rename } from "./you.ts";
 
 export class NotebookPage implements Page, CellActions {
   readonly element: HTMLElement;
@@ -51,8 +52,11 @@ export class NotebookPage implements Page, CellActions {
   readonly linkChanged = new Signal<LinkState>();
   readonly #link: Link;
   readonly #safety: SafetyOfEdits;
+  readonly notices = h("div", { class: "notices" });
   readonly #banner = h("div", { class: "banner", role: "alert" });
   #linkState: LinkState = "connecting";
+  /** What each peer said of its place when it was drawn. */
+  #places = new Map<string, Record<string, unknown>>();
 
   constructor(session: Session, notebook: Notebook, link: Link) {
     this.session = session;
@@ -67,15 +71,13 @@ export class NotebookPage implements Page, CellActions {
     this.executions = new Executions(this.cells);
     this.bar = new TopBar({
       command: (id) => void this.commands.run(id),
-      jumpTo: (peerId) => this.#jumpTo(peerId),
-      rename: (name) => this.#rename(name),
     });
     this.#safety = new SafetyOfEdits(session, this.bar);
     this.bar.tools.append(this.panels.buttons);
     this.#banner.hidden = true;
     const column = h("div", { class: "column" }, this.cells.element, this.#adding());
     const desk = h("div", { class: "desk" }, column, this.panels.element);
-    this.element = h("div", { class: "page" }, this.bar.element, this.#banner, desk, this.toasts.element);
+    this.element = h("div", { class: "page" }, this.bar.element, this.#banner, this.notices, desk, this.toasts.element);
     this.selection.changed.add((change) => this.#showSelection(change));
     this.executions.changed.add((patches) => this.#runtimeChanged(patches));
     this.widgets.failed.add(({ message, hint }) => this.toasts.say(`${message} ${hint}`));
@@ -83,6 +85,8 @@ export class NotebookPage implements Page, CellActions {
     notebook.onEvents = (events) => this.#documentChanged(events);
     session.onRuntime = (runtime) => this.executions.follow(runtime);
     document.addEventListener("keydown", (event) => this.#keyDown(event));
+    this.element.addEventListener("mousedown", keepFocus);
+    this.cells.added.add((view) => view.setVisitors(this.people.visitors(view.id)));
     for (const feature of FEATURES) feature(this);
     this.#arrange();
     this.#showPeople();
@@ -136,6 +140,10 @@ export class NotebookPage implements Page, CellActions {
     return this.session.mayEdit;
   }
 
+  get self(): string {
+    return this.session.peer.peer_id;
+  }
+
   // --- what cells ask for ------------------------------------------------------------------------------------------------
 
   select(cellId: string, mode: "command" | "edit"): void {
@@ -150,6 +158,15 @@ export class NotebookPage implements Page, CellActions {
       event.preventDefault(); // no text is selected along
       this.selection.extendTo(cellId);
     } else this.select(cellId, "command");
+  }
+
+  grip(cellId: string, event: PointerEvent): void {
+    if (event.button !== 0) return;
+    event.preventDefault();
+    event.stopPropagation(); // nothing else is selected by it
+    if (!this.selection.has(cellId)) this.selection.choose(cellId);
+    const { notebook, structure, cells } = this;
+    drag({ list: cells.element, order: () => notebook.cellIds(), drop: (ids, index) => structure.move(ids, index) }, this.selection.ids, event);
   }
 
   command(cellId: string, commandId: string): void {
@@ -195,6 +212,12 @@ export class NotebookPage implements Page, CellActions {
     suggest: (code: string, cursor: number): Promise<Suggestions | null> => {
       return this.requests.question({ method: "complete", code, cursor }) as Promise<Suggestions | null>;
     },
+    signature: (code: string, cursor: number): Promise<Signature | null> => {
+      return this.requests.question({ method: "signature_help", code, cursor }) as Promise<Signature | null>;
+    },
+    inspect: (code: string, cursor: number): Promise<Inspection | null> => {
+      return this.requests.question({ method: "inspect", code, cursor, detail: 0 }) as Promise<Inspection | null>;
+    },
   };
 
   cursor(cellId: string, anchor: number, head: number): void {
@@ -219,7 +242,7 @@ export class NotebookPage implements Page, CellActions {
       else if (event.kind === "type") {
         this.cells.get(event.cellId)?.takeType();
         this.executions.touch(event.cellId);
-      }
+      } else if (event.kind === "cell metadata") this.cells.get(event.cellId)?.takeMetadata();
     }
     this.edited.emit(events);
     this.#link.poke();
@@ -241,29 +264,18 @@ export class NotebookPage implements Page, CellActions {
 
   #runtimeChanged(patches: readonly Patch[] | null): void {
     if (this.executions.runtime !== null) this.widgets.changed(this.executions.runtime, patches);
-    this.#showKernel();
   }
 
-  #showKernel(): void {
-    const { root } = this.executions;
-    if (root !== null) this.bar.setKernel(readKernel(root), readQueue(root).length, this.people.hasDaemon || this.#linkState !== "online");
-  }
-
+  /** Where others are: in the cells alone of those who moved. */
   #showPeople(): void {
-    this.bar.setPeople(this.people.self, this.people.others);
-    for (const [cellId, view] of this.cells) view.setVisitors(this.people.visitors(cellId));
-    this.#showKernel();
-  }
-
-  #jumpTo(peerId: string): void {
-    const view = this.cells.get(this.people.cellOf(peerId));
-    if (view === undefined) this.toasts.say(`${this.people.get(peerId)?.peer.name ?? "This peer"} is in no cell.`);
-    view?.element.scrollIntoView({ block: "center", behavior: "smooth" });
-  }
-
-  #rename(name: string): void {
-    rename(name);
-    location.reload(); // the hub learns a name when a peer greets it
+    const seen = new Map(this.people.others.map(({ peer, state }) => [peer.peer_id, state]));
+    const touched = new Set<string>();
+    for (const id of new Set([...this.#places.keys(), ...seen.keys()])) {
+      if (this.#places.get(id) === seen.get(id)) continue;
+      for (const state of [this.#places.get(id), seen.get(id)]) touched.add(`${state?.["cell_id"]}`);
+    }
+    this.#places = seen;
+    for (const cellId of touched) this.cells.get(cellId)?.setVisitors(this.people.visitors(cellId));
   }
 
   #adding(): HTMLElement {
@@ -296,10 +308,16 @@ export class NotebookPage implements Page, CellActions {
     const place: Place = isCell || target === document.body ? "command" : "elsewhere";
     const isInside = target instanceof HTMLElement && !isCell && this.cells.element.contains(target);
     if (event.defaultPrevented) return; // an editor's, or a menu's
-    if (event.key === "Escape" && isInside) return this.selection.choose(this.selection.active);
+    if (event.key === "Escape" && (isInside || this.bar.element.contains(document.activeElement))) return this.selection.choose(this.selection.active);
     const command = this.commands.press(event, event.timeStamp, place);
     if (command === null) return;
     event.preventDefault();
     perform(command);
   }
+}
+
+/** Tools that are pressed with a pointer leave the focus where it was, in a cell, so that keys go on working. */
+function keepFocus(event: MouseEvent): void {
+  const isTool = event.target instanceof Element && event.target.closest(".bar button, .tools button, .gutter button, .folded") !== null;
+  if (isTool) event.preventDefault();
 }

@@ -40,6 +40,8 @@ export interface Page {
   readonly linkChanged: Signal<LinkState>;
   /** May this tab edit; if not, the reader is told. */
   mayEdit(): boolean;
+  /** Between bar and cells: what is wrong and can be mended. */
+  readonly notices: HTMLElement;
   /** A message that stays under the bar, with something to do about it; null takes it away. */
   say(text: string | null, ...actions: HTMLElement[]): void;
 }

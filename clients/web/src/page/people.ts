@@ -18,7 +18,12 @@ export class People {
   readonly #peers = new Map<string, PresentPeer>();
   /** Somebody came, went or is somewhere else. */
   readonly changed = new Signal();
+  /** Somebody came who was not here. */
+  readonly came = new Signal<PresentPeer>();
   #place: Record<string, unknown> = { status: "reading" };
+  #view: object | null = null;
+  /** One object for each place that a peer has named, the same until it names another. */
+  readonly #said = new Map<string, object>();
   #timer: ReturnType<typeof setTimeout> | null = null;
 
   constructor(session: Session, link: Link) {
@@ -44,12 +49,19 @@ export class People {
 
   /** These are here, or somewhere else now. */
   take(peers: readonly PresentPeer[]): void {
-    for (const present of peers) this.#peers.set(present.peer.peer_id, present);
+    const fresh = peers.filter(({ peer }) => !this.#peers.has(peer.peer_id));
+    for (const present of peers) {
+      const id = present.peer.peer_id;
+      if (!isSamePlace(this.#peers.get(id)?.state, present.state)) this.#said.set(id, {});
+      this.#peers.set(id, present);
+    }
     this.changed.emit();
+    for (const present of fresh) this.came.emit(present);
   }
 
   left(peerId: string): void {
     this.#peers.delete(peerId);
+    this.#said.delete(peerId);
     this.changed.emit();
   }
 
@@ -61,7 +73,7 @@ export class People {
 
   /** Who is in a cell. */
   visitors(cellId: string): Visitor[] {
-    return this.others.filter(({ state }) => state?.["cell_id"] === cellId).map(visitor);
+    return this.others.filter(({ state }) => state?.["cell_id"] === cellId).map((present) => this.#visitor(present));
   }
 
   /** The cell that somebody is in. */
@@ -73,15 +85,31 @@ export class People {
   /** Tell the others where we are. */
   sayPlace(place: Record<string, unknown>): void {
     this.#place = place;
+    this.#tell();
+  }
+
+  /** Tell them what part of the notebook our screen shows (see view_place.ts). */
+  sayView(view: object | null): void {
+    this.#view = view;
+    this.#tell();
+  }
+
+  #tell(): void {
     this.#timer ??= setTimeout(() => {
       this.#timer = null;
-      this.#session.setPresence(this.#place);
+      this.#session.setPresence(this.#view === null ? this.#place : { ...this.#place, view: this.#view });
       this.#link.poke();
     }, SAY_EVERY);
   }
+
+  #visitor({ peer, state }: PresentPeer): Visitor {
+    const place = (value: unknown) => (typeof value === "number" && value >= 0 ? value : null);
+    const { peer_id: peerId, name, kind } = peer;
+    const said = this.#said.get(peerId) ?? state;
+    return { peerId, name, kind, colour: colourOf(peerId), anchor: place(state["anchor"]), head: place(state["head"]), said };
+  }
 }
 
-function visitor({ peer, state }: PresentPeer): Visitor {
-  const place = (value: unknown) => (typeof value === "number" && value >= 0 ? value : null);
-  return { peerId: peer.peer_id, name: peer.name, colour: colourOf(peer.peer_id), anchor: place(state["anchor"]), head: place(state["head"]) };
+function isSamePlace(before: Record<string, unknown> | undefined, now: Record<string, unknown>): boolean {
+  return before !== undefined && ["cell_id", "anchor", "head"].every((key) => before[key] === now[key]);
 }

@@ -1,6 +1,7 @@
 // The sheet of keys: every command that has one, by group.
 
 import { GROUPS, spell } from "../commands.ts";
+import { openDialog } from "../dialogs.ts";
 import { h } from "../dom.ts";
 import type { Page } from "../page.ts";
 
@@ -18,14 +19,9 @@ function open(page: Page): void {
   });
   const close = h("button", { type: "button", class: "plain", click: () => dialog.close() }, "Close");
   const hint = h("p", {}, "Esc leaves a cell's editor; these keys work then. Those with Ctrl, Alt or Shift and Enter work inside, too.");
-  const dialog = h(
-    "dialog",
-    { class: "help", "aria-label": "Keys", close: () => dialog.remove() },
+  const dialog = openDialog("Keys", "help", [
     h("header", {}, h("h2", {}, "Keys"), close),
     hint,
     h("div", { class: "key-groups", tabindex: "0", role: "group", "aria-label": "All keys" }, ...sections),
-  );
-  dialog.addEventListener("pointerdown", ({ target }) => target === dialog && dialog.close());
-  document.body.append(dialog);
-  dialog.showModal();
+  ]);
 }

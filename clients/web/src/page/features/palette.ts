@@ -1,6 +1,7 @@
 // The command palette: type some letters of what you want, press Enter.
 
 import { canRun, type Command, perform, spell } from "../commands.ts";
+import { openDialog } from "../dialogs.ts";
 import { h } from "../dom.ts";
 import { rank } from "../matching.ts";
 import type { Page } from "../page.ts";
@@ -33,7 +34,6 @@ function openPalette(page: Page): void {
   });
   const list = h("ul", { id: "palette-list", role: "listbox", "aria-label": "Commands" });
   const none = h("p", { class: "nothing", role: "status" });
-  const dialog = h("dialog", { class: "palette", "aria-label": "Command palette", close: () => dialog.remove() }, field, list, none);
   let found: Command[] = [];
   let at = 0;
 
@@ -56,8 +56,7 @@ function openPalette(page: Page): void {
     none.textContent = found.length === 0 ? "There is no such command." : "";
     mark();
   };
-  dialog.addEventListener("keydown", (event) => {
-    event.stopPropagation();
+  field.addEventListener("keydown", (event) => {
     if (event.key === "ArrowDown") at = (at + 1) % Math.max(1, found.length);
     else if (event.key === "ArrowUp") at = (at - 1 + found.length) % Math.max(1, found.length);
     else if (event.key === "Enter") choose(found[at]);
@@ -65,10 +64,8 @@ function openPalette(page: Page): void {
     event.preventDefault();
     mark();
   });
-  dialog.addEventListener("pointerdown", ({ target }) => target === dialog && dialog.close());
-  document.body.append(dialog);
   show();
-  dialog.showModal();
+  const dialog = openDialog("Command palette", "palette", [field, list, none]);
 }
 
 function option(command: Command, index: number, press: () => void): HTMLElement {

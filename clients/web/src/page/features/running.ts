@@ -1,11 +1,13 @@
-// Running cells and the kernel that runs them, and writing the file.
+// Running cells, stopping what runs, and writing the file.
 
+import type { RequestBody } from "../../core/messages.ts";
 import type { Command } from "../commands.ts";
 import type { Page } from "../page.ts";
 
 export function running(page: Page): void {
-  const { cells, commands, executions, notebook, requests, selection, structure, toasts } = page;
+  const { cells, commands, executions, notebook, requests, selection, structure } = page;
   const some = () => selection.active !== null;
+  const always = { when: () => true };
 
   const runSelected = () => {
     const ids = selection.ids;
@@ -27,14 +29,17 @@ export function running(page: Page): void {
     if (following === undefined && page.session.mayEdit) insertBelow(last);
     else selection.choose(following ?? last);
   };
-  const interrupt = () => {
-    const { running } = executions;
-    if (running === null) toasts.say("Nothing is running.");
-    else requests.ask({ method: "interrupt", execution_id: running }, "interrupt the cell");
+  const execute = (body: RequestBody, inWords: string) => () => requests.ask(body, inWords);
+  const part = (part: "above" | "below") => () => {
+    const id = selection.active as string;
+    requests.ask(part === "above" ? { method: "execute", above: id } : { method: "execute", below: id }, `run the cells ${part}`);
   };
-  const restart = () => {
-    if (confirm("Restart the kernel? What it has in memory is lost.")) requests.ask({ method: "restart_kernel" }, "restart the kernel");
+  const stopSelected = () => {
+    const ids = selection.ids.flatMap((id) => executions.waitingOf(id) ?? []);
+    if (ids.length > 0) requests.ask({ method: "stop", execution_ids: ids }, "stop the cells");
   };
+  const isStoppable = () => selection.ids.some((id) => executions.waitingOf(id) !== null);
+  const isBusy = () => executions.running !== null;
   const run = (id: string, title: string, keys: string[], act: () => void, more: Partial<Command> = {}): Command => {
     return { id: `run.${id}`, title, group: "Run", keys, where: "cell", when: some, run: act, ...more };
   };
@@ -42,16 +47,19 @@ export function running(page: Page): void {
     run("next", "Run, and go to the next cell", ["Shift+Enter"], next),
     run("cells", "Run the selected cells", ["Ctrl+Enter"], stay, { cellMenu: 0 }),
     run("insert", "Run, and insert a cell below", ["Alt+Enter"], () => insertBelow(runSelected())),
-    run("all", "Run all cells", [], () => requests.ask({ method: "execute", cell_ids: null }, "run all cells"), { when: () => true }),
-    { id: "kernel.interrupt", title: "Interrupt what is running", group: "Kernel", keys: ["i i"], run: interrupt },
-    { id: "kernel.restart", title: "Restart the kernel", group: "Kernel", keys: ["0 0"], run: restart },
+    run("all", "Run all cells", [], execute({ method: "execute", cell_ids: null }, "run all cells"), always),
+    run("above", "Run all cells above", [], part("above"), { cellMenu: 0 }),
+    run("below", "Run this cell and all below", [], part("below"), { cellMenu: 0 }),
+    run("stop", "Stop the selected cells", [], stopSelected, { cellMenu: 0, when: isStoppable }),
+    run("stop-mine", "Stop what I asked to run", [], execute({ method: "stop", whose: "mine" }, "stop your cells"), { when: isBusy }),
+    run("stop-all", "Stop everything, whoever asked for it", [], execute({ method: "stop", whose: "all" }, "stop all cells"), { when: isBusy }),
     {
       id: "notebook.save",
       title: "Write the file now",
       group: "Notebook",
       keys: ["Ctrl+s", "s"],
       where: "anywhere",
-      run: () => requests.ask({ method: "save" }, "write the file"),
+      run: execute({ method: "save" }, "write the file"),
     },
   );
 }

@@ -1,0 +1,292 @@
+"""The MCP server: `mcp_tools` as tools of the official SDK, over standard input and output or streamable HTTP.
+
+An agent is called what its client calls itself, and is told from others by its session. Errors of the library become
+errors of the tool, with what to do next; anything else is a defect and is logged.
+"""
+
+from __future__ import annotations
+
+import base64
+import functools
+from collections.abc import Awaitable, Callable
+from typing import Annotated, Any, Final, Literal
+
+from mcp.server.mcpserver import Context, MCPServer
+from mcp.server.mcpserver.exceptions import ToolError
+from mcp_types import ContentBlock, ImageContent, TextContent, ToolAnnotations
+from pydantic import BaseModel, Field
+
+from clients.agent.code_mode import CodeMode
+from clients.agent.desk import Desk
+from clients.agent.mcp_tools import Answer, Caller, Picture, Tools
+from clients.peer.errors import PeerError
+from notebook_doc.errors import NotebookDocError
+from relay.errors import WireError
+
+INSTRUCTIONS: Final = """\
+Live notebooks that people and agents edit together. Name the notebook in every call, by id or path. Read before you
+write: reads return a version, and edits that name it are merged with what people did since. Nothing you do overwrites
+them. Cells are named by id, name or index. What people have in hand (their cell, their half-typed line) is theirs."""
+
+Notebook = Annotated[str, Field(description="id, path or address")]
+Version = Annotated[str, Field(description="from the read that this edit is made to")]
+Cell = Annotated[str, Field(description="id, name or index")]
+Propose = Annotated[str, Field(description="why, in a line: suggest it to people instead of doing it")]
+_READS: Final = ToolAnnotations(read_only_hint=True)
+
+
+class Step(BaseModel):
+    """One operation of a batch."""
+
+    op: Literal["create", "edit", "replace", "move", "delete", "configure"]
+    cell: Annotated[str, Field(description="which; for create: nothing")] = ""
+    code: Annotated[str, Field(description="of create and edit")] = ""
+    old: Annotated[str, Field(description="replace: text that is there once")] = ""
+    new: str = ""
+    after: str | None = None
+    before: str | None = None
+    type: Literal["code", "markdown", "raw"] | None = None
+    name: str | None = None
+    hide_code: bool | None = None
+
+    def apply(self, ctx: CodeMode) -> None:
+        """Queue it."""
+        cell = int(self.cell) if self.cell.lstrip("-").isdigit() and len(self.cell) < 8 else self.cell
+        match self.op:
+            case "create":
+                ctx.create_cell(
+                    self.code,
+                    type=self.type or "code",
+                    after=self.after,
+                    before=self.before,
+                    name=self.name,
+                    hide_code=bool(self.hide_code),
+                )
+            case "edit":
+                ctx.edit_cell(cell, self.code)
+            case "replace":
+                ctx.replace(cell, self.old, self.new)
+            case "move":
+                ctx.move_cell(cell, after=self.after, before=self.before)
+            case "delete":
+                ctx.delete_cell(cell)
+            case "configure":
+                ctx.configure(cell, name=self.name, hide_code=self.hide_code, type=self.type)
+
+
+def make_server(desk: Desk, *, version: str, agent: str | None = None) -> MCPServer[Any]:
+    """The server with all tools. `agent` names every caller; without it, they are called as their clients are."""
+    server: MCPServer[Any] = MCPServer("quire", instructions=INSTRUCTIONS, version=version, log_level="WARNING")
+    tools = Tools(desk)
+
+    def tool(annotations: ToolAnnotations | None = None) -> Callable[[Callable[..., Awaitable[Any]]], None]:
+        def register(function: Callable[..., Awaitable[Any]]) -> None:
+            @functools.wraps(function)
+            async def call(*args: Any, **kwargs: Any) -> list[ContentBlock]:
+                try:
+                    return _content(await function(*args, **kwargs))
+                except (PeerError, WireError, NotebookDocError) as error:
+                    raise ToolError(str(error)) from error
+                except TimeoutError as error:
+                    raise ToolError(
+                        "It took too long. Look with read_notebook what came of it, and try again."
+                    ) from error
+
+            call.__annotations__ = {**function.__annotations__, "return": "list[ContentBlock]"}
+            server.add_tool(call, annotations=annotations, structured_output=False)
+
+        return register
+
+    def who(ctx: Context[Any, Any]) -> Caller:
+        return _caller(ctx, agent)
+
+    @tool(_READS)
+    async def list_notebooks() -> str:
+        """Notebooks that are open or known: ids, paths, kernels, who is there."""
+        return await tools.list_notebooks()
+
+    @tool()
+    async def open_notebook(path: str, ctx: Context[Any, Any], create: bool = False) -> str:
+        """Open an .ipynb file (create=true: make it) and return its overview."""
+        return await tools.open_notebook(who(ctx), path, create)
+
+    @tool()
+    async def save_notebook(notebook: Notebook, ctx: Context[Any, Any]) -> str:
+        """Write the file now. Edits are kept anyway."""
+        return await tools.save_notebook(who(ctx), notebook)
+
+    @tool(_READS)
+    async def read_notebook(notebook: Notebook, ctx: Context[Any, Any], start: int = 0) -> str:
+        """Overview: each cell's id, status, first lines and output in short; the version."""
+        return await tools.read_notebook(who(ctx), notebook, start)
+
+    @tool(_READS)
+    async def read_cells(notebook: Notebook, cells: list[str], ctx: Context[Any, Any], outputs: bool = True) -> Answer:
+        """Cells in full with their outputs, images included; the version."""
+        return await tools.read_cells(who(ctx), notebook, cells, outputs)
+
+    @tool(_READS)
+    async def search(notebook: Notebook, pattern: str, ctx: Context[Any, Any]) -> str:
+        """Lines of code that match a regular expression."""
+        return await tools.search(who(ctx), notebook, pattern)
+
+    @tool()
+    async def create_cell(
+        notebook: Notebook,
+        code: str,
+        ctx: Context[Any, Any],
+        after: str | None = None,
+        before: str | None = None,
+        type: Literal["code", "markdown", "raw"] = "code",
+        name: str | None = None,
+        run: bool = False,
+        propose: Propose = "",
+    ) -> Answer:
+        """A new cell, at the end unless after or before is given; run=true runs it and returns its outputs."""
+        step = Step(op="create", code=code, after=after, before=before, type=type, name=name)
+        return await edit(ctx, notebook, "", [step], propose, run)
+
+    @tool()
+    async def edit_cell(
+        notebook: Notebook,
+        cell: Cell,
+        code: str,
+        version: Version,
+        ctx: Context[Any, Any],
+        run: bool = False,
+        propose: Propose = "",
+    ) -> Answer:
+        """Make a cell's code this. Only what differs from what you read is written."""
+        return await edit(ctx, notebook, version, [Step(op="edit", cell=cell, code=code)], propose, run)
+
+    @tool()
+    async def replace_in_cell(
+        notebook: Notebook,
+        cell: Cell,
+        old: str,
+        new: str,
+        ctx: Context[Any, Any],
+        run: bool = False,
+        propose: Propose = "",
+    ) -> Answer:
+        """Replace a text that is in the cell exactly once."""
+        return await edit(ctx, notebook, "", [Step(op="replace", cell=cell, old=old, new=new)], propose, run)
+
+    @tool()
+    async def move_cell(
+        notebook: Notebook, cell: Cell, ctx: Context[Any, Any], after: str | None = None, before: str | None = None
+    ) -> Answer:
+        """Put a cell after or before another, else at the end."""
+        return await edit(ctx, notebook, "", [Step(op="move", cell=cell, after=after, before=before)], "", False)
+
+    @tool()
+    async def delete_cell(
+        notebook: Notebook, cell: Cell, version: Version, ctx: Context[Any, Any], propose: Propose = ""
+    ) -> Answer:
+        """Delete a cell, unless somebody wrote in it since you read it."""
+        return await edit(ctx, notebook, version, [Step(op="delete", cell=cell)], propose, False)
+
+    @tool()
+    async def batch(
+        notebook: Notebook,
+        steps: list[Step],
+        version: Version,
+        ctx: Context[Any, Any],
+        run: bool = False,
+        propose: Propose = "",
+    ) -> Answer:
+        """Several edits as one change: all of them or none. run=true runs the cells it wrote."""
+        return await edit(ctx, notebook, version, steps, propose, run)
+
+    @tool()
+    async def undo(notebook: Notebook, change: str, ctx: Context[Any, Any]) -> str:
+        """Take back one change as a whole: deleted cells come back, what others did since stays."""
+        return await tools.undo(who(ctx), notebook, change)
+
+    @tool()
+    async def run_cells(
+        notebook: Notebook, ctx: Context[Any, Any], cells: list[str] | None = None, seconds: float = 60
+    ) -> Answer:
+        """Run cells in order (none: all) and return outputs. What takes longer goes on: ask with result."""
+        return await tools.run_cells(who(ctx), notebook, cells or [], seconds, _progress(ctx))
+
+    @tool(_READS)
+    async def result(notebook: Notebook, execution: str, ctx: Context[Any, Any]) -> Answer:
+        """Status and outputs of an execution, at any time later."""
+        return await tools.result(who(ctx), notebook, execution)
+
+    @tool()
+    async def interrupt(notebook: Notebook, ctx: Context[Any, Any], executions: list[str] | None = None) -> str:
+        """Stop these executions and no others; none: those you asked for."""
+        return await tools.interrupt(who(ctx), notebook, executions or [])
+
+    @tool()
+    async def scratch(notebook: Notebook, code: str, ctx: Context[Any, Any], seconds: float = 60) -> Answer:
+        """Run code in the kernel without a cell, in a copy of its names. Interrupted after so many seconds."""
+        return await tools.scratch(who(ctx), notebook, code, seconds)
+
+    @tool(_READS)
+    async def variables(notebook: Notebook, ctx: Context[Any, Any]) -> str:
+        """The kernel's variables: names, types, shapes, values in short."""
+        return await tools.variables(who(ctx), notebook)
+
+    @tool(_READS)
+    async def graph(notebook: Notebook, ctx: Context[Any, Any], cell: str = "") -> str:
+        """What a cell defines, reads, depends on and is needed by; without a cell, all, with problems first."""
+        return await tools.graph(who(ctx), notebook, cell)
+
+    @tool(_READS)
+    async def history(notebook: Notebook, ctx: Context[Any, Any], cell: str = "") -> str:
+        """Runs of a cell; without a cell, who changed what, latest first."""
+        return await tools.history(who(ctx), notebook, cell)
+
+    @tool(_READS)
+    async def proposals(notebook: Notebook, ctx: Context[Any, Any]) -> str:
+        """Open proposals, as diffs."""
+        return await tools.proposals(who(ctx), notebook)
+
+    @tool()
+    async def decide_proposal(
+        notebook: Notebook,
+        proposal: str,
+        action: Literal["accept", "reject", "withdraw"],
+        ctx: Context[Any, Any],
+        note: str = "",
+    ) -> str:
+        """Accept (merges it), reject, or withdraw your own."""
+        return await tools.decide_proposal(who(ctx), notebook, proposal, action, note)
+
+    async def edit(
+        ctx: Context[Any, Any], notebook: str, version: str, steps: list[Step], propose: str, run: bool
+    ) -> Answer:
+        def apply(context: CodeMode) -> None:
+            for step in steps:
+                step.apply(context)
+
+        return await tools.edit(who(ctx), notebook, version, apply, propose=propose, run=run, progress=_progress(ctx))
+
+    return server
+
+
+def _content(answer: str | Answer) -> list[ContentBlock]:
+    parts = [answer] if isinstance(answer, str) else answer
+    return [
+        ImageContent(type="image", data=base64.b64encode(part.data).decode(), mime_type=part.mime)
+        if isinstance(part, Picture)
+        else TextContent(type="text", text=part)
+        for part in parts
+    ]
+
+
+def _progress(ctx: Context[Any, Any]) -> Callable[[float, float, str], Awaitable[None]]:
+    async def tell(done: float, total: float, message: str) -> None:
+        await ctx.report_progress(done, total, message)
+
+    return tell
+
+
+def _caller(ctx: Context[Any, Any], agent: str | None) -> Caller:
+    params = ctx.session.client_params
+    name = agent or (params.client_info.name if params is not None else "agent")
+    session = (ctx.headers or {}).get("mcp-session-id", "")
+    return Caller(name, session or name)

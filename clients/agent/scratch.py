@@ -1,0 +1,101 @@
+"""The scratchpad: code run in the notebook's kernel without a cell, followed as it runs.
+
+What it prints is told as it comes, up to a limit; the rest is in the execution's record, under its id. Whoever stops
+waiting stops this execution, queued or running, and no other.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any, Final, Literal
+
+from clients.agent.running import stop
+from clients.peer.execution import Execution
+from clients.peer.notebook import Notebook
+
+# Characters that are told of one execution unless somebody asks for more.
+LIMIT: Final = 100_000
+
+Channel = Literal["stdout", "stderr"]
+Tell = Callable[[Channel, str], None]
+
+
+async def run_scratch(notebook: Notebook, code: str, timeout: float | None = None) -> Execution:
+    """Run code and wait until it has ended. A caller that is cancelled takes it with it. Raises RequestFailed."""
+    execution = await notebook.start_scratch(code, timeout=timeout)
+    try:
+        return await execution.wait()
+    except asyncio.CancelledError:
+        await asyncio.shield(stop(notebook, [execution]))
+        raise
+
+
+async def follow(notebook: Notebook, execution: Execution, tell: Tell, limit: int | None = LIMIT) -> int:
+    """Tell what an execution puts out, as it comes, until it has ended; return how many characters were left out."""
+    teller = _Teller(tell, limit)
+    try:
+        while not execution.has_ended:
+            seen = _extent(notebook, execution)
+            await teller.take(notebook, execution)
+            await notebook.until(lambda seen=seen: execution.has_ended or _extent(notebook, execution) != seen)  # type: ignore[misc]
+    except asyncio.CancelledError:
+        await asyncio.shield(stop(notebook, [execution]))
+        raise
+    await execution.wait()
+    teller.left_out = 0
+    await teller.take(notebook, execution, ended=True)
+    return teller.left_out
+
+
+def _extent(notebook: Notebook, execution: Execution) -> tuple[int, object]:
+    """What changes when there is something new."""
+    count = notebook.runtime.output_count(execution.id)
+    return count, notebook.runtime.output(execution.id, count - 1) if count else None
+
+
+class _Teller:
+    """Tells each character once. Owns how much of each output was told."""
+
+    def __init__(self, tell: Tell, limit: int | None) -> None:
+        self._tell = tell
+        self._left = limit
+        self._output = 0  # the first output that may have more to say
+        self._told = 0  # characters of it
+        self.left_out = 0
+
+    async def take(self, notebook: Notebook, execution: Execution, *, ended: bool = False) -> None:
+        """Tell what is new. While it runs, nothing is fetched that would not be told."""
+        if self._left == 0 and not ended:
+            return
+        manifests = notebook.runtime.outputs(execution.id)[self._output :]
+        for number, output in enumerate(await notebook.read_outputs(manifests)):
+            channel, text = as_text(output)
+            self._say(channel, text[self._told :])
+            if number < len(manifests) - 1:
+                self._output, self._told = self._output + 1, 0
+            else:
+                self._told = len(text)
+
+    def _say(self, channel: Channel, text: str) -> None:
+        told = text if self._left is None else text[: self._left]
+        if self._left is not None:
+            self._left -= len(told)
+            self.left_out += len(text) - len(told)
+        if told:
+            self._tell(channel, told)
+
+
+def as_text(output: dict[str, Any]) -> tuple[Channel, str]:
+    """An nbformat output as a terminal shows it."""
+    match output:
+        case {"output_type": "stream", "text": text, "name": name}:
+            return ("stderr" if name == "stderr" else "stdout"), str(text)
+        case {"output_type": "error", "traceback": list(lines)}:
+            return "stderr", "\n".join(map(str, lines)) + "\n"
+        case {"data": {"text/plain": text}}:
+            return "stdout", f"{text}\n"
+        case {"data": dict(data)}:
+            return "stdout", f"({', '.join(data)})\n"
+        case _:
+            return "stdout", ""

@@ -1,0 +1,268 @@
+"""A real MCP client works in a notebook, over both transports, while a person is in it."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import sys
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+from mcp import Client, StdioServerParameters, stdio_client
+from mcp.client.streamable_http import streamable_http_client
+from mcp_types import CallToolResult, ImageContent, TextContent
+
+from clients.agent.mcp_mount import McpMount
+from clients.peer.hub_address import HubAddress
+from clients.peer.notebook import Notebook
+from notebook_doc.policy import AgentPolicy, with_policy
+from tests.agent.company import Company, seen
+from tests.daemon.service import Service, notebook_file
+from tests.support.aio import aio
+
+FIGURE = """\
+from base64 import b64decode
+from IPython.display import display, Image
+png = b64decode("iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==")
+display(Image(png))"""
+
+
+SLOW = """\
+import os, time
+print("begun", flush=True)
+while not os.path.exists("go"):
+    time.sleep(0.02)
+print("ended")"""
+
+
+class Agent:
+    """An MCP client, and what its tools answer."""
+
+    def __init__(self, client: Client) -> None:
+        self.client = client
+        self.told: list[str] = []
+
+    async def call(self, tool: str, **arguments: Any) -> CallToolResult:
+        async def progress(done: float, total: float | None, message: str | None) -> None:
+            self.told.append(f"{done:g}/{total:g} {message}")
+
+        return await self.client.call_tool(tool, arguments, progress_callback=progress)
+
+    async def text(self, tool: str, **arguments: Any) -> str:
+        result = await self.call(tool, **arguments)
+        text = "\n".join(part.text for part in result.content if isinstance(part, TextContent))
+        assert not result.is_error, text
+        return text
+
+    async def attempt(self, tool: str, **arguments: Any) -> str:
+        result = await self.call(tool, **arguments)
+        return "\n".join(part.text for part in result.content if isinstance(part, TextContent))
+
+    async def error(self, tool: str, **arguments: Any) -> str:
+        result = await self.call(tool, **arguments)
+        text = "\n".join(part.text for part in result.content if isinstance(part, TextContent))
+        assert result.is_error, text
+        return text
+
+
+def version(answer: str) -> str:
+    return re.findall(r"version (\w+)", answer)[-1]
+
+
+@asynccontextmanager
+async def by_http(address: HubAddress) -> AsyncIterator[Agent]:
+    headers = {"Authorization": f"Bearer {address.token}"}
+    async with (
+        httpx2.AsyncClient(headers=headers, timeout=30) as http,
+        Client(streamable_http_client(f"{address.url}/mcp", http_client=http)) as client,
+    ):
+        yield Agent(client)
+
+
+@asynccontextmanager
+async def by_stdio(state: Path) -> AsyncIterator[Agent]:
+    command = StdioServerParameters(
+        command=sys.executable,
+        args=["-P", "-m", "clients.cli.main", "mcp", "--name", "claude"],
+        env={"QUIRE_HOME": str(state)},
+        cwd=Path(__file__).parents[2],
+    )
+    async with Client(stdio_client(command)) as client:
+        yield Agent(client)
+
+
+class Served:
+    """A service with the agents' door, and a person in a notebook."""
+
+    def __init__(self, service: Service, company: Company, ann: Notebook, path: Path) -> None:
+        self.service, self.company, self.ann, self.path = service, company, ann, path
+
+
+@asynccontextmanager
+async def served(folder: Path, sources: list[str], *, daemon: bool = False) -> AsyncIterator[Served]:
+    path = notebook_file(folder, sources)
+    async with AsyncExitStack() as stack:
+        service = Service(folder)
+        mount = McpMount(lambda: service.address, "0")
+        await service.start_hub(mounts={"/mcp": mount})
+        stack.push_async_callback(service.stop_hub)
+        stack.push_async_callback(mount.close)
+        if daemon:
+            service.start_daemon()
+            stack.push_async_callback(service.stop_daemon)
+        company = Company(stack, service.address, await service.open(path))
+        yield Served(service, company, await company.enter("ann"), path)
+
+
+@aio
+async def test_an_agent_reads_edits_and_proposes_over_http_and_a_persons_typing_survives(tmp_path: Path) -> None:
+    async with served(tmp_path, ["price = 3", "print(price)"]) as here, by_http(here.service.address) as agent:
+        ann = here.ann
+        assert here.company.notebook_id in await agent.text("list_notebooks")
+        overview = await agent.text("open_notebook", path=str(here.path))
+        notebook = here.company.notebook_id
+        assert "c0 code, draft\n    price = 3" in overview
+        read = await agent.text("read_cells", notebook=notebook, cells=["c0", "1"])
+        assert "```\nprint(price)\n```" in read
+
+        ann.cells["c0"].append("  # euros")  # while the agent thinks
+        while "euros" not in await agent.text("search", notebook=notebook, pattern="euros"):
+            pass  # until the agent's peer has it
+        done = await agent.text("edit_cell", notebook=notebook, cell="c0", code="price = 4", version=version(read))
+        await seen(ann, lambda: ann.cells["c0"].source == "price = 4  # euros")
+        assert "merged with c0: changed (source) by ann; both edits are in it" in done
+        change = re.findall(r"undo with change (\w+)", done)[0]
+
+        steps = [
+            {"op": "create", "code": "# end", "after": "c1", "name": "end"},
+            {"op": "move", "cell": "c1", "before": "c0"},
+            {"op": "replace", "cell": "c0", "old": "price = 4", "new": "price = 5"},
+        ]
+        done = await agent.text("batch", notebook=notebook, steps=steps, version=version(done))
+        await seen(ann, lambda: [c.source for c in ann.cells] == ["print(price)", "price = 5  # euros", "# end"])
+        assert "# end" in await agent.text("search", notebook=notebook, pattern="^# e")
+        assert "depends on c0" in await agent.text("graph", notebook=notebook, cell="c1")
+
+        await agent.text("undo", notebook=notebook, change=change)
+        await seen(ann, lambda: ann.cells["c0"].source.startswith("price = ") and "5" in ann.cells["c0"].source)
+        assert ann.cells["c0"].source.endswith("  # euros")
+
+        proposed = await agent.text("create_cell", notebook=notebook, code="tax = 0.2", propose="we need tax")
+        assert "proposed" in proposed
+        await seen(ann, lambda: len(ann.proposals()) == 1)
+        assert "+tax = 0.2" in await agent.text("proposals", notebook=notebook)
+        wanted = ann.proposals()[0].id
+        assert await agent.text("decide_proposal", notebook=notebook, proposal=wanted, action="accept") == "accepted"
+        await seen(ann, lambda: any(cell.source == "tax = 0.2" for cell in ann.cells))
+        assert any(one.peer.kind == "agent" for one in ann.peers)
+        assert "by ann" in await agent.text("history", notebook=notebook)
+        await agent.text("save_notebook", notebook=notebook)
+        assert "tax = 0.2" in here.path.read_text()
+
+
+@aio
+async def test_every_error_says_what_to_do_next(tmp_path: Path) -> None:
+    async with served(tmp_path, ["x = 1", "y = 2"]) as here, by_http(here.service.address) as agent:
+        notebook = here.company.notebook_id
+        read = await agent.text("read_notebook", notebook=notebook)
+        assert "Call read_notebook" in await agent.error(
+            "edit_cell", notebook=notebook, cell="c0", code="", version="never"
+        )
+        assert "There are: c0, c1" in await agent.error("read_cells", notebook=notebook, cells=["c9"])
+        here.ann.cells["c1"].delete()
+        assert await here.ann.saved(5)
+        gone = await agent.error("edit_cell", notebook=notebook, cell="c1", code="y = 3", version=version(read))
+        assert "Read the notebook again" in gone
+        here.ann.set_metadata(with_policy(here.ann.metadata, AgentPolicy("propose", "confirm", "confirm")))
+        assert await here.ann.saved(5)
+        while "Propose the change" not in (refused := await agent.attempt("move_cell", notebook=notebook, cell="c0")):
+            assert "c0" not in refused, "the one cell that there is stays where it is"
+        assert "agents may not" in refused
+        assert "Check the path" in await agent.error("open_notebook", path=str(tmp_path / "none.ipynb"))
+
+
+@aio
+async def test_runs_stream_progress_return_images_and_go_on_when_nobody_waits(tmp_path: Path) -> None:
+    async with served(tmp_path, ["print('hello')", FIGURE], daemon=True) as here:
+        notebook = here.company.notebook_id
+        async with by_http(here.service.address) as agent:
+            done = await agent.call("run_cells", notebook=notebook, cells=["c0", "c1"])
+            assert [part.text for part in done.content if isinstance(part, TextContent)][1] == "hello\n"
+            (picture,) = [part for part in done.content if isinstance(part, ImageContent)]
+            assert picture.mime_type == "image/png"
+            assert any("execution" in line for line in agent.told)
+            await agent.text("create_cell", notebook=notebook, code=SLOW, name="slow")
+            left = await agent.text("run_cells", notebook=notebook, cells=["slow"], seconds=0.5)
+            execution = re.findall(r"still running after 0.5 s: (\S+)", left)[0]
+        (tmp_path / "go").touch()
+        async with by_http(here.service.address) as agent:  # another session
+            text = ""
+            while "ended" not in text:
+                text = await agent.text("result", notebook=notebook, execution=execution)
+            await agent.text("create_cell", notebook=notebook, code="while True: pass", name="loop")
+            left = await agent.text("run_cells", notebook=notebook, cells=["loop"], seconds=0.3)
+            execution = re.findall(r"still running after 0.3 s: (\S+)", left)[0]
+            assert execution in await agent.text("interrupt", notebook=notebook, executions=[execution])
+            text = ""
+            while "error" not in text:
+                text = await agent.text("result", notebook=notebook, execution=execution)
+            assert "KeyboardInterrupt" in text
+
+
+@aio
+async def test_without_the_token_or_from_a_foreign_page_there_is_nothing_at_the_door(tmp_path: Path) -> None:
+    async with served(tmp_path, ["x = 1"]) as here, httpx2.AsyncClient() as http:
+        url, token = f"{here.service.address.url}/mcp", here.service.address.token
+        assert (await http.post(url, json={})).status_code == 401
+        mine = {"Authorization": f"Bearer {token}"}
+        assert (await http.post(url, json={}, headers={**mine, "Origin": "https://evil.example"})).status_code == 403
+        assert (await http.post(url, json={}, headers={**mine, "Host": "evil.example"})).status_code == 421
+
+
+@aio
+async def test_two_agents_over_http_are_two_peers_and_share_no_current_notebook(tmp_path: Path) -> None:
+    async with (
+        served(tmp_path, ["x = 1"]) as here,
+        by_http(here.service.address) as one,
+        by_http(here.service.address) as other,
+    ):
+        notebook = here.company.notebook_id
+        for agent in (one, other):
+            await agent.text("create_cell", notebook=notebook, code=f"# {id(agent)}")
+        assert len([present for present in here.ann.peers if present.peer.kind == "agent"]) in (1, 2)
+        assert len(here.ann.cells) == 3
+
+
+def test_tool_descriptions_are_short() -> None:
+    async def described() -> dict[str, str]:
+        from clients.agent.desk import Desk
+        from clients.agent.mcp_server import make_server
+
+        server = make_server(Desk(lambda: HubAddress("http://127.0.0.1:0", "")), version="0")
+        return {tool.name: tool.description or "" for tool in await server.list_tools()}
+
+    tools = asyncio.run(described())
+    assert len(tools) >= 20
+    assert {name for name, text in tools.items() if not 10 < len(text) <= 110} == set()
+
+
+@pytest.mark.parametrize("name", ["claude"])
+@aio
+async def test_an_agent_works_over_standard_input_and_output(name: str, tmp_path: Path) -> None:
+    from tests.support.hub import hub_process
+
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    path = notebook_file(tmp_path, ["x = 1"])
+    with hub_process(state):
+        async with by_stdio(state) as agent:
+            notebook = re.findall(r"notebook (\S+),", await agent.text("open_notebook", path=str(path)))[0]
+            done = await agent.text("create_cell", notebook=notebook, code="y = x + 1", after="c0")
+            assert "created" in done
+            assert f"{name} (agent)" in await agent.text("list_notebooks")
+            await agent.text("save_notebook", notebook=notebook)
+        assert "y = x + 1" in path.read_text()

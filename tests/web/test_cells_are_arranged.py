@@ -1,0 +1,120 @@
+"""What a person does to cells beyond typing: several at once, by key, menu and pointer, and back again."""
+
+from __future__ import annotations
+
+import json
+import time
+
+import quire
+from tests.web.tabs import Service
+
+
+def test_several_cells_are_copied_merged_split_and_taken_back(service: Service) -> None:
+    tab = service.start("a", "b", "c")
+    tab.cell(0).locator(".cm-line").first.click()
+    tab.press("Escape", "Shift+J", "c", "v")
+    tab.sees("both were pasted below", lambda: tab.texts() == ["a", "b", "a", "b", "c"])
+    assert tab.selected() == [2, 3]
+    tab.press("Shift+M")
+    tab.sees("they are one cell", lambda: tab.texts() == ["a", "b", "a\nb", "c"])
+    tab.click_into(2, line=0)
+    tab.press("Control+Shift+_")
+    tab.sees("it was split at the cursor", lambda: tab.texts() == ["a", "b", "a", "\nb", "c"])
+    tab.press("Escape", "z", "z")
+    tab.sees("split and merge are undone", lambda: tab.texts() == ["a", "b", "a", "b", "c"])
+    tab.press("Shift+Z", "Shift+Z")
+    tab.sees("and done again", lambda: tab.texts() == ["a", "b", "a", "\nb", "c"])
+    tab.press("Control+a", "d", "d")
+    tab.sees("all are gone, one is left to write in", lambda: tab.texts() == [""])
+    assert service.errors == []
+
+
+def test_undo_of_a_deletion_leaves_what_others_did_meanwhile(service: Service) -> None:
+    tab = service.start("mine", "theirs", "other")
+    tab.cell(0).locator(".cm-line").first.click()
+    tab.press("Escape", "d", "d")
+    tab.sees("it is gone", lambda: tab.texts() == ["theirs", "other"])
+    with quire.open(service.notebook, name="Ada") as peer:
+        peer.cells[0].source = "theirs, changed"
+        peer.cells[1].move(before=peer.cells[0])
+        tab.sees("their edits have arrived", lambda: tab.texts() == ["other", "theirs, changed"])
+        tab.press("z")
+        tab.sees("the deletion alone is undone", lambda: sorted(tab.texts()) == ["mine", "other", "theirs, changed"])
+        tab.press("z")
+        tab.page.locator(".toast", has_text="Nothing of yours to undo").wait_for()
+        assert sorted(cell.source for cell in peer.cells) == ["mine", "other", "theirs, changed"]
+
+
+def test_a_cell_is_dragged_to_another_place(service: Service) -> None:
+    tab = service.start("a", "b", "c")
+    tab.cell(0).hover()
+    start = tab.cell(0).locator(".grip").bounding_box()
+    end = tab.cell(2).bounding_box()
+    mouse = tab.page.mouse
+    mouse.move(start["x"] + 4, start["y"] + 8)
+    mouse.down()
+    mouse.move(start["x"] + 4, end["y"] + 4, steps=6)
+    tab.page.locator(".drop-line").wait_for()
+    mouse.up()
+    tab.sees("it stands before the last", lambda: tab.texts() == ["b", "a", "c"])
+    tab.page.locator(".drop-line").wait_for(state="detached")
+
+
+def test_what_is_folded_stays_folded_where_jupyter_keeps_it(service: Service) -> None:
+    tab = service.start("print('out')\n2")
+    tab.cell(0).locator(".cm-line").first.click()
+    tab.press("Control+Enter")
+    tab.sees("it has run", lambda: "out" in tab.output(0))
+    tab.press("o", "Shift+O")
+    tab.cell(0).get_by_role("button", name="Show the code").wait_for()
+    assert not tab.cell(0).locator(".outputs").is_visible()
+    with quire.open(service.notebook) as peer:
+        peer.until(lambda: peer.cells[0].metadata.get("jupyter") == {"outputs_hidden": True, "source_hidden": True})
+    again = service.tab(tab.address)
+    again.cell(0).get_by_role("button", name="Show the output").click()
+    again.cell(0).locator(".outputs", has_text="out").wait_for()
+    assert not again.cell(0).locator(".input").is_visible()
+    deadline = time.monotonic() + 30
+    while time.monotonic() < deadline:  # the file follows
+        (cell,) = json.loads(service.notebook.read_text("utf-8"))["cells"]
+        if cell["metadata"].get("jupyter") == {"source_hidden": True}:
+            return
+        tab.page.wait_for_timeout(100)
+    raise AssertionError(f"the file says {cell['metadata']}")
+
+
+def test_everything_is_found_and_replaced_as_one_change(service: Service) -> None:
+    tab = service.start("total = 1\nprint(total)", "subtotal = total", "Total")
+    tab.cell(0).locator(".cm-line").first.click()
+    tab.press("Control+f")
+    tab.type("total")
+    results = tab.page.locator(".search-results button")
+    tab.sees("all places are listed", lambda: results.count() == 5)
+    tab.page.get_by_label("Match case").click()
+    tab.page.get_by_label("Whole words").click()
+    tab.sees("fewer are", lambda: results.count() == 3)
+    tab.cell(1).locator(".found").wait_for()
+    tab.page.get_by_label("Replace with").fill("sum")
+    tab.page.get_by_role("button", name="All", exact=True).click()
+    tab.sees("they are replaced", lambda: tab.texts() == ["sum = 1\nprint(sum)", "subtotal = sum", "Total"])
+    tab.page.locator(".toast").get_by_role("button", name="Undo").click()
+    tab.sees("and back, all at once", lambda: tab.texts() == ["total = 1\nprint(total)", "subtotal = total", "Total"])
+    tab.page.get_by_label("Find", exact=True).press("Escape")
+    tab.page.locator(".panel").wait_for(state="hidden")
+    tab.type("x")
+    tab.sees("typing goes on in the cell", lambda: any("x" in text for text in tab.texts()))
+
+
+def test_the_palette_finds_and_does_and_the_menu_of_a_cell_too(service: Service) -> None:
+    tab = service.start("a", "b")
+    tab.cell(1).locator(".cm-line").first.click()
+    tab.press("Escape", "Control+Shift+P")
+    tab.type("heading 2")
+    tab.press("Enter")
+    tab.page.get_by_role("heading", name="b", level=2).wait_for()
+    tab.press("Shift+F10")
+    tab.page.get_by_role("menu", name="Cell").wait_for()
+    tab.type("dup")
+    tab.press("Enter")
+    tab.sees("it is there twice", lambda: tab.page.get_by_role("heading", name="b", level=2).count() == 2)
+    assert service.errors == []
