@@ -1,4 +1,4 @@
-"""Blobs over HTTP: `GET`, `HEAD` and `PUT /v1/blobs/{sha256}`.
+"""Blobs over HTTP: `GET`, `HEAD` and `PUT /v1/blobs/{sha256}`, and `POST /v1/blobs` for many small ones at once.
 
 A blob never changes, so its hash is its entity tag and a copy may be kept for ever. Contents come from notebooks, and
 so from strangers: whatever a blob holds, a browser that opens its address must not run it with the hub's origin. Hence
@@ -17,12 +17,14 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 from typing import Final
 
+import msgspec
 from fastapi import APIRouter
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response, StreamingResponse
 
 from sync_server.blobs import LARGEST_BLOB, BlobStore, blob_name
 from sync_server.errors import (
+    BadBlobBatch,
     BadBlobName,
     BlobError,
     BlobMismatch,
@@ -57,10 +59,13 @@ SAFETY_HEADERS: Final = {
     "Cross-Origin-Resource-Policy": "same-origin",
     "Referrer-Policy": "no-referrer",
 }
+LARGEST_BATCH: Final = 16 * 1024 * 1024  # bytes of a body that is held in memory
+_batch = msgspec.msgpack.Decoder(list[bytes])
 _FOR_EVER: Final = "private, max-age=31536000, immutable"  # a year, the longest that caches honour
 _RANGE: Final = re.compile(r"bytes=[ \t]*(\d{0,18})-(\d{0,18})[ \t]*\Z", re.ASCII)
 _STATUS: Final[dict[type[BlobError], int]] = {
     BadBlobName: 400,
+    BadBlobBatch: 400,
     BlobNotFound: 404,
     BlobTooLarge: 413,
     BlobMismatch: 422,
@@ -124,6 +129,11 @@ def blob_router(store: BlobStore, *, limit: int = LARGEST_BLOB) -> APIRouter:
         """Keep the body under its hash. 201: it is new; 200: it was there. Both mean that it is on disk."""
         return await _answering_errors(lambda: _put(store, name, request, limit))
 
+    @router.post("/v1/blobs", response_class=JSONResponse)
+    async def put_blobs(request: Request) -> Response:
+        """Keep each of the binaries in the body, a MessagePack array, under its hash; the hashes, in that order."""
+        return await _answering_errors(lambda: _put_all(store, request, limit))
+
     return router
 
 
@@ -170,6 +180,20 @@ async def _put(store: BlobStore, name: str, request: Request, limit: int) -> Res
     return JSONResponse(
         {"sha256": done.sha256, "size": done.size}, status_code=201 if done.created else 200, headers=SAFETY_HEADERS
     )
+
+
+async def _put_all(store: BlobStore, request: Request, limit: int) -> Response:
+    body = bytearray()
+    async for piece in request.stream():
+        body += piece
+        if len(body) > min(limit, LARGEST_BATCH):
+            raise BlobTooLarge(f"blobs of more than {LARGEST_BATCH} bytes were sent at once.", "Send them one by one.")
+    try:
+        blobs = _batch.decode(body)
+    except msgspec.DecodeError as error:
+        raise BadBlobBatch(f"the blobs could not be read: {error}.", "Send a MessagePack array of binaries.") from error
+    done = await store.put_all(blobs)
+    return JSONResponse({"sha256": [one.sha256 for one in done]}, headers=SAFETY_HEADERS)
 
 
 async def _answering_errors(handle: Callable[[], Awaitable[Response]]) -> Response:

@@ -23,7 +23,7 @@ import secrets
 import sys
 import threading
 from collections import OrderedDict
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NewType, Protocol
@@ -57,6 +57,9 @@ class BlobStore(Protocol):
 
     async def put(self, data: bytes) -> PutBlob:
         """Keep these bytes; they are on disk when this returns. Raises BlobsFull."""
+
+    async def put_all(self, blobs: Sequence[bytes]) -> list[PutBlob]:
+        """The same for several small ones, at the cost of one for all but the disk. Raises BlobsFull."""
 
     async def put_stream(
         self, pieces: AsyncIterator[bytes], *, limit: int = LARGEST_BLOB, expected: Sha256 | None = None
@@ -119,6 +122,10 @@ class DirectoryBlobStore:
     async def put(self, data: bytes) -> PutBlob:
         """See BlobStore.put. Cancelling it may come too late to stop it."""
         return await asyncio.to_thread(self._put, data)
+
+    async def put_all(self, blobs: Sequence[bytes]) -> list[PutBlob]:
+        """See BlobStore.put_all. Cancelling it may come too late to stop it."""
+        return await asyncio.to_thread(lambda: [self._put(data) for data in blobs])
 
     async def put_stream(
         self, pieces: AsyncIterator[bytes], *, limit: int = LARGEST_BLOB, expected: Sha256 | None = None

@@ -103,6 +103,13 @@ class BadBlobName(BlobError):
     whose = "remote"
 
 
+class BadBlobBatch(BlobError):
+    """What was sent as several blobs cannot be read."""
+
+    wire_code = ErrorCode.BAD_REQUEST
+    whose = "remote"
+
+
 class BlobNotFound(BlobError):
     """There is no such blob."""
 

@@ -219,11 +219,13 @@ class CommWriter:
         """A value as it is stored, its blobs put. None if it cannot be kept; then the document goes without it."""
         try:
             rest, parts, blobs = stored(value)
-            await self._outputs.blobs.keep(blobs)
-        except (BadEdit, RequestFailed) as error:
-            logger.warning("notebook %s: %r of the comm %s is not kept: %s", self._notebook.id, key, comm_id, error)
-            return None
-        return rest, parts
+        except BadEdit as error:
+            refused = {key: error.message}
+        else:
+            refused = await self._outputs.blobs.keep(blobs)
+        for why in refused.values():
+            logger.warning("notebook %s: %r of the comm %s is not kept: %s", self._notebook.id, key, comm_id, why)
+        return None if refused else (rest, parts)
 
     def _write(self, ready: Iterable[_Ready]) -> None:
         comms = self._notebook.runtime.comms

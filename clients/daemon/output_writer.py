@@ -12,10 +12,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from hashlib import sha256
-from typing import Any, Final, Protocol, cast
+from typing import Any, Protocol, cast
 
 from clients.daemon.blob_keeper import BlobKeeper
 from clients.daemon.events import ClearOutput, Output, UpdateDisplay
@@ -28,15 +28,13 @@ from clients.daemon.outputs import (
     OutputBuffer,
     WrittenStream,
 )
-from clients.peer.at_once import all_of
 from clients.peer.notebook import Notebook
 from notebook_doc.contents import content_of, output_manifest
 from notebook_doc.errors import BadEdit
 from notebook_doc.replica import Heads
 from notebook_doc.runtime import Manifest, SpoolPosition
 
-# Blobs on their way to the hub at the same time: enough to overlap its work with ours; more gains nothing.
-BLOBS_AT_ONCE: Final = 4
+_Prepared = tuple[Manifest, Mapping[str, bytes]]  # and the blobs that it names
 
 logger = logging.getLogger("quire.daemon")
 
@@ -153,7 +151,7 @@ class OutputWriter:
             async with self.beside.batch() if self.beside is not None else nullcontext() as write:
                 if not work and write is None and and_then is None:
                     return  # what was merely heard is told with the next change
-                manifests = await all_of((self._manifests(operation) for _, operation in work), BLOBS_AT_ONCE)
+                manifests = await self._kept([_prepared(operation) for _, operation in work])
                 runtime = self._notebook.runtime
                 with runtime.edit():
                     if write is not None:
@@ -185,37 +183,16 @@ class OutputWriter:
         unfinished = {execution_id: state for execution_id, state in states.items() if state is not None}
         return SpoolPosition(keeper=self._keeper, seq=self._heard if position is None else position, open=unfinished)
 
-    async def _manifests(self, operation: Operation) -> list[Manifest]:
-        """What an operation writes, its blobs kept at the hub."""
-        match operation:
-            case AppendOutput(output=output, display_id=display_id):
-                return [await self._kept(dict(output), display_id)]
-            case UpdateDisplay(display_id, data, metadata):
-                output = {"output_type": "display_data", "data": dict(data), "metadata": dict(metadata)}
-                return [await self._kept(output, display_id)]
-            case AppendStream(sealed=sealed, tail=tail) | ExtendStream(sealed=sealed, tail=tail):
-                return [await self._content(text) for text in (*sealed, *([tail] if tail else []))]
-        return []
+    async def _kept(self, prepared: list[list[_Prepared]]) -> list[list[Manifest]]:
+        """What was prepared, once its blobs are at the hub. An output of which the hub does not take one says so."""
+        blobs = {name: data for each in prepared for _, its in each for name, data in its.items()}
+        refused = await self.blobs.keep(blobs) if blobs else {}
 
-    async def _kept(self, output: dict[str, Any], display_id: str | None) -> Manifest:
-        try:
-            manifest, blobs = output_manifest(output)
-        except BadEdit as error:
-            logger.warning("an output cannot be shown: %s", error)
-            told = f"<an output that cannot be shown: {error.message}>"
-            manifest, blobs = output_manifest(
-                {"output_type": "display_data", "data": {"text/plain": told}, "metadata": {}}
-            )
-        await self.blobs.keep(blobs)
-        if display_id is not None:
-            manifest["display_id"] = display_id
-        return manifest
+        def settled(manifest: Manifest, its: Mapping[str, bytes]) -> Manifest:
+            why = next((refused[name] for name in its if name in refused), None)
+            return manifest if why is None else {**_cannot_be_shown(why), **_display_id(manifest)}
 
-    async def _content(self, text: str) -> Manifest:
-        content, data = content_of("text/plain", text)
-        if data is not None:
-            await self.blobs.keep({sha256(data).hexdigest(): data})
-        return cast(Manifest, content)
+        return [[settled(*one) for one in each] for each in prepared]
 
     def _write(self, execution_id: str, operation: Operation, manifests: list[Manifest]) -> None:
         runtime = self._notebook.runtime
@@ -234,3 +211,42 @@ class OutputWriter:
                     if (shown := runtime.output(shown_in, index)) is not None:
                         update = {"data": manifests[0]["data"], "metadata": manifests[0]["metadata"]}
                         runtime.set_output(shown_in, index, {**shown, **update})
+
+
+def _prepared(operation: Operation) -> list[_Prepared]:
+    """What an operation writes, and the blobs that it names."""
+    match operation:
+        case AppendOutput(output=output, display_id=display_id):
+            return [_manifest(dict(output), display_id)]
+        case UpdateDisplay(display_id, data, metadata):
+            output = {"output_type": "display_data", "data": dict(data), "metadata": dict(metadata)}
+            return [_manifest(output, display_id)]
+        case AppendStream(sealed=sealed, tail=tail) | ExtendStream(sealed=sealed, tail=tail):
+            return [_content(text) for text in (*sealed, *([tail] if tail else []))]
+    return []
+
+
+def _manifest(output: dict[str, Any], display_id: str | None) -> _Prepared:
+    try:
+        manifest, blobs = output_manifest(output)
+    except BadEdit as error:
+        manifest, blobs = _cannot_be_shown(error.message), {}
+    if display_id is not None:
+        manifest["display_id"] = display_id
+    return manifest, blobs
+
+
+def _cannot_be_shown(why: str) -> Manifest:
+    logger.warning("an output cannot be shown: %s", why)
+    told = f"<an output that cannot be shown: {why[:500]}>"
+    manifest, _ = output_manifest({"output_type": "display_data", "data": {"text/plain": told}, "metadata": {}})
+    return manifest
+
+
+def _display_id(manifest: Manifest) -> Manifest:
+    return {key: value for key, value in manifest.items() if key == "display_id"}
+
+
+def _content(text: str) -> _Prepared:
+    content, data = content_of("text/plain", text)
+    return cast(Manifest, content), {} if data is None else {sha256(data).hexdigest(): data}

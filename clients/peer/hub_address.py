@@ -7,9 +7,12 @@ one hub; every answer that is not a success becomes a RequestFailed with the hub
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from clients.peer.errors import NotConnected, RequestFailed
 from relay.registry import running
@@ -86,15 +89,22 @@ class HubClient:
         listed: list[dict[str, Any]] = (await self.notebooks())["open"]
         return listed
 
-    async def blob(self, sha256: str) -> bytes:
-        """A blob's bytes. Raises RequestFailed if there is no such blob."""
-        return (await self._send("GET", f"/v1/blobs/{sha256}")).content
+    async def blob(self, sha256: str, start: int = 0, stop: int | None = None) -> bytes:
+        """A blob's bytes, from `start` to before `stop` (or its end). Raises RequestFailed if there is no such blob."""
+        if stop is not None and stop <= start:
+            return b""
+        part = {} if not start and stop is None else {"Range": f"bytes={start}-{'' if stop is None else stop - 1}"}
+        return (await self._send("GET", f"/v1/blobs/{sha256}", headers=part)).content
 
     async def put_blob(self, data: bytes) -> str:
         """Keep bytes at the hub; they are on its disk when this returns their SHA-256 in hex."""
         sha256 = hashlib.sha256(data).hexdigest()
         await self._send("PUT", f"/v1/blobs/{sha256}", content=data)
         return sha256
+
+    async def put_blobs(self, blobs: Sequence[bytes]) -> None:
+        """The same for many small ones in one request, of 16 MiB at most; one that is large goes by itself."""
+        await self._send("POST", "/v1/blobs", content=msgspec.msgpack.encode(blobs))
 
     async def _send(self, method: str, path: str, **arguments: Any) -> httpx.Response:
         import httpx

@@ -317,9 +317,9 @@ class Notebook(Proposing, HistoryReading, Running, Flow, Serving, EditorQuestion
 
     # --- blobs --------------------------------------------------------------------------------------------------------
 
-    async def blob(self, sha256: str) -> bytes:
-        """The bytes of an output or attachment."""
-        return await self._hub.blob(sha256)
+    async def blob(self, sha256: str, start: int = 0, stop: int | None = None) -> bytes:
+        """The bytes of an output or attachment, from `start` to before `stop` (or its end)."""
+        return await self._hub.blob(sha256, start, stop)
 
     async def outputs_of(self, owner_id: str) -> list[dict[str, Any]]:
         """The outputs of an execution or of an Output widget as nbformat outputs; large contents are fetched."""
@@ -336,6 +336,10 @@ class Notebook(Proposing, HistoryReading, Running, Flow, Serving, EditorQuestion
     async def put_blob(self, data: bytes) -> str:
         """Keep bytes at the hub; return their name."""
         return await self._hub.put_blob(data)
+
+    async def put_blobs(self, blobs: Sequence[bytes]) -> None:
+        """Keep several small ones at the hub, in one request; 16 MiB together at most."""
+        await self._hub.put_blobs(blobs)
 
     # --- what comes in ------------------------------------------------------------------------------------------------
 

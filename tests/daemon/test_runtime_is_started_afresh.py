@@ -194,8 +194,9 @@ async def through_crashes(folder: Path, *, kills_hub: bool, kills_daemon: bool, 
         notebook_id = await open_notebook(hub.address, path, create=False)
         who = PeerInfo(peer_id="ann", name="ann", kind="person")
         async with Notebook.connect(notebook_id, hub.address, peer=who) as ann:
+            assert await ann.until(lambda: any(one.peer.kind == "daemon" for one in ann.peers), 120)
             (execution,) = await ann.start(["c0"])
-            assert await ann.until(lambda: ann.runtime.epoch > 0 and text_of(ann.runtime, "c0") != "", 20)
+            assert await ann.until(lambda: ann.runtime.epoch > 0 and text_of(ann.runtime, "c0") != "", 120)
             async with watching(ann, "c0") as watcher:
                 for _ in range(rounds):
                     begun = ann.runtime.epoch

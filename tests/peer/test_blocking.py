@@ -361,6 +361,7 @@ def test_the_asynchronous_face_has_nothing_that_the_synchronous_lacks_without_a_
         "begin_epoch",
         "runtime_is_saved",
         "runtime_saved",
+        "put_blobs",
     }
     for_the_synchronous_face = {
         "fork",

@@ -9,13 +9,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import httpx
+import msgspec
 import pytest
 from fastapi import FastAPI
 from hypothesis import given
 from hypothesis import strategies as st
 
 from sync_server.blob_routes import INERT_TYPES, Span, Unsatisfiable, blob_router, requested_span, served_type
-from sync_server.blobs import DirectoryBlobStore
+from sync_server.blobs import DirectoryBlobStore, blob_name
 from tests.sync_server.servers import serving
 
 if TYPE_CHECKING:
@@ -242,3 +243,25 @@ def test_a_full_disk_is_told(small_disk: SmallDisk) -> None:
         assert "space" in answer.json()["error"]["message"]
 
     run(small_disk.folder / "blobs", story, limit=2_000_000)
+
+
+def test_many_small_blobs_are_kept_by_one_request(tmp_path: Path) -> None:
+    async def story(http: httpx.AsyncClient, store: DirectoryBlobStore) -> None:
+        blobs = [b"one", b"two", b"one", DATA]
+        answer = await http.post("/v1/blobs", content=msgspec.msgpack.encode(blobs))
+        names = [hashlib.sha256(data).hexdigest() for data in blobs]
+        assert (answer.status_code, answer.json()) == (200, {"sha256": names})
+        assert_safe(answer)
+        assert [await store.read(blob_name(name)) for name in names] == blobs
+
+    run(tmp_path, story)
+
+
+def test_what_is_no_batch_of_blobs_or_too_large_a_one_is_refused(tmp_path: Path) -> None:
+    async def story(http: httpx.AsyncClient, _: DirectoryBlobStore) -> None:
+        for body in (b"", b"\xc1", msgspec.msgpack.encode(["text"]), msgspec.msgpack.encode([b"x"])[:-1]):
+            assert (await http.post("/v1/blobs", content=body)).status_code == 400
+        too_large = await http.post("/v1/blobs", content=msgspec.msgpack.encode([b"x" * 6_000, b"y" * 6_000]))
+        assert too_large.status_code == 413
+
+    run(tmp_path, story)
