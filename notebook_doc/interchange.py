@@ -102,7 +102,7 @@ def reconcile(notebook: NotebookDoc, model: NotebookModel) -> None:
             if cell_id not in wanted_ids:
                 notebook.delete_cell(cell_id)
         previous: str | None = None
-        stay = _longest_in_order(notebook.cell_ids(), wanted)
+        stay = longest_in_order(notebook.cell_ids(), wanted)
         for cell in cells:
             _reconcile_cell(notebook, cell, previous, moves=cell.id not in stay)
             previous = cell.id
@@ -132,7 +132,7 @@ def _with_known_ids(notebook: NotebookDoc, model: NotebookModel) -> list[CellMod
     return [replace(cell, id=matched.get(number, cell.id)) for number, cell in enumerate(model.cells)]
 
 
-def _longest_in_order(present: list[str], wanted: list[str]) -> set[str]:
+def longest_in_order(present: list[str], wanted: list[str]) -> set[str]:
     """A longest set of present cells that already stand in the wanted order (patience sorting); the rest must move."""
     rank = {cell_id: number for number, cell_id in enumerate(wanted)}
     tails: list[str] = []

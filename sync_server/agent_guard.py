@@ -57,6 +57,10 @@ class AgentGuard:
             self._copy = None
             return error
 
+    def keeps_packages(self, replica: Replica) -> bool:
+        """Whether agents may not have packages installed."""
+        return _policy(replica).packages == "confirm"
+
     def _now(self, replica: Replica, under_way: Sequence[bytes]) -> NotebookDoc:
         if self._copy is None or self._of is not replica:
             self._copy, self._of = NotebookDoc(replica.fork()), replica

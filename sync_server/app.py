@@ -4,7 +4,7 @@
 |---|---|
 | `GET /health` | is it alive; open, says nothing secret |
 | `GET /metrics` | for Prometheus |
-| `POST /v1/notebooks/open` | a notebook by the path of its file |
+| `POST /v1/notebooks` | a notebook by the path of its file |
 | `GET /v1/notebooks`, `GET /v1/notebooks/{id}` | what there is, and who is in it |
 | `WS /v1/notebooks/{id}/sync` | a peer's session |
 | `WS /v1/server/sync` | a daemon's session about the server as a whole |
@@ -19,12 +19,12 @@ The guard stands before all of them: Host, Origin, token.
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
 import msgspec
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Route
@@ -62,7 +62,7 @@ _STATUS: Final[dict[str, int]] = {
 
 
 class OpenBody(msgspec.Struct, forbid_unknown_fields=True):
-    """What `POST /v1/notebooks/open` takes."""
+    """What `POST /v1/notebooks` takes."""
 
     path: str
     create: bool = False
@@ -75,10 +75,16 @@ def make_app(
     version: str,
     page: Path | None = None,
     mounts: Mapping[str, ASGIApp] | None = None,
+    routers: Sequence[APIRouter] = (),
 ) -> FastAPI:
-    """The application of a running hub. `page` is the folder of the page that people use, if it was built; `mounts` are
-    applications of others that stand behind the same guard, by their paths."""
+    """The application of a running hub. `page` is the folder of the page that people use, if it was built.
+
+    `mounts` are applications of others, by their paths, and `routers` are routes of others, which come before the hub's
+    own. All stand behind the same guard.
+    """
     app = FastAPI(title="Quire hub", version=version, docs_url=None, redoc_url=None, openapi_url=None)
+    for router in routers:
+        app.include_router(router)
     app.include_router(blob_router(hub.blobs))
     app.include_router(metrics_router(metrics))
     app.include_router(login_router(policy, LoginCodes()))
@@ -96,7 +102,7 @@ def make_app(
         async def landing() -> HTMLResponse:
             return landing_page([_describe(hub, live) for live in hub.open_rooms()], version)
 
-    @app.post("/v1/notebooks/open")
+    @app.post("/v1/notebooks")
     async def open_notebook(request: Request) -> Response:
         try:
             body = msgspec.json.decode(await request.body(), type=OpenBody)

@@ -27,6 +27,7 @@ from relay.frames import FrameType, check_frame, frame
 from relay.messages import (
     FOR_EDITORS,
     FOR_VIEWERS,
+    AddPackages,
     CommMessage,
     ErrorInfo,
     Message,
@@ -36,12 +37,14 @@ from relay.messages import (
     PresencePeers,
     PresenceState,
     PresentPeer,
+    RemovePackages,
     Request,
     Response,
     Role,
     RuntimeEpoch,
     RuntimeEpochTaken,
     SessionError,
+    SyncEnvironment,
     decode,
     encode,
 )
@@ -289,8 +292,18 @@ class Room:
     def _tell_asker(self, answer: tuple[PeerKey, bytes] | None) -> list[RoomEffect]:
         return [SendFrame(*answer)] if answer is not None and answer[0] in self._members else []
 
+    def _no_packages_for(self, member: _Member) -> bool:
+        return member.info.kind == "agent" and self._agent_guard.keeps_packages(self.notebook.replica)
+
     def _message(self, peer: PeerKey, member: _Member, message: Message | None) -> list[RoomEffect]:
         match message:
+            case Request(body=AddPackages() | RemovePackages() | SyncEnvironment()) if self._no_packages_for(member):
+                error = ErrorInfo(
+                    code=ErrorCode.AGENTS_MAY_NOT,
+                    message="In this notebook agents may not change what is installed unasked.",
+                    hint="Propose the packages instead: somebody accepts or rejects them.",
+                )
+                return [SendFrame(peer, encode(Response(id=message.id, error=error)))]
             case Request():
                 return self._request(peer, member, message)
             case Response() if member.role == "daemon":

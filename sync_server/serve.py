@@ -10,13 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import socket
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AsyncExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 import uvicorn
+from fastapi import APIRouter
 from starlette.types import ASGIApp
 
 from relay.errors import ErrorCode, WireError
@@ -57,13 +58,15 @@ async def serve(
     port: int = 0,
     page: Path | None = None,
     mounts: Mapping[str, ASGIApp] | None = None,
+    routers: Sequence[APIRouter] = (),
     stop: asyncio.Event,
     on_listening: Callable[[Listening], None],
 ) -> None:
     """Run a hub on 127.0.0.1 (port 0: any free one) until `stop` is set.
 
-    `page` is the folder of the page that it serves, `mounts` are applications of others by their paths,
-    behind the same guard.
+
+    `page` is the folder of the page that it serves. `mounts` are applications of others by their paths and `routers`
+    routes of others, which come before its own; all are behind the same guard.
     Raises StorageError if the state folder cannot be used, WireError if the port is taken.
     """
     listener = _listen(port)
@@ -76,7 +79,8 @@ async def serve(
         blobs = await asyncio.to_thread(DirectoryBlobStore, state / "blobs")
         hub = await stack.enter_async_context(Hub.running(store, blobs, token))
         _measure(hub, metrics)
-        server = _Server(_config(make_app(hub, policy_for(token, bound), metrics, version, page, mounts)))
+        app = make_app(hub, policy_for(token, bound), metrics, version, page, mounts, routers)
+        server = _Server(_config(app))
         async with asyncio.TaskGroup() as group:
             serving = group.create_task(server.serve([listener]), name="serve HTTP")
             await server.listening.wait()

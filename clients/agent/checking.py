@@ -64,6 +64,7 @@ class Checker:
     def checks(self, notebook: NotebookDoc, planner: Planner) -> _Check:
         """What to ask about the merged notebook before this plan is committed to the notebook as it is now."""
         self._dataflow.update(notebook)
+        self._dataflow.graph.cycles()  # found here once, and not in every copy
         return _Check(self, self._dataflow.graph, self._dataflow.mode, planner.plan.touched)
 
 

@@ -230,6 +230,13 @@ def make_server(desk: Desk, *, version: str, agent: str | None = None) -> MCPSer
         """The kernel's variables: names, types, shapes, values in short."""
         return await tools.variables(who(ctx), notebook)
 
+    @tool()
+    async def packages(
+        notebook: Notebook, ctx: Context[Any, Any], add: list[str] | None = None, remove: list[str] | None = None
+    ) -> str:
+        """Install requirements for the notebook and declare them, or take some away; then what it has."""
+        return await tools.packages(who(ctx), notebook, add or [], remove or [])
+
     @tool(_READS)
     async def graph(notebook: Notebook, ctx: Context[Any, Any], cell: str = "") -> str:
         """What a cell defines, reads, depends on and is needed by; without a cell, all, with problems first."""

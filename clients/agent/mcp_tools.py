@@ -285,6 +285,16 @@ class Tools:
         execution = await run_scratch(nb, code, seconds)
         return [f"{execution.status} (execution {execution.id})", *shown(await execution.outputs())]
 
+    async def packages(self, caller: Caller, notebook: str, add: Sequence[str], remove: Sequence[str]) -> str:
+        """Change what is declared and installed, and say what there is."""
+        nb = await self._open(caller, notebook)
+        if add or remove:
+            async with self._context(nb) as ctx:
+                ctx.packages.add(*add)
+                ctx.packages.remove(*remove)
+        found = [f"{name} {version or '(not installed)'}" for name, version in nb.packages.list().items()]
+        return "\n".join(found) or "The notebook declares no packages."
+
     async def variables(self, caller: Caller, notebook: str) -> str:
         """The variables of the kernel."""
         nb = await self._open(caller, notebook)

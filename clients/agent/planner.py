@@ -116,6 +116,10 @@ class Planner:
             case unknown:
                 assert_never(unknown)
 
+    def declare(self, metadata: dict[str, Json]) -> None:
+        """Make the notebook's metadata this: for a proposal, which declares packages and installs none."""
+        self._write(batch.SetNotebookMetadata(metadata))
+
     def _configure(self, wanted: ConfigureCell) -> None:
         cell = self.draft.cell(wanted.cell_id)
         if wanted.cell_type is not None:

@@ -42,7 +42,7 @@ class HubHttp:
 
     def open_notebook(self, path: Path, *, create: bool = False) -> str:
         """Open a file; its notebook's id. Raises NotebookUnusable, ServiceFailed."""
-        notebook_id: str = self.ask("POST", "/v1/notebooks/open", {"path": str(path), "create": create})["notebook_id"]
+        notebook_id: str = self.ask("POST", "/v1/notebooks", {"path": str(path), "create": create})["notebook_id"]
         return notebook_id
 
     def notebooks(self) -> list[dict[str, Any]]:

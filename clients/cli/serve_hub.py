@@ -23,11 +23,14 @@ from clients.cli.log_sink import log_to_file, log_to_stream
 from clients.cli.version import version
 from clients.cli.waiting import wait_for_end
 from clients.cli.web_page import web_page
+from clients.gateway.gateway import Gateway
+from clients.gateway.routes import gateway_router
 from clients.peer.hub_address import HubAddress
 from notebook_doc.errors import NotebookDocError
 from relay.errors import WireError
 from relay.registry import Registration, ServerEntry, register, running
 from sync_server.errors import StateInUse
+from sync_server.guard import AUTHENTICATED
 from sync_server.hub import Hub
 from sync_server.serve import Listening, serve
 
@@ -63,6 +66,7 @@ class _HubChild:
         stop = asyncio.Event()
         listening: asyncio.Future[Listening] = asyncio.get_running_loop().create_future()
         order = self._order
+        gateway = Gateway(lambda: HubAddress(listening.result().url, order.token))
         agents = McpMount(lambda: HubAddress(listening.result().url, order.token), version())
         work = serve(
             self._state,
@@ -70,6 +74,7 @@ class _HubChild:
             version(),
             port=order.port,
             page=web_page(),
+            routers=[gateway_router(gateway, lambda websocket: bool(websocket.scope[AUTHENTICATED]))],
             mounts={"/mcp": agents},
             stop=stop,
             on_listening=listening.set_result,
@@ -89,6 +94,7 @@ class _HubChild:
                 if self._is_orphan:
                     await self._daemon_has_ended()
                 self._end.report(await _save_all(where.hub))
+            await gateway.close()
             await agents.close()
             stop.set()
             await serving

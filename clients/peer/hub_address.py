@@ -70,7 +70,7 @@ class HubClient:
 
     async def open_notebook(self, path: Path, *, create: bool = False) -> str:
         """Open a file at the hub and return its notebook's id. Raises RequestFailed, NotConnected."""
-        answer = await self._send("POST", "/v1/notebooks/open", json={"path": str(path), "create": create})
+        answer = await self._send("POST", "/v1/notebooks", json={"path": str(path), "create": create})
         notebook_id: str = answer.json()["notebook_id"]
         return notebook_id
 

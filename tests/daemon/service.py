@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
+from fastapi import APIRouter
 from starlette.types import ASGIApp
 
 from clients.daemon.epochs import EPOCH_BYTES
@@ -32,6 +33,7 @@ class Service:
         self._daemon_stop = asyncio.Event()
         self._hub: asyncio.Task[None] | None = None
         self._daemon: asyncio.Task[None] | None = None
+        self.routers: Sequence[APIRouter] = ()
 
     @property
     def address(self) -> HubAddress:
@@ -47,6 +49,7 @@ class Service:
             "0",
             port=self._port,
             mounts=mounts,
+            routers=self.routers,
             stop=self._hub_stop,
             on_listening=lambda at: where.set_result(at),
         )

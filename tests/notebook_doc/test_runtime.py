@@ -236,13 +236,13 @@ def test_a_long_list_of_outputs_is_followed_at_the_cost_of_what_is_new() -> None
     assert (doc.output_count("e1"), doc.output_count("gone")) == (0, 0)
 
     def append(number: int) -> float:
-        began = time.perf_counter()
+        began = time.thread_time()  # not the clock's: other programs of the machine do not count
         with doc.edit():
             for n in range(number):
                 doc.append_output("e1", {"output_type": "display_data", "data": {"text/plain": text(str(n))}})
         doc.take_events()
         assert doc.output("e1", doc.output_count("e1") - 1) is not None
-        return time.perf_counter() - began
+        return time.thread_time() - began
 
     first = min(append(250) for _ in range(4))
     append(9_000)

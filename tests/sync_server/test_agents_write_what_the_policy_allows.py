@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from clients.peer.errors import RequestFailed
 from clients.peer.notebook import Notebook
 from notebook_doc.authors import Author
 from notebook_doc.batch import Delete, SetSource
@@ -104,6 +105,15 @@ async def test_an_agent_cannot_accept_what_it_may_not_write(tmp_path: Path) -> N
         with pytest.raises(Refused):
             await agent.saved(5)
         assert len(person.cells) == 2
+
+
+@aio
+async def test_an_agent_cannot_have_packages_installed_where_people_want_to_be_asked(tmp_path: Path) -> None:
+    async with company(tmp_path, CAREFUL) as (_, agent):
+        with pytest.raises(RequestFailed, match="Propose the packages") as refused:
+            await agent.packages.add("left-pad")
+        assert refused.value.code == "agents_may_not"
+        assert not agent.has_ended
 
 
 @aio

@@ -22,6 +22,7 @@ export type NotebookEvent =
   | { kind: "type"; cellId: string }
   | { kind: "cell metadata"; cellId: string }
   | { kind: "metadata" }
+  | { kind: "proposals" }
   | { kind: "comments" }
   | { kind: "versions" };
 
@@ -236,9 +237,9 @@ export class Notebook {
     }, this);
   }
 
-  /** What a run brings along; `mode` is one of core/dataflow.ts. */
-  setExecutionMode(mode: string): void {
-    this.replica.change((draft) => setAt(draft, ["metadata", "quire", "execution_mode"], mode), this);
+  /** Set one value in the notebook's own metadata, named by its path, and leave what stands beside it. */
+  setOwnMetadataAt(path: readonly string[], value: unknown): void {
+    this.replica.change((draft) => setAt(draft, ["metadata", ...path], value), this);
   }
 
   /** Set keys of cells' metadata, each named by its path; undefined takes a key away. What it stands in is made. */
@@ -268,11 +269,13 @@ export class Notebook {
     const described = new Set<string>();
     let structure = false;
     let metadata = false;
+    let proposals = false;
     let comments = false;
     let versions = false;
     for (const patch of patches) {
       const [root, cellId, field, index] = patch.path;
       if (root === "metadata") metadata = true;
+      if (root === "proposals") proposals = true;
       if (root === "comments") comments = true;
       if (root === "versions") versions = true;
       if (root !== "cells") continue;
@@ -296,6 +299,7 @@ export class Notebook {
       if (!replaced.has(cellId)) events.push({ kind: "source", cellId, edits, origin });
     }
     if (metadata) events.push({ kind: "metadata" });
+    if (proposals) events.push({ kind: "proposals" });
     if (comments) events.push({ kind: "comments" });
     if (versions) events.push({ kind: "versions" });
     if (events.length > 0) this.onEvents(events);

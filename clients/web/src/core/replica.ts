@@ -150,6 +150,34 @@ export class Replica<T extends object> {
     return holder === undefined ? null : Automerge.getObjectId(holder, path.at(-1) as Key);
   }
 
+  /** An independent copy of the same author's, to see what an edit would do; `merge` takes it in. */
+  fork(): Replica<T> {
+    const own = crypto.getRandomValues(new Uint8Array(8));
+    const actor = Automerge.getActorId(this.#doc).slice(0, 16) + Array.from(own, (byte) => byte.toString(16).padStart(2, "0")).join("");
+    return new Replica(Automerge.clone(this.#doc, { actor }));
+  }
+
+  /** Take in what was written on a fork. */
+  merge(fork: Replica<T>, origin: Origin): void {
+    this.apply(Automerge.getChanges(this.#doc, fork.#doc), origin);
+  }
+
+  /** Take in changes as bytes; known ones are ignored. Throws if one is damaged. */
+  apply(changes: readonly Uint8Array[], origin: Origin): void {
+    this.#telling(origin, (patchCallback) => {
+      [this.#doc] = Automerge.applyChanges(this.#doc, [...changes], { patchCallback });
+    });
+  }
+
+  /** The hash of a change, as bytes; null for bytes that are none. */
+  static hashOf(change: Uint8Array): string | null {
+    try {
+      return Automerge.decodeChange(change).hash;
+    } catch {
+      return null;
+    }
+  }
+
   /** A new conversation with the hub about this document. */
   startSync(): Sync {
     return { state: Automerge.initSyncState() };

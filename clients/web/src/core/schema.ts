@@ -9,6 +9,7 @@ export interface NotebookRoot {
   notebook_id: unknown;
   cells: Record<string, CellMap>;
   metadata: Record<string, unknown>;
+  proposals?: Record<string, unknown>;
   comments?: Record<string, unknown>;
   versions?: Record<string, unknown>;
 }

@@ -1,5 +1,6 @@
 // The parts of the page that add commands, panels and marks, in the order of their buttons.
 
+import { agents } from "./features/agents.ts";
 import { appearance } from "./features/appearance.ts";
 import { cellCommands } from "./features/cell_commands.ts";
 import { cellMenu } from "./features/cell_menu.ts";
@@ -9,8 +10,9 @@ import { kernel } from "./features/kernel.ts";
 import { navigation } from "./features/navigation.ts";
 import { palette } from "./features/palette.ts";
 import { presence } from "./features/presence.ts";
+import { proposals } from "./features/proposals.ts";
 import { running } from "./features/running.ts";
 import { search } from "./features/search.ts";
 import type { Feature } from "./page.ts";
 
-export const FEATURES: readonly Feature[] = [navigation, cellCommands, running, kernel, dataflow, presence, appearance, search, cellMenu, palette, helpSheet];
+export const FEATURES: readonly Feature[] = [navigation, cellCommands, running, kernel, dataflow, presence, appearance, search, cellMenu, palette, helpSheet, proposals, agents];

@@ -1,6 +1,6 @@
 // What a run would bring along, shown before it runs: the cells in order, why, how long; and the choice to run it.
 
-import { type Plan, type PlanStep, sayCause, sayTime } from "../core/dataflow.ts";
+import { named, type Plan, type PlanStep, sayCause, sayTime } from "../core/dataflow.ts";
 import { h } from "./dom.ts";
 import type { Page } from "./page.ts";
 
@@ -33,7 +33,7 @@ const REASONS: Record<string, string> = { target: "what you run", stale: "stale"
 
 function step(page: Page, one: PlanStep): HTMLElement {
   const why = one.causes.map((cause) => sayCause(cause, (id) => nameOf(page, id))).join("; ");
-  const refused = one.refused.map(({ message }) => message).join(" ");
+  const refused = one.refused.map(({ message, cells }) => named(message, cells, (id) => nameOf(page, id))).join(" ");
   const reason = refused !== "" ? `does not run: ${refused}` : `${REASONS[one.reason] ?? one.reason}${why === "" ? "" : `: ${why}`}`;
   return h(
     "li",

@@ -60,7 +60,7 @@ export function dataflow(page: Page): void {
     const own = notebook.ownMetadata()["quire"] as Record<string, unknown> | undefined;
     return MODES.find((mode) => mode === own?.["execution_mode"]) ?? "manual";
   };
-  const choose = (mode: Mode) => page.mayEdit() && notebook.setExecutionMode(mode);
+  const choose = (mode: Mode) => page.mayEdit() && notebook.setOwnMetadataAt(["quire", "execution_mode"], mode);
   const select = h(
     "select",
     { class: "mode", "aria-label": "What a run brings along", change: () => choose(select.value as Mode) },
