@@ -71,12 +71,12 @@ def profile(path: Path, *, as_json: bool) -> int:
     return with_notebook(path, "quire profile", show)
 
 
-# --- as people read it -------------------------------------------------------------------------------------------------
+# --- as people read it ------------------------------------------------------------------------------------------------
 
 
 def graph_lines(doc: NotebookDoc, view: GraphView) -> list[str]:
     """A line for each cell that defines or takes something, then the problems."""
-    name = _namer(doc)
+    name = _Namer(doc)
     lines = [f"mode {view.mode}"]
     for cell in view.cells.values():
         taken = ", ".join(f"{edge.name} ← {name(edge.owner)}" for edge in view.edges if edge.reader == cell.id)
@@ -94,7 +94,7 @@ def graph_lines(doc: NotebookDoc, view: GraphView) -> list[str]:
 
 def plan_lines(doc: NotebookDoc, found: RunPlan) -> list[str]:
     """A line for each cell that would run, and about how long it takes."""
-    name = _namer(doc)
+    name = _Namer(doc)
     lines = [
         f"{name(step.cell_id):>8}  {_why(step, name):<40}  {_time(step.estimated_ms)}".rstrip() for step in found.steps
     ]
@@ -106,7 +106,7 @@ def plan_lines(doc: NotebookDoc, found: RunPlan) -> list[str]:
 
 def profile_lines(doc: NotebookDoc, found: Profile) -> list[str]:
     """A line for each cell that ran."""
-    name = _namer(doc)
+    name = _Namer(doc)
     if not found.cells:
         return ["Nothing has run yet."]
     return [
@@ -115,15 +115,14 @@ def profile_lines(doc: NotebookDoc, found: Profile) -> list[str]:
     ]
 
 
-def _why(step: PlannedStep, name: object) -> str:
+def _why(step: PlannedStep, name: _Namer) -> str:
     if step.refused:
         return f"does not run: {step.refused[0]}"
     causes = ", ".join(_cause(cause, name) for cause in step.causes)
     return f"{step.reason}: {causes}" if causes else step.reason
 
 
-def _cause(cause: Cause, name: object) -> str:
-    assert callable(name)
+def _cause(cause: Cause, name: _Namer) -> str:
     return cause.why if cause.cell_id is None else f"{name(cause.cell_id)} {cause.why.replace('_', ' ')}"
 
 
@@ -156,9 +155,6 @@ class _Namer:
     def __call__(self, cell_id: str) -> str:
         place = self._places.get(cell_id)
         return f"cell {place}" if place is not None else f"cell {cell_id} (deleted)"
-
-
-_namer = _Namer
 
 
 def _cell_id(name: str, ids: Sequence[str]) -> str:
