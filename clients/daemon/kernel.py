@@ -45,6 +45,7 @@ from clients.daemon.keeper.link import FromKernel, KeeperLink, KeeperState, Keep
 from clients.daemon.keeper.manifest import Manifest
 from clients.daemon.launch_plan import LaunchPlan
 from clients.daemon.mailbox import Mailbox
+from clients.daemon.nudges import Nudges
 from clients.daemon.process import describe_exit
 from clients.daemon.questions import Questions
 from clients.daemon.recollection import Recollection
@@ -52,13 +53,6 @@ from notebook_doc.runtime import Namespace
 
 START_SECONDS: Final = 60.0  # a first start on a cold disk, with every import, takes up to half of this
 NUDGE_SECONDS: Final = 0.05  # between probes while starting: a tenth of the fastest start
-FIRST_PROBE_SECONDS: Final = 0.25  # the halves of an end arrive within milliseconds of each other
-LONGEST_PROBE_SECONDS: Final = 60.0  # a kernel that does not answer probes is busy: ask ever less often
-# A signal this soon after an execution began can fall between Python's look for signals and a blocking call, which then
-# sleeps on (1 in 100, sent at once). Sent again when the first has had time to show, it ends the call; two signals that
-# Python has not looked at are one KeyboardInterrupt.
-EARLY_SECONDS: Final = 0.1
-INTERRUPT_AGAIN_SECONDS: Final = 0.3
 INTERRUPT_REPLY_SECONDS: Final = 5.0  # kernels that are interrupted by message answer at once, or never
 POLITE_SECONDS: Final = 3.0  # from the request to shut down to SIGTERM
 TERMINATE_SECONDS: Final = 2.0  # from SIGTERM to SIGKILL
@@ -108,10 +102,7 @@ class Kernel:
             partial(self._ask, self._shell), partial(self._ask, self._control), lambda: self.info
         )
         self._ready = asyncio.Event()
-        self._unsettled: tuple[str, bool] | None = None  # what the probe timer is about
-        self._probe_timer: asyncio.TimerHandle | None = None
-        self._running: tuple[str, float] | None = None  # what the kernel has begun with, and the loop's time then
-        self._again_timer: asyncio.TimerHandle | None = None
+        self._nudges = Nudges(self._conversation, self._probe, lambda: self._link.signal(signal.SIGINT))
         self._interrupting = asyncio.Lock()  # held while an interrupt is on its way: what is sent next must not be hit
         self._interrupt_replied = asyncio.Event()
         self._closing = False
@@ -282,7 +273,7 @@ class Kernel:
         async with self._interrupting:
             self._check_alive("be interrupted")
             if not self._link.manifest.interrupt_by_message:
-                self._interrupt_by_signal()
+                self._nudges.interrupt()
                 return
             self._interrupt_replied.clear()
             self._send(self._control, "interrupt_request", {})
@@ -339,9 +330,7 @@ class Kernel:
             if not self._link.ended and not self._closing and not self._exited.done():
                 self._mailbox.put([Died(await self._link.why_it_died(), None, None)])
         finally:
-            for timer in (self._probe_timer, self._again_timer):
-                if timer is not None:
-                    timer.cancel()
+            self._nudges.close()
             await self._link.close()
             self._questions.close(KernelGone(self.name, "answer"))
             if not self._exited.done():
@@ -367,7 +356,7 @@ class Kernel:
         self._mailbox.put(events, max(seq, self._attached_at))
         if self._conversation.ready:
             self._ready.set()
-        self._watch_executions()
+        self._nudges.watch()
 
     def _take_exit(self, seq: int, told: Mapping[str, Any]) -> None:
         code = int(told["code"])
@@ -396,45 +385,6 @@ class Kernel:
         if message.msg_type == "interrupt_reply":
             self._interrupt_replied.set()
         return ()
-
-    def _watch_executions(self) -> None:
-        """Note when an execution begins, and have a probe sent if one remains half done."""
-        running = self._conversation.running
-        if running != (self._running and self._running[0]):
-            self._running = (running, self._loop.time()) if running else None
-        unsettled = self._conversation.unsettled
-        if unsettled != self._unsettled:
-            self._unsettled = unsettled
-            if self._probe_timer is not None:
-                self._probe_timer.cancel()
-                self._probe_timer = None
-            if unsettled is not None:
-                self._probe_later(0 if unsettled[1] else FIRST_PROBE_SECONDS)
-
-    def _probe_later(self, delay: float) -> None:
-        def probe() -> None:
-            self._probe()
-            self._probe_later(min(2 * delay or FIRST_PROBE_SECONDS, LONGEST_PROBE_SECONDS))
-
-        self._probe_timer = self._loop.call_later(delay, probe)
-
-    def _interrupt_by_signal(self) -> None:
-        self._link.signal(signal.SIGINT)
-        # Code that awaits is cancelled by the signal, and ipykernel's loop, asleep until a timer or a message, notices
-        # that with the next message.
-        self._probe()
-        if self._running is None or self._loop.time() - self._running[1] > EARLY_SECONDS:
-            return
-        execution_id = self._running[0]
-
-        def again() -> None:
-            if self._conversation.running == execution_id:
-                self._link.signal(signal.SIGINT)
-                self._probe()
-
-        if self._again_timer is not None:
-            self._again_timer.cancel()
-        self._again_timer = self._loop.call_later(INTERRUPT_AGAIN_SECONDS, again)
 
     async def _wait_until_ready(self) -> None:
         ready = asyncio.create_task(self._ready.wait())

@@ -75,7 +75,7 @@ async def prepare(plan: LaunchPlan) -> Launch:
         )
     folder = _private_folder()
     try:
-        where = _where_to_listen(spec.argv, folder)
+        where = _where_to_listen(spec, folder)
         connection_file, info = write_connection_file(
             str(folder / _CONNECTION_FILE),
             transport=where[0],
@@ -156,13 +156,14 @@ def _no_such_kernel(kernel_name: str, installed: list[str]) -> KernelStartError:
     )
 
 
-def _where_to_listen(argv: list[str], folder: Path) -> tuple[str, str]:
+def _where_to_listen(spec: KernelSpec, folder: Path) -> tuple[str, str]:
     """Jupyter's transport and address.
 
-    Sockets that only this user can reach where the kernel is known to have them, else the loopback interface, which
-    every kernel has: Deno's, for one, knows no other. Messages are signed in either case.
+    Sockets that only this user can reach where the kernel is known to have them, or its kernelspec says so
+    (`metadata.transport`); else the loopback interface, which every kernel has. Deno's has nothing else: no local
+    sockets and no encryption. Messages are signed in either case.
     """
-    if _IPYKERNELS.isdisjoint(argv):
+    if _IPYKERNELS.isdisjoint(spec.argv) and spec.metadata.get("transport") != "ipc":
         return "tcp", "127.0.0.1"
     return "ipc", str(folder / "s")
 

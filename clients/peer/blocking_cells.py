@@ -73,6 +73,7 @@ class Execution(Face[core_execution.Execution]):
         return self._here(lambda execution: execution.prompt)
 
     answer = waits(core_execution.Execution.answer)
+    excerpt = waits(core_execution.Execution.excerpt)
 
     def check(self) -> Execution:
         """Return the execution if it ended well. Raises ExecutionFailed, with the exception's name and text."""

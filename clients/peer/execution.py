@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clients.peer.archives import archived
 from clients.peer.errors import ExecutionFailed, NotConnected, RequestFailed
+from clients.peer.excerpt import excerpt
 from notebook_doc.errors import CorruptDocument
 from notebook_doc.rotation import ArchivedExecution
 from notebook_doc.runtime import TERMINAL_STATUSES, ExecutionStatus, Prompt
@@ -143,6 +144,15 @@ class Execution:
         """The value of its last expression, as MIME types and contents; None if it had none."""
         results = [output["data"] for output in await self.outputs() if output["output_type"] == "execute_result"]
         return results[-1] if results else None
+
+    async def excerpt(self, limit: int = 20_000) -> str:
+        """The beginning and the end of what `text` would be, in about `limit` bytes; also while it runs. Of a long
+        output only the parts that are shown are fetched."""
+        if self._notebook.runtime.execution(self.id) is None and self._archived is None:
+            await self._look_in_archives()
+        archived = self._archived
+        manifests = self._notebook.runtime.outputs(self.id) if archived is None else archived.outputs
+        return await excerpt(manifests, limit, self._notebook.blob)
 
     async def text(self) -> str:
         """What it printed and showed as plain text: streams, text/plain of displays and results, tracebacks."""

@@ -20,6 +20,7 @@ from clients.daemon.errors import KernelGone, KernelStartError
 from clients.daemon.events import Died, Finished
 from clients.daemon.kernel import Kernel
 from clients.daemon.launch_plan import LaunchPlan
+from clients.daemon.launching import prepare
 from clients.daemon.process import describe_exit
 
 Printed = Callable[..., str]
@@ -141,6 +142,23 @@ def test_a_kernel_gets_the_environment_and_command_that_are_planned(runner: asyn
             await kernel.shutdown()
 
     assert runner.run(story()) == [f"{tmp_path} hello False\n"]
+
+
+def test_a_kernelspec_says_that_its_kernel_needs_no_tcp(
+    runner: asyncio.Runner, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    code = "from ipykernel import kernelapp; kernelapp.launch_new_instance()"
+    argv = [sys.executable, "-c", code, "-f", "{connection_file}"]
+    for name, metadata in (("local", {"transport": "ipc"}), ("other", {})):
+        folder = tmp_path / "kernels" / name
+        folder.mkdir(parents=True)
+        told = {"argv": argv, "display_name": name, "language": "python", "metadata": metadata}
+        (folder / "kernel.json").write_text(json.dumps(told))
+    monkeypatch.setenv("JUPYTER_PATH", str(tmp_path))
+    for name, transport in (("local", "ipc://"), ("other", "tcp://127.0.0.1:")):
+        launch = runner.run(prepare(LaunchPlan(name=name, cwd=tmp_path)))
+        assert all(endpoint.startswith(transport) for endpoint in launch.endpoints.values())
+        launch.discard()
 
 
 def start_failure(runner: asyncio.Runner, name: str, cwd: Path) -> KernelStartError:

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from clients.daemon import kernel
+from clients.daemon import nudges
 from clients.daemon.events import (
     Busy,
     ClearOutput,
@@ -122,6 +122,16 @@ def test_a_sleeping_cell_is_interrupted_and_the_kernel_lives_on(driver: Any, pri
     assert printed(driver.run("print('alive')")) == "alive\n"
 
 
+def test_a_cell_that_awaits_is_interrupted_at_once(driver: Any, printed: Printed) -> None:
+    async def once_it_runs() -> None:
+        await driver._until(lambda event: isinstance(event, Output))
+        await driver.kernel.interrupt()
+
+    code = "import asyncio, time\nbegan = time.monotonic()\nprint('asleep', flush=True)\nawait asyncio.sleep(50)"
+    assert finished(driver.run(code, during=once_it_runs)).status == "error"
+    assert float(printed(driver.run("print(time.monotonic() - began)"))) < 40  # nothing but the interrupt ended it
+
+
 COUNT_INTERRUPTS = """
 import signal, time
 def count(*_): global interrupts; interrupts += 1
@@ -137,7 +147,7 @@ while time.monotonic() < end: time.sleep(0.05)
 def test_only_an_early_interrupt_is_sent_again_in_case_python_slept_through_it(
     driver: Any, printed: Printed, monkeypatch: pytest.MonkeyPatch, early: float, sent: int
 ) -> None:
-    monkeypatch.setattr(kernel, "EARLY_SECONDS", early)
+    monkeypatch.setattr(nudges, "EARLY_SECONDS", early)
 
     async def once_it_counts() -> None:
         await driver._until(lambda event: isinstance(event, Output))
