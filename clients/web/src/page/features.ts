@@ -6,6 +6,7 @@ import { cellCommands } from "./features/cell_commands.ts";
 import { cellMenu } from "./features/cell_menu.ts";
 import { comments } from "./features/comments.ts";
 import { dataflow } from "./features/dataflow.ts";
+import { environment } from "./features/environment.ts";
 import { helpSheet } from "./features/help_sheet.ts";
 import { history } from "./features/history.ts";
 import { kernel } from "./features/kernel.ts";
@@ -23,6 +24,7 @@ export const FEATURES: readonly Feature[] = [
   running,
   kernel,
   dataflow,
+  environment,
   presence,
   appearance,
   search,
