@@ -1,4 +1,4 @@
-"""`python -m benchmarks [fan_out] [open] [durable] [running] [agents] [day] [page]`: what Quire costs beside others.
+"""`python -m benchmarks [fan_out] [open] [durable] [running] [agents] [day] [dataflow] [page]`: what Quire costs.
 
 Prints tables and asserts nothing: times depend on the machine and on who else uses it, so compare within one table.
 """
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from benchmarks import fan_out as fans
 from benchmarks.agents import agents
 from benchmarks.contenders import Contender, Hub, OpaqueRelay
+from benchmarks.dataflow import dataflow
 from benchmarks.day import day
 from benchmarks.durable import durable
 from benchmarks.opening import opening
@@ -21,7 +22,7 @@ from benchmarks.report import machine, print_table
 from benchmarks.running import run_cells
 from benchmarks.servers.until_stdin_closes import run
 
-NAMES = ("fan_out", "open", "durable", "running", "agents", "day", "page")
+NAMES = ("fan_out", "open", "durable", "running", "agents", "day", "dataflow", "page")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -53,6 +54,8 @@ def main(arguments: Sequence[str]) -> None:
         run(day(quick=options.quick))
     if "page" in which:
         page((100,) if options.quick else CELLS, only_ours=options.only is not None)
+    if "dataflow" in which:
+        dataflow()
     if "fan_out" in which:
         contenders = [Hub(), OpaqueRelay(), *([] if options.only else others())]
         run(_fan_out(contenders, options.peers, quick=options.quick))

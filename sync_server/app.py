@@ -218,11 +218,15 @@ class WebSocketPeer:
 
 
 def _describe(hub: Hub, live: LiveRoom) -> dict[str, Any]:
-    path = hub.path_of(live.notebook_id)
+    file = hub.checkpointer(live.notebook_id)
+    path = None if file is None else file.path
+    error = None if file is None else file.error
     return {
         "notebook_id": live.notebook_id,
         "path": None if path is None else str(path),
         "saved": hub.is_saved(live.notebook_id),
+        "file_error": None if error is None else f"{error.message} {error.hint}".rstrip(),
+        "file_written": None if file is None else file.written,
         "heads": [head.hex() for head in live.room.notebook.durable_heads],
         "kernel": _kernel(live),
         "peers": [

@@ -59,6 +59,7 @@ class Checkpointer:
         self._saved_at: tuple[Heads, Heads] | None = None  # what the file says, if it says all of it
         if checkpoint is not None:
             self._saved_at = tuple(sorted(checkpoint.heads)), tuple(sorted(checkpoint.runtime_heads))
+        self.error: ErrorInfo | None = None  # why the file could not be written the last time
         if not self.up_to_date:  # the hub ended before it could write the latest
             room.stored.set()
         self._lock = asyncio.Lock()
@@ -67,6 +68,11 @@ class Checkpointer:
     def up_to_date(self) -> bool:
         """Whether the file holds what is stored."""
         return self._saved_at == self._heads()
+
+    @property
+    def written(self) -> float | None:
+        """When the file got what it says, as the disk tells (seconds since 1970); None if it was never written."""
+        return None if self._checkpoint is None else self._checkpoint.mtime_ns / 1e9
 
     def _heads(self) -> tuple[Heads, Heads]:
         return self._room.room.notebook.durable_heads, self._room.room.runtime.durable_heads
@@ -95,9 +101,15 @@ class Checkpointer:
         Raises FileError, BlobError, StorageError, and NotANotebook if something else was put in the file's place.
         """
         async with self._lock:
-            await self._take_in_outside_edit()
-            if not self.up_to_date:
-                await self._write()
+            try:
+                await self._take_in_outside_edit()
+                if not self.up_to_date:
+                    await self._write()
+            except (WireError, NotebookDocError) as error:
+                code = ErrorCode.NOT_A_NOTEBOOK if isinstance(error, NotANotebook) else error.code
+                self.error = ErrorInfo(code=code, message=error.message, hint=error.hint)
+                raise
+            self.error = None
             return self.path, self._heads()[0]
 
     async def take_in_outside_edit(self) -> None:
@@ -175,8 +187,6 @@ class Checkpointer:
         await self._store.set_checkpoint(self._room.notebook_id, checkpoint, time.time())
 
     def _report(self, error: WireError | NotebookDocError) -> None:
-        code = ErrorCode.NOT_A_NOTEBOOK if isinstance(error, NotANotebook) else error.code
         logger.error("notebook %s: %s could not be saved: %s", self._room.notebook_id, self.path, error)
-        info = ErrorInfo(code=code, message=error.message, hint=error.hint)
         heads = list(self._heads()[0])
-        self._room.broadcast(encode(NotebookSaved(path=str(self.path), heads=heads, error=info)))
+        self._room.broadcast(encode(NotebookSaved(path=str(self.path), heads=heads, error=self.error)))

@@ -146,15 +146,18 @@ class Hub:
 
     def is_saved(self, notebook_id: str) -> bool:
         """Whether an open notebook's file says what the notebook says."""
-        shelf = self._shelves.get(notebook_id)
-        checkpointer = shelf.open.checkpointer if shelf is not None and shelf.open is not None else None
+        checkpointer = self.checkpointer(notebook_id)
         return checkpointer is not None and checkpointer.up_to_date
 
     def path_of(self, notebook_id: str) -> Path | None:
         """The file of an open notebook."""
-        shelf = self._shelves.get(notebook_id)
-        checkpointer = shelf.open.checkpointer if shelf is not None and shelf.open is not None else None
+        checkpointer = self.checkpointer(notebook_id)
         return checkpointer.path if checkpointer is not None else None
+
+    def checkpointer(self, notebook_id: str) -> Checkpointer | None:
+        """What keeps the file of an open notebook; None if it has none."""
+        shelf = self._shelves.get(notebook_id)
+        return shelf.open.checkpointer if shelf is not None and shelf.open is not None else None
 
     # --- the daemons' lobby -------------------------------------------------------------------------------------------
 

@@ -25,11 +25,15 @@ def test_all_cells_run_in_order_until_one_fails(service: Service) -> None:
 
 
 def test_a_running_cell_is_seen_to_run_and_can_be_interrupted(service: Service) -> None:
-    tab = service.start("import time; print('begun', flush=True); time.sleep(600)", "1")
+    tab = service.start("import time; print('begun', flush=True); time.sleep(600)", "1", "2")
     tab.page.get_by_label("Run all cells").click()
     tab.sees("it has begun", lambda: "begun" in tab.output(0))
     assert tab.cell(0).get_attribute("data-status") == "running"
     assert tab.cell(1).locator(".run-status").inner_text() == "next"
+    assert tab.cell(2).locator(".run-status").inner_text() == "queue 2"
+    tab.cell(2).hover()
+    tab.cell(2).get_by_role("button", name="Stop this cell").click()
+    tab.cell(2).locator(".run-status", has_text="cancelled").wait_for()
     tab.page.get_by_role("button", name="Interrupt").click()
     tab.sees("it was interrupted", lambda: "KeyboardInterrupt" in tab.output(0))
 
@@ -105,3 +109,31 @@ def test_the_kernel_suggests_what_can_follow_a_dot(service: Service) -> None:
     tab.page.locator("li[aria-selected]", has_text="isqrt").wait_for()
     tab.press("Enter")
     tab.sees("it was taken", lambda: tab.text(1) == "x = '🐦'; math.isqrt")
+
+
+def test_the_kernel_says_how_a_function_is_called_and_what_a_name_is(service: Service) -> None:
+    tab = service.start("def greet(name, *, loudly=False):\n    'Say hello.'", "greet")
+    tab.page.get_by_label("Run all cells").click()
+    tab.sees("both have run", lambda: tab.cell(1).get_attribute("data-status") == "done")
+    tab.cell(1).locator(".cm-line", has_text="greet").hover(position={"x": 30, "y": 8})
+    tab.page.locator(".kernel-tip", has_text="Say hello.").wait_for()
+    tab.click_into(1, line=0)
+    tab.type("(")
+    marked = tab.page.locator(".signature-tip b")
+    tab.sees("the parameter at hand", lambda: marked.count() == 1 and marked.inner_text() == "name")
+    tab.type("'you', loudly=")
+    tab.sees("the named one", lambda: marked.count() == 1 and marked.inner_text() == "loudly=False")
+    tab.press("Escape")
+    tab.page.locator(".signature-tip").wait_for(state="detached")
+    assert "editing" in str(tab.cell(1).get_attribute("class")), "Escape closed the tip alone"
+    tab.press("Shift+Tab")
+    tab.page.locator(".signature-tip", has_text="Say hello.").wait_for()
+
+
+def test_a_dead_kernel_says_so_and_is_restarted_from_there(service: Service) -> None:
+    tab = service.start("import os\nos._exit(3)")
+    tab.page.get_by_label("Run all cells").click()
+    tab.page.locator(".notice", has_text="exited with code 3").get_by_role("button", name="Restart…").click()
+    tab.page.get_by_role("button", name="Restart", exact=True).click()
+    tab.page.locator(".notice").wait_for(state="hidden")
+    tab.sees("a fresh kernel", lambda: tab.page.locator(".kernel").inner_text().endswith("idle"))

@@ -2,14 +2,20 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
-from tests.web.tabs import Service
+from tests.web.tabs import AXE, Service
 
-AXE: Final = Path(__file__).parents[2] / "clients" / "web" / "node_modules" / "axe-core" / "axe.min.js"
+# What opens over the page or beside it, and the keys that open it.
+OPENED: Final = {
+    ".palette": ["p"],
+    ".help": ["?"],
+    ".menu": ["Shift+F10"],
+    ".question": ["0", "0"],
+    ".panel": ["f"],
+}
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
@@ -24,6 +30,25 @@ def test_axe_finds_nothing_wrong(service: Service, scheme: str) -> None:
     tab.type("# Heading")
     tab.press("Shift+Enter", "Escape")
     tab.page.evaluate(AXE.read_text("utf-8"))
-    found: list[dict[str, Any]] = tab.page.evaluate("async () => (await axe.run()).violations")
-    wrong = "\n".join(f"{one['id']}: {node['html'][:120]}" for one in found for node in one["nodes"])
-    assert wrong == ""
+    found = {"the notebook": tab.axe_finds()}
+    for what, keys in OPENED.items():
+        tab.press("Escape", "Escape", *keys)
+        tab.page.locator(what).wait_for()
+        found[what] = tab.axe_finds()
+    assert {what: wrong for what, wrong in found.items() if wrong != ""} == {}
+
+
+def test_keys_alone_lead_everywhere_and_back(service: Service) -> None:
+    tab = service.start("a", "b")
+    tab.cell(1).locator(".cm-line").first.click()
+    tab.press("Escape")
+    where = "() => { const it = document.activeElement; return it.dataset.cell ?? it.getAttribute('aria-label'); }"
+    cell = tab.page.evaluate(where)
+    for what, keys in OPENED.items():
+        tab.press(*keys)
+        tab.page.locator(what).wait_for()
+        tab.sees("the focus is in it", lambda what=what: tab.page.locator(f"{what} :focus, {what}:focus").count() == 1)
+        tab.press("Escape")
+        tab.page.locator(what).wait_for(state="hidden")
+        tab.press("Escape")
+        tab.sees("the focus is back", lambda: tab.page.evaluate(where) == cell)

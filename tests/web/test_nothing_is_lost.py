@@ -38,6 +38,8 @@ def test_a_late_answer_about_the_file_does_not_make_newer_edits_look_saved(servi
         route.fulfill(response=answer)
     tab.page.evaluate("new Promise(done => setTimeout(done, 100))")  # what it does with the answer, it does at once
     assert tab.saving == "Saved on the server, not in the file"
+    later = service.tab(first.address)  # who comes after the error is told of it too
+    later.sees("it is only on the server", lambda: later.saving == "Saved on the server, not in the file")
 
 
 def test_a_hub_that_is_killed_and_comes_back_gets_what_was_typed_meanwhile(own_service: Service) -> None:

@@ -11,6 +11,16 @@ FIRST = "one by one the first tab typed this 🐦 "
 SECOND = "and the second wrote that "
 PEER = "while a program added its own 🌍 words "
 
+BEFORE_ADA = """line => {
+  const carets = [...line.querySelectorAll('.remote-caret')];
+  const range = document.createRange();
+  range.setStart(line, 0);
+  range.setEndBefore(carets.find(caret => caret.textContent === 'Ada'));
+  const before = range.cloneContents();
+  before.querySelectorAll('.remote-caret').forEach(caret => caret.remove());
+  return before.textContent;
+}"""
+
 
 def test_two_tabs_and_a_program_type_in_one_cell_at_once_and_every_cursor_stays(service: Service) -> None:
     first = service.start("top\nmiddle\nbottom")
@@ -59,6 +69,40 @@ def test_others_are_seen_by_name_where_they_are(service: Service) -> None:
         first.cell(1).locator(".remote-selection").wait_for()
         first.page.get_by_role("button", name="Ada").wait_for()
     first.page.get_by_role("button", name="Ada").wait_for(state="detached")
+
+
+def test_somebody_is_followed_until_one_acts(service: Service) -> None:
+    tab = service.start(*(f"{number}\n\n\n\n\n" for number in range(30)))
+    with quire.open(service.notebook, name="Ada", kind="person") as peer:
+
+        def goes_to(number: int) -> None:
+            peer.set_presence(
+                cell_id=f"cell-{number}", status="reading", view={"cell_id": f"cell-{number}", "fraction": 0.5}
+            )
+
+        goes_to(1)
+        tab.page.get_by_role("button", name="Ada").click()
+        tab.page.get_by_role("menuitemcheckbox", name="Follow Ada").click()
+        goes_to(25)
+        tab.sees("it has come along", lambda: 300 < tab.cell(24).bounding_box()["y"] < 600)
+        tab.page.mouse.wheel(0, -50)
+        tab.page.locator(".following").wait_for(state="detached")
+        goes_to(2)
+        tab.cell(1).locator(".visitor", has_text="Ada").wait_for(state="attached")
+        assert tab.cell(24).bounding_box()["y"] > 0, "it stayed"
+
+
+def test_a_cursor_of_another_is_carried_along_by_the_text(service: Service) -> None:
+    tab = service.start("abc")
+    with quire.open(service.notebook, name="Ada", kind="person") as ada, quire.open(service.notebook, name="Bo") as bo:
+        ada.set_presence(cell_id="cell-1", anchor=3, head=3, status="editing")
+        tab.cell(0).locator(".remote-caret").wait_for()
+        tab.click_into(0, line=0, at_end=False)
+        tab.type("12")
+        bo.set_presence(cell_id="cell-1", anchor=0, head=0, status="editing")
+        tab.sees("two cursors", lambda: tab.cell(0).locator(".remote-caret").count() == 2)
+        line = tab.cell(0).locator(".cm-line")
+        tab.sees("Ada's is at the end", lambda: line.evaluate(BEFORE_ADA) == "12abc")
 
 
 def test_cells_are_added_deleted_brought_back_moved_and_changed_by_keyboard(service: Service) -> None:

@@ -81,9 +81,9 @@ async function restore(store: Store, actor: string): Promise<Kept | null> {
 async function describe(notebookId: string, page: NotebookPage): Promise<void> {
   const response = await fetch(`/v1/notebooks/${encodeURIComponent(notebookId)}`);
   if (!response.ok) return;
-  const { path, saved, heads } = (await response.json()) as { path: string | null; saved: boolean; heads: Heads };
-  page.setPath(path);
-  if (saved) page.fileSaid(heads);
+  const said = (await response.json()) as { path: string | null; saved: boolean; heads: Heads; file_error: string | null; file_written: number | null };
+  page.setPath(said.path);
+  page.fileWas(said.saved ? said.heads : null, said.file_error, said.file_written);
 }
 
 function refused(refusal: Refused, notebookId: string, store: Store | null, page: NotebookPage): void {

@@ -19,10 +19,14 @@ test("text in a terminal is never markup", () => {
 });
 
 test("the page says where the notebook is safe", () => {
-  const safe = { link: "online", joined: true, unsaved: 0, inFile: true, fileError: null } as const;
+  const knows = { fileError: null, storageError: null, written: null, mayEdit: true } as const;
+  const safe = { link: "online", joined: true, unsaved: 0, inFile: true, ...knows } as const;
   assert.equal(saySafety(safe).text, "Saved");
   assert.equal(saySafety({ ...safe, inFile: false }).text, "Saved on the server");
   assert.equal(saySafety({ ...safe, unsaved: 2 }).text, "Saving…");
   assert.equal(saySafety({ ...safe, link: "offline", unsaved: 2 }).text, "Offline · 2 edits only here");
   assert.equal(saySafety({ ...safe, inFile: false, fileError: "The disk is full." }).tone, "warn");
+  assert.equal(saySafety({ ...safe, unsaved: 2, storageError: "The disk is full." }).text, "Not saved: the server's disk fails");
+  assert.equal(saySafety({ ...safe, mayEdit: false }).text, "Read only");
+  assert.match(saySafety({ ...safe, written: new Date().setHours(14, 3, 0) / 1000 }).more, /in the file, last written .*0?[2|14].03/);
 });

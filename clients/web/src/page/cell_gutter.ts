@@ -81,7 +81,7 @@ function statusText(execution: Execution | null, place: number): string {
     return execution.started === null ? "running" : duration(Math.max(0, Date.now() / 1000 - execution.started));
   }
   if (execution.status === "cancelled") return "cancelled";
-  if (execution.status === "died") return "kernel died";
+  if (execution.status === "died") return "died";
   if (execution.started === null || execution.ended === null) return "";
   return duration(execution.ended - execution.started);
 }
@@ -90,6 +90,7 @@ function statusText(execution: Execution | null, place: number): string {
 function history({ status, started, ended, requested_by: { name } }: Execution, place: number): string {
   const by = name === undefined ? "" : ` by ${name}`;
   if (status === "queued") return `Waits for ${place <= 1 ? "the cell that runs" : `${place} cells`}. Asked for${by || " by nobody known"}.`;
+  if (status === "died") return `The kernel died while it ran this${by && `, asked for${by}`}`;
   if (started === null) return name === undefined ? "" : `Run${by}`;
   const at = new Date(started * 1000).toLocaleTimeString();
   if (ended === null) return `Runs since ${at}${by}`;

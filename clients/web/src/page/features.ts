@@ -4,7 +4,11 @@ import { agents } from "./features/agents.ts";
 import { appearance } from "./features/appearance.ts";
 import { cellCommands } from "./features/cell_commands.ts";
 import { cellMenu } from "./features/cell_menu.ts";
+import { comments } from "./features/comments.ts";
+import { dataflow } from "./features/dataflow.ts";
+import { environment } from "./features/environment.ts";
 import { helpSheet } from "./features/help_sheet.ts";
+import { history } from "./features/history.ts";
 import { kernel } from "./features/kernel.ts";
 import { navigation } from "./features/navigation.ts";
 import { palette } from "./features/palette.ts";
@@ -14,4 +18,21 @@ import { running } from "./features/running.ts";
 import { search } from "./features/search.ts";
 import type { Feature } from "./page.ts";
 
-export const FEATURES: readonly Feature[] = [navigation, cellCommands, running, kernel, presence, appearance, search, cellMenu, palette, helpSheet, proposals, agents];
+export const FEATURES: readonly Feature[] = [
+  navigation,
+  cellCommands,
+  running,
+  kernel,
+  dataflow,
+  environment,
+  presence,
+  appearance,
+  search,
+  cellMenu,
+  palette,
+  helpSheet,
+  comments,
+  history,
+  proposals,
+  agents,
+];

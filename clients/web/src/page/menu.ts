@@ -20,7 +20,7 @@ export function openMenu(label: string, entries: readonly MenuEntry[], at: At, b
   const menu = h("div", { class: "menu", role: "menu", "aria-label": label, tabindex: "-1" });
   const close = (goBack = true) => {
     document.removeEventListener("pointerdown", outside, true);
-    menu.remove();
+    host.remove();
     if (goBack && focusBefore instanceof HTMLElement) focusBefore.focus({ preventScroll: true });
   };
   const outside = ({ target }: PointerEvent) => {
@@ -33,6 +33,7 @@ export function openMenu(label: string, entries: readonly MenuEntry[], at: At, b
     menu.append(item(entry.command, () => (close(), before(), perform(entry.command))));
   }
   const items = [...menu.querySelectorAll<HTMLElement>("[role^=menuitem]")];
+  const host = h("section", { "aria-label": `Menu: ${label}` }, menu); // a landmark: a screen reader finds it
   let typed = "";
   let typedAt = 0;
   const go = (index: number) => items[(index + items.length) % items.length]?.focus();
@@ -53,7 +54,7 @@ export function openMenu(label: string, entries: readonly MenuEntry[], at: At, b
     event.preventDefault();
   });
   document.addEventListener("pointerdown", outside, true);
-  document.body.append(menu);
+  document.body.append(host);
   place(menu, at);
   go(0);
 }

@@ -102,8 +102,8 @@ export class NotebookPage implements Page, CellActions {
     this.bar.setPath(path);
   }
 
-  fileSaid(heads: Heads): void {
-    this.#safety.fileSaid(heads);
+  fileWas(heads: Heads | null, error: string | null, written: number | null): void {
+    this.#safety.fileWas(heads, error, written);
   }
 
   setLink(state: LinkState): void {

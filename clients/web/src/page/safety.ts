@@ -11,16 +11,19 @@ export class SafetyOfEdits {
   readonly #session: Session;
   readonly #bar: TopBar;
   #link: LinkState = "connecting";
-  #file: { heads: Heads; error: string | null } = { heads: [], error: null };
+  #file: { heads: Heads; error: string | null; written: number | null } = { heads: [], error: null, written: null };
+  #storageError: string | null = null;
+  #heard = false; // of the file since the session began: newer than what was asked then
 
   constructor(session: Session, bar: TopBar) {
     this.#session = session;
     this.#bar = bar;
   }
 
-  /** The file said this when the session began; what the hub has told since is newer. */
-  fileSaid(heads: Heads): void {
-    if (this.#file.heads.length === 0 && this.#file.error === null) this.#file = { heads, error: null };
+  /** So the file was when the session began: what it said (null: not all that the notebook says), why it could not be
+   *  written, and when it last was. What the hub has told since is newer. */
+  fileWas(heads: Heads | null, error: string | null, written: number | null): void {
+    if (!this.#heard) this.#file = { heads: heads ?? [], error, written };
     this.show();
   }
 
@@ -30,19 +33,28 @@ export class SafetyOfEdits {
   }
 
   take(message: Incoming): void {
-    if (message.type === "welcome") this.#file = { heads: [], error: null };
+    if (message.type === "welcome") {
+      this.#file = { heads: [], error: null, written: null };
+      this.#heard = false;
+      this.#storageError = null;
+    }
+    if (message.type === "error" && message.code.startsWith("storage")) this.#storageError = `${message.message} ${message.hint}`;
     if (message.type !== "notebook_saved") return;
+    this.#heard = true;
     const error = message.error === null ? null : `${message.error.message} ${message.error.hint}`;
-    this.#file = { heads: error === null ? message.heads.map(toHex) : this.#file.heads, error };
+    if (error === null) this.#file = { heads: message.heads.map(toHex), error, written: Date.now() / 1000 };
+    else this.#file = { ...this.#file, error };
     this.#bar.setPath(message.path);
     this.show();
   }
 
   show(): void {
     const { notebook, notebookSync } = this.#session;
-    const { heads, error } = this.#file;
+    const { heads, error, written } = this.#file;
     const inFile = heads.length > 0 && notebook.heads().join() === heads.toSorted().join();
     const { joined, unsaved } = notebookSync;
-    this.#bar.setSaving(saySafety({ link: this.#link, joined, unsaved, inFile, fileError: error }));
+    if (unsaved === 0) this.#storageError = null; // it has stored everything, so it can
+    const { mayEdit } = this.#session;
+    this.#bar.setSaving(saySafety({ link: this.#link, joined, unsaved, inFile, fileError: error, storageError: this.#storageError, written, mayEdit }));
   }
 }

@@ -94,7 +94,7 @@ function card(page: Page, kept: Proposals, proposal: Proposal, redraw: () => voi
   };
   const when = new Date(proposal.at * 1000).toLocaleString(undefined, { dateStyle: "short", timeStyle: "short" });
   const shown = preview === null ? [h("p", { class: "nothing" }, WHY_NOT.damaged)] : preview.cells.map((cell) => cellDiff(page, preview, cell, edited));
-  const acceptButton = h("button", { type: "button", class: "accept", click: accept }, "Accept");
+  const acceptButton = h("button", { type: "button", class: "plain main accept", click: accept }, "Accept");
   acceptButton.disabled = preview === null;
   return h(
     "article",
@@ -102,7 +102,7 @@ function card(page: Page, kept: Proposals, proposal: Proposal, redraw: () => voi
     h("header", {}, h("strong", {}, proposal.title), h("small", {}, `${proposal.author.name}, ${when}`)),
     ...shown,
     meanwhile.length === 0 ? null : h("p", { class: "meanwhile" }, `${count(meanwhile.length, "cell")} edited since; accepting merges both.`),
-    h("div", { class: "decide" }, acceptButton, h("button", { type: "button", class: "reject", click: reject }, "Reject"), note),
+    h("div", { class: "decide" }, acceptButton, h("button", { type: "button", class: "plain reject", click: reject }, "Reject"), note),
   );
 }
 

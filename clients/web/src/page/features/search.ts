@@ -114,6 +114,7 @@ class SearchPanel {
     const toggle = h("button", {
       type: "button",
       class: "icon-button sign",
+      "data-sign": sign,
       "aria-label": title,
       title,
       "aria-pressed": `${remembered[key]}`,
@@ -123,7 +124,6 @@ class SearchPanel {
         this.#search(true);
       },
     });
-    toggle.append(sign);
     return toggle;
   }
 

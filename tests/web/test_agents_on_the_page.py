@@ -1,0 +1,53 @@
+"""An agent and a person in one notebook: what the page shows of the agent, and what the person decides there."""
+
+from __future__ import annotations
+
+import pytest
+
+import quire
+from notebook_doc.errors import NotebookDocError
+from tests.web.tabs import Service
+
+
+def test_a_person_accepts_an_edited_proposal_rejects_another_and_sets_what_agents_may_do(service: Service) -> None:
+    tab = service.start("price = 3", "print(price)")
+    page = tab.page
+    with quire.open(service.notebook, name="claude", kind="agent") as agent:
+        with quire.code_mode(agent) as ctx:
+            ctx.replace(0, "3", "30")
+            ctx.propose("prices went up")
+        with quire.code_mode(agent) as ctx:
+            ctx.delete_cell(1)
+            ctx.propose("not needed")
+
+        page.locator('[data-mark="proposal"]').first.click()
+        cards = page.locator("article.proposal")
+        tab.sees("both proposals", lambda: cards.count() == 2)
+        first = cards.filter(has_text="prices went up")
+        assert first.locator(".line.deleted").inner_text().strip() == "\N{MINUS SIGN} price = 3"
+        assert first.locator(".line.added").inner_text().strip() == "+ price = 30"
+        assert tab.text(0) == "price = 3", "nothing has changed yet"
+
+        first.get_by_role("button", name="Edit").click()
+        first.locator("textarea").fill("price = 30  # since May")
+        first.get_by_role("button", name="Accept").click()
+        tab.sees("what was made of it", lambda: tab.text(0) == "price = 30  # since May")
+        second = cards.filter(has_text="not needed")
+        second.get_by_label("A note for its author").fill("it is")
+        second.get_by_role("button", name="Reject").click()
+        tab.sees("nothing is open", lambda: cards.count() == 0)
+        agent.until(lambda: not agent._core.proposals(), 10)
+        assert {one.title: (one.status, one.decision and one.decision.note) for one in agent.proposals(all=True)} == {
+            "prices went up": ("accepted", ""),
+            "not needed": ("rejected", "it is"),
+        }
+
+        page.get_by_label("Agents: Change cells that no agent made").select_option("only propose it")
+        agent.until(lambda: "agents" in agent._core.metadata.get("quire", {}), 10)
+        with pytest.raises(NotebookDocError, match="agents may not"), quire.code_mode(agent) as ctx:
+            ctx.edit_cell(0, "mine")
+        with quire.code_mode(agent) as ctx:
+            ctx.create_cell("draft = 1")
+        page.locator('[data-mark="agent"][title="A draft by claude: it has not run yet"]').wait_for()
+        page.locator(".toast", has_text="claude: created 1 cell").wait_for()
+    assert service.errors == []

@@ -1,0 +1,102 @@
+"""The past and the comments on the page: looked at, compared, restored, taken back; said, answered, resolved, live."""
+
+from __future__ import annotations
+
+import pytest
+
+import quire
+from tests.web.tabs import AXE, Service
+
+MODIFIER = "Control+Alt+"
+
+
+def test_the_past_is_looked_at_and_a_cell_brought_back_as_an_edit_that_can_be_undone(service: Service) -> None:
+    tab = service.start("rate = 0.03", "untouched")
+    tab.click_into(0, line=0)
+    tab.type("1")
+    tab.sees("typed", lambda: tab.saving.startswith("Saved"))
+    with quire.open(service.notebook, name="Bot", kind="agent") as nb:
+        nb.cells[0].source = "rate = 0.99"
+        nb.saved()
+    tab.sees("the agent's edit", lambda: tab.text(0) == "rate = 0.99")
+
+    page = tab.page
+    page.get_by_role("button", name="History").click()
+    page.locator(".moments .author.agent").first.wait_for()
+    assert page.locator(".moments .author.file").count() == 1
+    page.locator(".moments li", has=page.locator(".author.agent")).locator(".moment").click()
+    past = page.locator(".past")
+    past.locator(".diff-line.added", has_text="rate = 0.99").wait_for()
+    assert past.locator(".diff-line.deleted").inner_text().endswith("rate = 0.031")
+    assert past.locator("summary").inner_text() == "1 cell that is the same"
+    assert not page.locator(".column").is_visible()
+
+    page.get_by_label("The notebook's life").press("ArrowLeft")  # the moment before
+    past.locator(".diff-line.added", has_text="rate = 0.031").wait_for()
+    past.get_by_role("button", name="Restore this cell").click()
+    tab.press("Escape")  # back to now
+    tab.sees("the restored cell", lambda: tab.text(0) == "rate = 0.031")
+    assert page.locator(".column").is_visible()
+    page.locator(".toast").get_by_role("button", name="Undo").click()
+    tab.sees("what there was", lambda: tab.text(0) == "rate = 0.99")
+    assert service.errors == []
+
+
+def test_who_wrote_what_of_a_cell_is_shown_below_it(service: Service) -> None:
+    tab = service.start("x = 1")
+    with quire.open(service.notebook, name="Bot", kind="agent") as nb:
+        nb.cells[0].append("  # one")
+        nb.saved()
+    tab.sees("the agent's edit", lambda: tab.text(0).endswith("one"))
+    tab.cell(0).click(position={"x": 5, "y": 5})
+    tab.press("p")
+    tab.type("who wrote what")
+    tab.press("Enter")
+    blame = tab.cell(0).locator(".blame")
+    blame.locator(".piece.agent").wait_for()
+    assert blame.locator(".piece").all_inner_texts() == ["x = 1", "  # one"]
+    assert blame.locator(".author").all_inner_texts() == ["the file", "Botagent"]
+
+
+def test_a_comment_is_made_on_what_is_selected_and_answered_live(service: Service) -> None:
+    tab = service.start("rate = 0.03", "other")
+    page = tab.page
+    tab.click_into(0, line=0)
+    for _ in range(4):
+        page.keyboard.press("Shift+ArrowLeft")
+    page.keyboard.press(MODIFIER + "m")
+    page.locator(".composer textarea").fill("Where is this from?")
+    tab.press("Control+Enter")
+    tab.cell(0).locator("[data-mark='comments']").wait_for()
+    with quire.open(service.notebook, name="Bot", kind="agent") as nb:
+        assert nb.until(lambda: len(nb._core.comments) == 1, 10)
+        thread = nb.comments[0]
+        assert (thread.text, thread.quote, thread.cell_id) == ("Where is this from?", "0.03", nb.cells[0].id)
+        thread.reply("The report of 2025.")
+        nb.saved()
+        page.locator(".message .words", has_text="The report of 2025.").wait_for()
+        assert page.locator(".message .author.agent").inner_text() == "Botagent"
+        page.locator(".thread").get_by_role("button", name="Resolve").click()
+        assert nb.until(lambda: nb._core.comments[0].resolved is not None, 10)
+        tab.sees("no open comment", lambda: page.locator("[data-mark='comments']").count() == 0)
+        thread.reopen()
+        nb.cells[0].delete()
+        page.locator(".thread .about.gone").wait_for()  # kept, and shown as such
+    assert service.errors == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_wrong_with_comments_and_the_past(service: Service, scheme: str) -> None:
+    tab = service.start("x = 1")
+    tab.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    tab.page.evaluate(AXE.read_text("utf-8"))
+    tab.cell(0).click(position={"x": 5, "y": 5})
+    tab.press(MODIFIER + "m")
+    tab.page.locator(".composer textarea").fill("what is this?")
+    tab.press("Control+Enter")
+    tab.page.locator(".thread .words").wait_for()
+    assert tab.axe_finds() == "", "with the comments"
+    tab.press(MODIFIER + "h")
+    tab.page.locator(".moments .moment").nth(2).click()
+    tab.page.locator(".past .diff-line").first.wait_for()
+    assert tab.axe_finds() == "", "with the past"
