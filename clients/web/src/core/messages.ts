@@ -29,6 +29,9 @@ export type RequestBody =
   | { method: "execute"; cell_ids: string[] | null }
   | { method: "execute"; above: string }
   | { method: "execute"; below: string }
+  | { method: "execute"; cell_ids: string[]; bring: "nothing" | "stale" | "dependents" }
+  | { method: "execute"; plan_id: string }
+  | { method: "plan_run"; cell_ids: string[]; bring: "nothing" | "stale" | "dependents" | null }
   | { method: "interrupt"; execution_id: string }
   | { method: "stop"; execution_ids: string[] }
   | { method: "stop"; whose: "mine" | "all" }
