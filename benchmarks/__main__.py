@@ -1,4 +1,4 @@
-"""`python -m benchmarks [fan_out] [open] [durable] [running] [agents] [day]`: what Quire costs beside others.
+"""`python -m benchmarks [fan_out] [open] [durable] [running] [agents] [day] [dataflow]`: what Quire costs, and others.
 
 Prints tables and asserts nothing: times depend on the machine and on who else uses it, so compare within one table.
 """
@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from benchmarks import fan_out as fans
 from benchmarks.agents import agents
 from benchmarks.contenders import Contender, Hub, OpaqueRelay
+from benchmarks.dataflow import dataflow
 from benchmarks.day import day
 from benchmarks.durable import durable
 from benchmarks.opening import opening
@@ -20,7 +21,7 @@ from benchmarks.report import machine, print_table
 from benchmarks.running import run_cells
 from benchmarks.servers.until_stdin_closes import run
 
-NAMES = ("fan_out", "open", "durable", "running", "agents", "day")
+NAMES = ("fan_out", "open", "durable", "running", "agents", "day", "dataflow")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -50,6 +51,8 @@ def main(arguments: Sequence[str]) -> None:
         run(agents(10 if options.quick else 60))
     if "day" in which:
         run(day(quick=options.quick))
+    if "dataflow" in which:
+        dataflow()
     if "fan_out" in which:
         contenders = [Hub(), OpaqueRelay(), *([] if options.only else others())]
         run(_fan_out(contenders, options.peers, quick=options.quick))

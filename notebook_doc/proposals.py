@@ -260,11 +260,13 @@ def _read(notebook: NotebookDoc, proposal_id: str, value: Json) -> Proposal | No
         tuple(_texts(value, "cells")),
         _read_decision(value.get("decision")),
     )
-    if found.status != "accepted" and notebook.replica.contains([change_hash]):
+    if notebook.replica.contains([change_hash]):
+        if found.status == "accepted":
+            return found
         # Somebody rejected it while somebody else accepted it, or its decision is still under way.
         by = found.author if found.decision is None else found.decision.by
         return replace(found, decision=Decision("accepted", by, found.at))
-    return found
+    return replace(found, decision=None) if found.status == "accepted" else found  # said, and not so
 
 
 def _read_decision(value: Json) -> Decision | None:

@@ -6,6 +6,7 @@ NotebookDocError: an edit or a document that makes no sense.
 
 from __future__ import annotations
 
+from clients.agent.errors import AgentError, BatchRefused, CannotFormat, NoSuchCell, NoSuchText
 from clients.peer.errors import (
     BadReplicaFile,
     CopySetAside,
@@ -16,16 +17,34 @@ from clients.peer.errors import (
     PeerError,
     RequestFailed,
 )
-from notebook_doc.errors import BadEdit, NotebookDocError, UnknownCell, UnknownMoment, UnknownThread
+from notebook_doc.errors import (
+    BadEdit,
+    CellDeletedMeanwhile,
+    CellEditedMeanwhile,
+    NotebookDocError,
+    UnknownCell,
+    UnknownMoment,
+    UnknownProposal,
+    UnknownThread,
+)
+from notebook_doc.policy import AgentsMayNot
 from relay.errors import BadEndpoint, Refused, WireError
 
 __all__ = [
+    "AgentError",
+    "AgentsMayNot",
     "BadEdit",
     "BadEndpoint",
     "BadReplicaFile",
+    "BatchRefused",
+    "CannotFormat",
+    "CellDeletedMeanwhile",
+    "CellEditedMeanwhile",
     "CopySetAside",
     "ExecutionFailed",
     "NoService",
+    "NoSuchCell",
+    "NoSuchText",
     "NotAllowed",
     "NotConnected",
     "NotebookDocError",
@@ -34,6 +53,7 @@ __all__ = [
     "RequestFailed",
     "UnknownCell",
     "UnknownMoment",
+    "UnknownProposal",
     "UnknownThread",
     "WireError",
 ]

@@ -12,7 +12,6 @@ from collections.abc import Callable
 from contextlib import AsyncExitStack
 from typing import Any, Final
 
-from clients.agent.desk import Desk
 from clients.peer.hub_address import HubAddress
 
 MODULE: Final = "clients.agent.mcp_server"
@@ -46,6 +45,7 @@ class McpMount:
     async def _serve(self, ready: asyncio.Future[Any]) -> None:
         from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 
+        from clients.agent.desk import Desk
         from clients.agent.mcp_server import make_server
 
         async with AsyncExitStack() as stack:

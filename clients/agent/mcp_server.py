@@ -248,9 +248,9 @@ def make_server(desk: Desk, *, version: str, agent: str | None = None) -> MCPSer
         return await tools.history(who(ctx), notebook, cell)
 
     @tool(_READS)
-    async def proposals(notebook: Notebook, ctx: Context[Any, Any]) -> str:
-        """Open proposals, as diffs."""
-        return await tools.proposals(who(ctx), notebook)
+    async def proposals(notebook: Notebook, ctx: Context[Any, Any], decided: bool = False) -> str:
+        """Open proposals, as diffs; decided=true: what became of the others, with notes."""
+        return await tools.proposals(who(ctx), notebook, decided)
 
     @tool()
     async def decide_proposal(

@@ -302,9 +302,12 @@ class Tools:
 
     # --- proposals ----------------------------------------------------------------------------------------------------
 
-    async def proposals(self, caller: Caller, notebook: str) -> str:
-        """What is proposed and not decided, each as a diff."""
+    async def proposals(self, caller: Caller, notebook: str, decided: bool) -> str:
+        """What is proposed and not decided, each as a diff; or what became of the others."""
         nb = await self._open(caller, notebook)
+        if decided:
+            lines = [_decided(one) for one in nb.proposals(all=True) if one.decision is not None]
+            return "\n".join(lines[-50:]) or "None was decided yet."
         return _cut("\n\n".join(_proposed(nb, one) for one in nb.proposals())) or "No proposal is open."
 
     async def decide_proposal(self, caller: Caller, notebook: str, wanted: str, action: Action, note: str) -> str:
@@ -372,6 +375,12 @@ def _proposed(nb: Notebook, one: Proposal) -> str:
         signs = {"same": " ", "added": "+", "deleted": "-"}
         lines += [f"    {signs[line.kind]}{line.text}" for line in cell.lines() if line.kind != "same"]
     return "\n".join(lines)
+
+
+def _decided(one: Proposal) -> str:
+    assert one.decision is not None, "only those that are decided"
+    note = f": {one.decision.note}" if one.decision.note else ""
+    return f"proposal {one.id} by {one.author.name}, {one.title}: {one.status} by {one.decision.by.name}{note}"
 
 
 def _names(names: Any) -> str:

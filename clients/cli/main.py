@@ -145,6 +145,8 @@ def _run(options: argparse.Namespace) -> int:
                 whole=options.all,
                 result=options.result,
             )
+        case "graph" | "plan" | "profile":
+            return _dataflow(options)
         case "skill":
             from clients.cli.skill import skill
 
@@ -163,6 +165,16 @@ def _run(options: argparse.Namespace) -> int:
             return serve_daemon()
         case unknown:
             raise AssertionError(f"the parser knows a command {unknown!r} that this function does not")
+
+
+def _dataflow(options: argparse.Namespace) -> int:
+    from clients.cli import graph_command
+
+    if options.command == "graph":
+        return graph_command.graph(options.path, as_json=options.json, check=options.check)
+    if options.command == "plan":
+        return graph_command.plan(options.path, options.cell, options.bring, as_json=options.json)
+    return graph_command.profile(options.path, as_json=options.json)
 
 
 def _environments(options: argparse.Namespace) -> int:
@@ -265,6 +277,18 @@ def _parser() -> argparse.ArgumentParser:
     exec_.add_argument("--notebook", metavar="N", help="path, id or address (default: the one that is open)")
     exec_.add_argument("--timeout", type=_seconds, metavar="S", help="interrupt it after so many seconds of running")
     exec_.add_argument("--all", action="store_true", help="print all that it says, however much")
+
+    graph = commands.add_parser("graph", help="which cell depends on which, and what is wrong; reads the file alone")
+    graph.add_argument("--check", action="store_true", help="end with 1 if there are problems")
+    plan = commands.add_parser("plan", help="what running cells would run, in which order and why; nothing runs")
+    plan.add_argument(
+        "--bring", choices=("nothing", "stale", "dependents"), help="default: as the notebook's mode says"
+    )
+    profile = commands.add_parser("profile", help="how long each cell took when it last ran")
+    for command in (graph, plan, profile):
+        command.add_argument("path", type=Path, metavar="PATH")
+        command.add_argument("--json", action="store_true", help="for programs; see docs/dataflow.md")
+    plan.add_argument("cell", nargs="*", metavar="CELL", help="by its place, from 1, or its id (default: all)")
 
     commands.add_parser("skill", help="print how agents work here, for an agent to read")
 

@@ -47,6 +47,7 @@ class Facts:
     flow: Dataflow = field(init=False)
     staleness: Staleness = field(init=False)
     running: dict[str, str] = field(init=False, default_factory=dict)  # cell id -> the execution that runs
+    edits: int = field(init=False, default=0)
     _began: dict[str, Run] = field(init=False, default_factory=dict)
     _kernel: str = field(init=False, default="")
 
@@ -59,8 +60,8 @@ class Facts:
         self.look(self.doc, runtime)
         self.staleness.put_all(runtime.dataflow.runs())
 
-    def look(self, doc: NotebookDoc, runtime: RuntimeDoc) -> bool:
-        """Take in what was edited, and which kernel there is; whether anything of the graph or a source changed."""
+    def look(self, doc: NotebookDoc, runtime: RuntimeDoc) -> None:
+        """Take in what was edited, and which kernel there is. `edits` counts when the graph or a source changed."""
         self.doc = doc
         spool = runtime.spool()
         alive = spool is not None and runtime.kernel().lifecycle == "ready"
@@ -71,7 +72,7 @@ class Facts:
         for cell_id in changed:
             if cell_id not in self.flow:
                 self.running.pop(cell_id, None)
-        return bool(changed)
+        self.edits += bool(changed)
 
     def moved(self, execution: Execution) -> None:
         """An execution began or ended."""

@@ -18,7 +18,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket
 
-from clients.gateway import structure, view
+from clients.gateway import structure
 from clients.gateway.export import exported
 from clients.gateway.gateway import Gateway, UnknownSession
 from clients.gateway.protocol import CellExecute, CellExecuteForce, CellExecuteRerun, Incoming, Payload, Refusal
@@ -234,8 +234,7 @@ def gateway_router(gateway: Gateway, is_authenticated: Callable[[WebSocket], boo
     @route("GET", "/{sid}/dag")
     async def dag(request: Request) -> Response:
         async with session(request) as found:
-            found.facts.look(found.notebook.doc, found.notebook.runtime)
-            return JSONResponse(view.dag(found.facts))
+            return JSONResponse(found.dag())
 
     @route("POST", "/{sid}/cells/{cid}/execute")
     async def execute(request: Request) -> Response:

@@ -6,7 +6,10 @@ was made from, and brings what differs to the text as it is now, character by ch
 in the document. So what others typed meanwhile stays, and what the client deleted goes even if others moved it.
 
 Which text a client had is not said in the protocol: what was sent to it may still be on its way when it sends. So of
-the texts since its own last one, the nearest to what it sends now counts. Pure.
+the texts since its own last one, that one counts from which the fewest characters are missing, then the one to which
+the fewest were added: a wrong guess must not delete what somebody else typed. What was sent so long ago that it has
+been seen (SURELY_SEEN) counts before what is older, unless the client's text lacks what came with it and is whole
+without: then its editor went on without looking. Pure; times are handed in, in seconds.
 """
 
 from __future__ import annotations
@@ -25,6 +28,8 @@ from notebook_doc.touched import ObjectKey
 
 # Frames with all sources that may be on their way to a client at the same time.
 MAX_UNDER_WAY: Final = 32
+# Seconds after which what was sent to a client has been seen by whoever sits before it.
+SURELY_SEEN: Final = 5.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,7 @@ class _Shown:
     """A frame with every cell's source, as the document had them at these heads."""
 
     number: int
+    at: float
     heads: Heads
     sources: Mapping[str, str]
 
@@ -58,20 +64,25 @@ class SeenTexts:
     """See the module. One for each client."""
 
     def __init__(self) -> None:
-        self._shown: deque[_Shown] = deque(maxlen=MAX_UNDER_WAY)
+        self._shown: deque[_Shown] = deque()
         self._number = 0
         self._sent: dict[str, tuple[int, _Text]] = {}  # by cell, its own last text, and the frames sent before it
 
-    def shown(self, heads: Heads, sources: Mapping[str, str]) -> None:
+    def shown(self, heads: Heads, sources: Mapping[str, str], at: float) -> None:
         """A frame with the sources of all cells has been sent to the client."""
         self._number += 1
-        self._shown.append(_Shown(self._number, heads, sources))
+        self._shown.append(_Shown(self._number, at, heads, sources))
+        if len(self._shown) > MAX_UNDER_WAY:
+            del self._shown[1]  # not the first: a client that reads nothing still has that one
 
-    def edit(self, doc: NotebookDoc, cell_id: str, text: str) -> None:
-        """Make the edit, as one change, that the client means by sending this text. Raises UnknownCell."""
+    def edit(self, doc: NotebookDoc, cell_id: str, text: str, at: float) -> bool:
+        """Make the edit, as one change, that the client means by sending this text. Raises UnknownCell.
+
+        False if nothing was changed although the cell says something else: the client is to be shown that again.
+        """
         text = well_formed(text)
         now = doc.source(cell_id)
-        base, heads = self._base(doc, cell_id, text, now), doc.replica.heads()
+        base, heads = self._base(doc, cell_id, text, now, at), doc.replica.heads()
         changes = _changes(base.text, text)
         if base.text == now or not changes:
             with doc.edit():
@@ -88,24 +99,40 @@ class SeenTexts:
             if doc.source(cell_id) != text:
                 made = _elements(doc, cell_id, after)
                 after = _Text(text, after.heads, tuple(_followed(changes, old, places, made)))
+        if base.text != now and not changes:
+            return False
         self._sent[cell_id] = self._number, after
+        return True
 
     def forget(self, cell_id: str) -> None:
         """A cell is gone."""
         self._sent.pop(cell_id, None)
 
-    def _base(self, doc: NotebookDoc, cell_id: str, text: str, now: str) -> _Text:
-        """What the client's text was made from: the nearest of what it may have seen, of equally near ones the last."""
+    def _base(self, doc: NotebookDoc, cell_id: str, text: str, now: str, at: float) -> _Text:
+        """What the client's text was made from; of equally likely ones the last."""
         sent_at, sent = self._sent.get(cell_id, (0, None))
-        candidates = [] if sent is None else [sent]
+        older: list[_Text] = []
+        recent = [] if sent is None else [sent]
         for shown in self._shown:
             seen = shown.sources.get(cell_id)
             if shown.number > sent_at and seen is not None:
-                candidates.append(_Text(seen, shown.heads))
-        known = [one for one in candidates if one.elements is not None or _contains(doc, one.heads)]
-        if not known:
+                if at - shown.at >= SURELY_SEEN:
+                    older, recent = older + recent, []
+                recent.append(_Text(seen, shown.heads))
+        best = _nearest(doc, recent, text)
+        if best is None:
             return _Text(now, doc.replica.heads())
-        return min(reversed(known), key=lambda one: _size(splices(one.text, text)))
+        before = _nearest(doc, [one for one in older if one.text != text], text)
+        if before is not None:
+            (gone, new), (gone_before, new_before) = _distance(best.text, text), _distance(before.text, text)
+            if gone and not gone_before and new_before < gone + new:
+                return before
+        return best
+
+
+def _nearest(doc: NotebookDoc, candidates: Sequence[_Text], text: str) -> _Text | None:
+    known = [one for one in candidates if one.elements is not None or _contains(doc, one.heads)]
+    return min(reversed(known), key=lambda one: _distance(one.text, text), default=None)
 
 
 def _contains(doc: NotebookDoc, heads: Heads) -> bool:
@@ -116,8 +143,10 @@ def _contains(doc: NotebookDoc, heads: Heads) -> bool:
     return True
 
 
-def _size(edits: Iterable[Splice]) -> int:
-    return sum(edit.delete + len(edit.insert) for edit in edits)
+def _distance(old: str, new: str) -> tuple[int, int]:
+    """How many characters go, and how many come."""
+    edits = splices(old, new)
+    return sum(edit.delete for edit in edits), sum(len(edit.insert) for edit in edits)
 
 
 def _changes(old: str, new: str) -> list[_Change]:

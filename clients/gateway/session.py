@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -53,6 +54,8 @@ from clients.peer.notebook import Notebook
 from notebook_doc.dataflow.plans import Plan, impact_of, plan_run
 from notebook_doc.errors import NotebookDocError, UnknownCell
 from notebook_doc.events import CellAdded, CellChanged, CellRemoved, Event, ExecutionChanged, LatestChanged, Reset
+from notebook_doc.notebook import NotebookDoc
+from notebook_doc.replica import Heads
 from notebook_doc.runtime import Execution
 from relay.errors import WireError
 
@@ -60,6 +63,9 @@ logger = logging.getLogger("quire.gateway")
 
 # Seconds in which what happens is gathered before clients are told: a burst of keystrokes is one frame.
 GATHER: Final = 0.02
+# The share of the hub's time that telling clients may take, and the seconds that a rest for its sake takes at most.
+WORK_SHARE: Final = 0.25
+MAX_REST: Final = 0.5
 # Plans that can still be confirmed.
 MAX_PLANS: Final = 256
 
@@ -115,6 +121,9 @@ class Session:
         self._order = notebook.doc.cell_ids()
         self._told: dict[str, CellFacts] = self.facts.all(self._order)
         self._structural = False
+        self._edits = self.facts.edits  # up to here clients were told
+        self._texts: dict[str, str] = {}
+        self._texts_at: tuple[NotebookDoc, int, Heads] | None = None  # which document, and when, they are from
         self._moved: dict[str, None] = {}  # executions of which something is new
         self._wake = asyncio.Event()
         self._tasks: set[asyncio.Task[None]] = set()
@@ -131,14 +140,17 @@ class Session:
     async def run(self) -> None:
         """Follow the notebook until cancelled, or until its session ends."""
         events = self.notebook.events()
+        rest = 0.0
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._watch(events), name="watch the notebook for JSON clients")
                 while True:
                     await self._wake.wait()
-                    await asyncio.sleep(GATHER)
+                    await asyncio.sleep(GATHER + rest)
                     self._wake.clear()
+                    began = time.thread_time()
                     await self._publish()
+                    rest = min((time.thread_time() - began) * (1 / WORK_SHARE - 1), MAX_REST)
         finally:
             events.close()
             for task in list(self._tasks):
@@ -175,11 +187,13 @@ class Session:
 
     async def _publish(self) -> None:
         """Tell everybody what is new: the graph, then runs as they went, then what is true of cells now."""
-        edited = self.facts.look(self.notebook.doc, self.notebook.runtime)
+        self.facts.look(self.notebook.doc, self.notebook.runtime)
+        edited, self._edits = self.facts.edits != self._edits, self.facts.edits
         order = self.notebook.doc.cell_ids()
         structural, self._structural = self._structural or order != self._order, False
         if edited or structural:
-            self._broadcast("dag_update", view.dag(self.facts), self._sources())
+            sources = self._sources()
+            self._broadcast("dag_update", view.dag(self.facts, sources.by_cell), sources)
         if structural:
             for cell_id in set(self._order) - set(order):
                 self._cell_is_gone(cell_id)
@@ -203,8 +217,20 @@ class Session:
             client.seen.forget(cell_id)
 
     def _sources(self) -> Sources:
+        """What every cell says now; reads again those that were written to."""
         doc = self.notebook.doc
-        return Sources(doc.replica.heads(), {cell_id: self.facts.flow.source(cell_id) for cell_id in doc.cell_ids()})
+        heads = doc.replica.heads()
+        known, before = self._texts, self._texts_at
+        if before is None or before[0] is not doc or before[1] != doc.replica.generation:
+            touched = {*known, *doc.cell_ids()}
+        else:
+            touched = set(doc.writers_since(before[2]))
+        for cell_id in touched:
+            known.pop(cell_id, None)
+            if cell_id in doc:
+                known[cell_id] = doc.source(cell_id)
+        self._texts_at = doc, doc.replica.generation, heads
+        return Sources(heads, dict(known))
 
     def _tell_statuses(self) -> None:
         now = self.facts.all(self.facts.flow.graph.order)
@@ -300,8 +326,10 @@ class Session:
                 self._shown[cell_id] = latest, shapes.shown(await outputs_of(self.notebook, latest))
         self.facts.look(self.notebook.doc, self.notebook.runtime)
         order = self.notebook.doc.cell_ids()
+        sources = self._sources()
+        said = sources.by_cell
         cells = [
-            view.cell(self.facts, cell_id, number, self._shown.get(cell_id, ("", {}))[1])
+            view.cell(self.facts, said, cell_id, number, self._shown.get(cell_id, ("", {}))[1])
             for number, cell_id in enumerate(order)
         ]
         payload: Payload = {
@@ -310,11 +338,16 @@ class Session:
             "path": None if self.path is None else str(self.path),
             "mode": self.facts.flow.mode,
             "cells": cells,
-            "dag": view.dag(self.facts),
+            "dag": view.dag(self.facts, said),
             "environment": self.environment.payload(),
             **self.environment.jobs(),
         }
-        return payload, self._sources()
+        return payload, sources
+
+    def dag(self) -> Payload:
+        """The graph as it is now."""
+        self.facts.look(self.notebook.doc, self.notebook.runtime)
+        return view.dag(self.facts, self._sources().by_cell)
 
     # --- what clients ask ---------------------------------------------------------------------------------------------
 
@@ -330,7 +363,7 @@ class Session:
             raise Refusal("This client may only read.", "read_only", getattr(message, "cell_id", None))
         match message:
             case CellSourceUpdate(cell_id=cell_id, source=source):
-                self.edit_source(client.seen, cell_id, source)
+                self._edit_source(client, cell_id, source)
             case NotebookSync():
                 self._beside(client, message, self._reply_state(client))
             case CellExecute(cell_id=cell_id):
@@ -364,11 +397,13 @@ class Session:
             case DependencyRemove(package=package):
                 self.begin_job("remove", package)
 
-    def edit_source(self, seen: SeenTexts, cell_id: str, source: str) -> None:
-        """A client's text of a cell has become this. Raises Refusal, UnknownCell."""
+    def _edit_source(self, client: Client, cell_id: str, source: str) -> None:
         self._known(cell_id)
-        seen.edit(self.notebook.doc, cell_id, source)
-        self.notebook.touch()
+        if client.seen.edit(self.notebook.doc, cell_id, source, time.monotonic()):
+            self.notebook.touch()
+        else:
+            sources = self._sources()
+            client.reply("dag_update", view.dag(self.facts, sources.by_cell), sources)
 
     async def _reply_state(self, client: Client) -> None:
         payload, sources = await self.state()

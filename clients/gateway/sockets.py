@@ -72,5 +72,5 @@ async def _write(websocket: WebSocket, session: Session, client: Client) -> None
                 assert taken is not None, "it is not empty"
                 number, out = taken
             if out.sources is not None:
-                client.seen.shown(out.sources.heads, out.sources.by_cell)
+                client.seen.shown(out.sources.heads, out.sources.by_cell, time.monotonic())
             await websocket.send_text(frame(out.kind, number, time.time(), out.payload))

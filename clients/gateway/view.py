@@ -15,7 +15,7 @@ from notebook_doc.runtime import RuntimeDoc
 Payload = dict[str, Any]
 
 
-def dag(facts: Facts) -> Payload:
+def dag(facts: Facts, sources: Mapping[str, str]) -> Payload:
     """Who depends on whom, and what each cell says."""
     graph = facts.flow.graph
     place = {cell_id: number for number, cell_id in enumerate(graph.order)}
@@ -25,17 +25,17 @@ def dag(facts: Facts) -> Payload:
         "roots": sorted(graph.roots(), key=graph.place),
         "leaves": sorted(graph.leaves(), key=graph.place),
         "topological_order": graph.sorted(),
-        "cells": [_cell_of_dag(facts, cell_id) for cell_id in graph.order],
+        "cells": [_cell_of_dag(facts, sources, cell_id) for cell_id in graph.order],
     }
 
 
-def _cell_of_dag(facts: Facts, cell_id: str) -> Payload:
+def _cell_of_dag(facts: Facts, sources: Mapping[str, str], cell_id: str) -> Payload:
     graph = facts.flow.graph
     analysis = graph.analysis(cell_id)
     readers = graph.readers_of(cell_id)
     return {
         "id": cell_id,
-        "source": facts.doc.source(cell_id),
+        "source": sources.get(cell_id, ""),
         "defines": sorted(analysis.defs),
         "references": sorted(analysis.reads & _defined(facts, analysis.reads)),
         "upstream_ids": sorted(graph.sources_of(cell_id), key=graph.place),
@@ -48,14 +48,14 @@ def _defined(facts: Facts, names: Iterable[str]) -> frozenset[str]:
     return frozenset(name for name in names if facts.flow.graph.owners(name))
 
 
-def cell(facts: Facts, cell_id: str, order: int, shown: Mapping[str, Any]) -> Payload:
+def cell(facts: Facts, sources: Mapping[str, str], cell_id: str, order: int, shown: Mapping[str, Any]) -> Payload:
     """A cell of a notebook's state; `shown` is what its outputs are."""
     doc, flow = facts.doc, facts.flow
     state = facts.of(cell_id)
     kind = doc.cell_type(cell_id)
     run = facts.staleness.run(cell_id)
     told: Payload = {
-        **_cell_of_dag(facts, cell_id),
+        **_cell_of_dag(facts, sources, cell_id),
         "language": flow.language(cell_id) or kind,
         "cell_type": kind,
         "name": facts.name(cell_id),

@@ -69,6 +69,11 @@ def analyze(cell: CellText) -> Analysis:
     return _analyze(cell.language, cell.source, cell.result)
 
 
+def forget() -> None:
+    """Remember no analysis any more: for those who measure what one costs."""
+    _analyze.cache_clear()
+
+
 @lru_cache(maxsize=REMEMBERED)
 def _analyze(language: str, source: str, result: str) -> Analysis:
     analyzer = _analyzers().get(language)

@@ -35,6 +35,7 @@ class _Seen:
     source: str
     cell_type: str
     setup: bool
+    position: str
 
 
 class Dataflow:
@@ -48,6 +49,7 @@ class Dataflow:
         self._provenance: dict[str, str] = {}
         self._hashes: dict[str, str] = {}  # of sources
         self._language = ""
+        self._order_is_old = True
         self._doc: NotebookDoc | None = None
         self._generation = 0
         self._heads: Heads = ()
@@ -82,8 +84,6 @@ class Dataflow:
     def _take_in(self, doc: NotebookDoc, touched: set[str], everywhere: bool) -> frozenset[str]:
         changed: set[str] = set()
         names: set[str] = set()
-        before = self.graph.order
-        order = doc.cell_ids()
         if len(touched) > MANY:
             self.graph.forget_cycles()
         for cell_id in touched:
@@ -91,26 +91,31 @@ class Dataflow:
                 names |= self._look_at(doc, cell_id, changed)
             elif self._seen.pop(cell_id, None) is not None:
                 self._hashes.pop(cell_id, None)
+                self._order_is_old = True
                 changed.add(cell_id)
                 changed |= self.graph.readers_of(cell_id)
                 names |= self.graph.remove(cell_id)
-        if before != order and self.graph.set_order(order):
-            names |= self.graph.disputed
+        if self._order_is_old:
+            self._order_is_old = False
+            if self.graph.set_order(doc.cell_ids()):
+                names |= self.graph.disputed
         for name in names:
             changed.update(self.graph.readers(name))
             changed.update(self.graph.owners(name))
         if everywhere:
-            changed.update(order)
+            changed.update(self.graph.order)
         self._forget_provenance(changed)
         return frozenset(changed)
 
     def _look_at(self, doc: NotebookDoc, cell_id: str, changed: set[str]) -> set[str]:
         cell_type = doc.cell_type(cell_id)
-        metadata = doc.cell(cell_id).metadata
+        metadata = doc.cell_metadata(cell_id)
         text = text_of_cell(cell_type, doc.source(cell_id), metadata, self._language)
-        seen = _Seen(text.language, text.source, cell_type, is_setup_cell(cell_type, metadata))
-        if seen != self._seen.get(cell_id) or text.result:
+        seen = _Seen(text.language, text.source, cell_type, is_setup_cell(cell_type, metadata), doc.position(cell_id))
+        before = self._seen.get(cell_id)
+        if seen != before or text.result:
             self._seen[cell_id] = seen
+            self._order_is_old |= before is None or before.position != seen.position
             self._hashes.pop(cell_id, None)
             changed.add(cell_id)
             return self.graph.put(cell_id, analyze(text), setup=seen.setup)

@@ -13,8 +13,12 @@ from typing import Final
 
 from notebook_doc.dataflow.normal import normal_form
 
-# What `metadata.quire` says about the environment.
-_OF_ENVIRONMENT: Final = ("dependencies", "requires_python", "requires-python", "environment", "uv", "conda", "pixi")
+# What a notebook's metadata says about its environment: these keys, under each of these tables and at the top.
+_OF_ENVIRONMENT: Final = (
+    *("dependencies", "requires_python", "requires-python", "environment"),
+    *("uv", "conda", "pixi", "deno"),
+)
+_TABLES: Final = ("quire", "runt")
 
 
 def hash_of_source(language: str, source: str) -> str:
@@ -34,12 +38,13 @@ def hash_of(source_hash: str, inputs: Mapping[str, str], environment: str) -> st
 
 def environment_of(metadata: Mapping[str, object]) -> str:
     """The fingerprint of the environment that a notebook's metadata asks for."""
-    kernel, own = metadata.get("kernelspec"), metadata.get("quire")
+    kernel = metadata.get("kernelspec")
     told: dict[str, object] = {}
     if isinstance(kernel, dict) and kernel.get("name") not in (None, "", "python3"):
         told["kernel"] = kernel["name"]
-    if isinstance(own, dict):
-        told |= {key: own[key] for key in _OF_ENVIRONMENT if own.get(key)}
+    for where, table in (("", metadata), *((name, metadata.get(name)) for name in _TABLES)):
+        if isinstance(table, Mapping):
+            told |= {f"{where}.{key}": table[key] for key in _OF_ENVIRONMENT if table.get(key)}
     if not told:
         return ""
     return blake2b(json.dumps(told, sort_keys=True, default=str).encode(), digest_size=16).hexdigest()

@@ -92,6 +92,15 @@ def test_where_one_rejects_and_another_accepts_at_once_it_is_accepted_for_everyb
         assert (proposal(doc, made.id).status, doc.source("a")) == ("accepted", "x = 2")
 
 
+def test_a_proposal_that_is_only_said_to_be_accepted_is_open() -> None:
+    doc = notebook("x = 1")
+    made = suggest(doc, SetSource("a", "x = 2"))
+    value = doc.proposal_values()[made.id]
+    assert isinstance(value, dict)
+    doc.put_proposal(made.id, {**value, "decision": {"status": "accepted", "by": {"name": "claude"}, "at": 2.0}})
+    assert proposal(doc, made.id).status == "open"
+
+
 def test_a_rejected_proposal_says_by_whom_and_why_and_cannot_be_decided_again() -> None:
     doc = notebook("x = 1")
     made = suggest(doc, SetSource("a", "x = 2"))

@@ -23,6 +23,7 @@ CHROMIUM_FLAGS: Final = [
     "--disable-component-update",
     "--disable-sync",
 ]
+AXE: Final = Path(__file__).parents[2] / "clients" / "web" / "node_modules" / "axe-core" / "axe.min.js"
 PATIENCE: Final = 60_000  # milliseconds
 _TEXT: Final = """cell => {
   const lines = [...cell.querySelectorAll('.cm-line')].map(line => {
@@ -135,6 +136,11 @@ class Tab:
     def saving(self) -> str:
         """What the page says about where the notebook is safe."""
         return str(self.page.locator(".saving").inner_text())
+
+    def axe_finds(self) -> str:
+        """What axe, which was put into the page, finds wrong with it for a keyboard or a screen reader."""
+        found: list[dict[str, Any]] = self.page.evaluate("async () => (await axe.run()).violations")
+        return "\n".join(f"{one['id']}: {node['html'][:120]}" for one in found for node in one["nodes"])
 
     def output(self, number: int) -> str:
         """The text of a cell's outputs."""

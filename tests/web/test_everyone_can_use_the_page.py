@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import pytest
 
-from tests.web.tabs import Service, Tab
-
-AXE: Final = Path(__file__).parents[2] / "clients" / "web" / "node_modules" / "axe-core" / "axe.min.js"
+from tests.web.tabs import AXE, Service
 
 # What opens over the page or beside it, and the keys that open it.
 OPENED: Final = {
@@ -33,11 +30,11 @@ def test_axe_finds_nothing_wrong(service: Service, scheme: str) -> None:
     tab.type("# Heading")
     tab.press("Shift+Enter", "Escape")
     tab.page.evaluate(AXE.read_text("utf-8"))
-    found = {"the notebook": _wrong(tab)}
+    found = {"the notebook": tab.axe_finds()}
     for what, keys in OPENED.items():
         tab.press("Escape", "Escape", *keys)
         tab.page.locator(what).wait_for()
-        found[what] = _wrong(tab)
+        found[what] = tab.axe_finds()
     assert {what: wrong for what, wrong in found.items() if wrong != ""} == {}
 
 
@@ -55,8 +52,3 @@ def test_keys_alone_lead_everywhere_and_back(service: Service) -> None:
         tab.page.locator(what).wait_for(state="hidden")
         tab.press("Escape")
         tab.sees("the focus is back", lambda: tab.page.evaluate(where) == cell)
-
-
-def _wrong(tab: Tab) -> str:
-    found: list[dict[str, Any]] = tab.page.evaluate("async () => (await axe.run()).violations")
-    return "\n".join(f"{one['id']}: {node['html'][:120]}" for one in found for node in one["nodes"])

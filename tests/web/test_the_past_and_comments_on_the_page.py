@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+
 import quire
-from tests.web.tabs import Service
+from tests.web.tabs import AXE, Service
 
 MODIFIER = "Control+Alt+"
 
@@ -81,3 +83,20 @@ def test_a_comment_is_made_on_what_is_selected_and_answered_live(service: Servic
         nb.cells[0].delete()
         page.locator(".thread .about.gone").wait_for()  # kept, and shown as such
     assert service.errors == []
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_axe_finds_nothing_wrong_with_comments_and_the_past(service: Service, scheme: str) -> None:
+    tab = service.start("x = 1")
+    tab.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    tab.page.evaluate(AXE.read_text("utf-8"))
+    tab.cell(0).click(position={"x": 5, "y": 5})
+    tab.press(MODIFIER + "m")
+    tab.page.locator(".composer textarea").fill("what is this?")
+    tab.press("Control+Enter")
+    tab.page.locator(".thread .words").wait_for()
+    assert tab.axe_finds() == "", "with the comments"
+    tab.press(MODIFIER + "h")
+    tab.page.locator(".moments .moment").nth(2).click()
+    tab.page.locator(".past .diff-line").first.wait_for()
+    assert tab.axe_finds() == "", "with the past"

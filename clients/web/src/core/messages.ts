@@ -29,6 +29,9 @@ export type RequestBody =
   | { method: "execute"; cell_ids: string[] | null }
   | { method: "execute"; above: string }
   | { method: "execute"; below: string }
+  | { method: "execute"; cell_ids: string[]; bring: "nothing" | "stale" | "dependents" }
+  | { method: "execute"; plan_id: string }
+  | { method: "plan_run"; cell_ids: string[]; bring: "nothing" | "stale" | "dependents" | null }
   | { method: "interrupt"; execution_id: string }
   | { method: "stop"; execution_ids: string[] }
   | { method: "stop"; whose: "mine" | "all" }
@@ -39,6 +42,9 @@ export type RequestBody =
   | { method: "list_kernels" }
   | { method: "restart_kernel" }
   | { method: "shutdown_kernel" }
+  | { method: "approve_dependencies"; digest: string; heads: readonly Uint8Array[]; remember: boolean }
+  | { method: "add_packages" | "remove_packages"; packages: readonly string[] }
+  | { method: "sync_environment"; restart: boolean }
   | { method: "comm_send"; comm_id: string; data: Record<string, unknown>; buffers: readonly Uint8Array[] }
   | { method: "comm_close"; comm_id: string; data: Record<string, unknown> }
   | { method: "save" }

@@ -134,7 +134,7 @@ function readProposal(replica: Replica<NotebookRoot>, id: string, value: Json): 
     base: texts(value["base"]),
     change,
     cells: texts(value["cells"]),
-    status: replica.contains([hash]) ? "accepted" : said,
+    status: replica.contains([hash]) ? "accepted" : said === "accepted" ? "open" : said, // a fact, not what is said
     decidedBy: value["decision"] === undefined ? null : readAuthor(decision["by"]),
     note: text(decision["note"]),
   };

@@ -29,6 +29,7 @@ export interface RuntimeRoot {
   executions: Record<string, unknown>;
   latest: Record<string, unknown>;
   comms?: Record<string, unknown>;
+  dataflow?: unknown;
 }
 
 export interface Kernel {

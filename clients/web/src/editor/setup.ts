@@ -14,6 +14,7 @@ import { completeAtWord, completion, type Suggest } from "./completion.ts";
 import { remoteCursors } from "./cursors.ts";
 import { kernelTips, type TipSource } from "./kernel_tips.ts";
 import { searchMatches } from "./matches.ts";
+import { commentedPassages } from "./passages.ts";
 
 const colours = HighlightStyle.define([
   { tag: [t.keyword, t.operatorKeyword, t.modifier], class: "tok-keyword" },
@@ -74,6 +75,7 @@ export function cellExtensions({ type, label, keys, pressed, kernel }: CellSetup
     highlightSelectionMatches(),
     syntaxHighlighting(colours),
     remoteCursors,
+    commentedPassages,
     searchMatches,
     language.of(languageOf(type)),
     numbers.of([]),

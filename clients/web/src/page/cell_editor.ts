@@ -10,6 +10,7 @@ import { Binding, fromDocument } from "../editor/binding.ts";
 import { setCursors } from "../editor/cursors.ts";
 import { cellExtensions, type KernelHelp, language, languageOf, lineNumbering, numbers } from "../editor/setup.ts";
 import { type MarkedMatch, setMatches } from "../editor/matches.ts";
+import { type Passage, setPassages } from "../editor/passages.ts";
 import { h } from "./dom.ts";
 
 /** Where somebody else is in a cell, in code points. */
@@ -47,6 +48,7 @@ export class CellEditor {
   #visitors: readonly Visitor[] = [];
   #numbered = false;
   #matches: readonly MarkedMatch[] = [];
+  #passages: readonly Passage[] = [];
 
   constructor(notebook: Notebook, id: string, actions: EditorActions) {
     this.#notebook = notebook;
@@ -102,6 +104,13 @@ export class CellEditor {
     this.#view?.dispatch({ effects: setMatches.of(matches) });
   }
 
+  /** Mark the passages that comments are about. */
+  setPassages(passages: readonly Passage[]): void {
+    if (passages.length === 0 && this.#passages.length === 0) return;
+    this.#passages = passages;
+    this.#view?.dispatch({ effects: setPassages.of(passages) });
+  }
+
   /** Select this part of the source and bring it into view, wherever the focus is. */
   reveal(from: number, to: number): void {
     this.mount();
@@ -139,6 +148,7 @@ export class CellEditor {
     });
     if (this.#numbered) this.#view.dispatch({ effects: numbers.reconfigure(lineNumbering(true)) });
     if (this.#matches.length > 0) this.#view.dispatch({ effects: setMatches.of(this.#matches) });
+    if (this.#passages.length > 0) this.#view.dispatch({ effects: setPassages.of(this.#passages) });
     this.#placeholder?.remove();
     this.#placeholder = null;
     this.element.append(this.#view.dom);

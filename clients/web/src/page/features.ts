@@ -5,6 +5,8 @@ import { appearance } from "./features/appearance.ts";
 import { cellCommands } from "./features/cell_commands.ts";
 import { cellMenu } from "./features/cell_menu.ts";
 import { comments } from "./features/comments.ts";
+import { dataflow } from "./features/dataflow.ts";
+import { environment } from "./features/environment.ts";
 import { helpSheet } from "./features/help_sheet.ts";
 import { history } from "./features/history.ts";
 import { kernel } from "./features/kernel.ts";
@@ -21,6 +23,8 @@ export const FEATURES: readonly Feature[] = [
   cellCommands,
   running,
   kernel,
+  dataflow,
+  environment,
   presence,
   appearance,
   search,

@@ -4,6 +4,7 @@
 
 import type { ErrorInfo, RequestBody } from "../core/messages.ts";
 import type { Session } from "../core/session.ts";
+import { Signal } from "../core/signal.ts";
 import type { Link, LinkState } from "../link.ts";
 import type { Toasts } from "./toast.ts";
 
@@ -19,6 +20,10 @@ export class Requests {
   readonly #questions = new Map<string, (result: Result | null) => void>();
   readonly #calls = new Map<string, { resolve: (result: Result) => void; reject: (error: ErrorInfo) => void }>();
   linkState: LinkState = "connecting";
+  /** Something that was asked for is done, or as much of it as the result says. */
+  readonly done = new Signal<Result>();
+  /** What is said of a failure, made fit for people: the names of cells instead of their ids. */
+  inWords: (text: string) => string = (text) => text;
 
   constructor(session: Session, link: Link, toasts: Toasts) {
     this.#session = session;
@@ -73,6 +78,7 @@ export class Requests {
     }
     const asked = this.#asked.get(id);
     this.#asked.delete(id);
-    if (error !== null) this.#toasts.say(`Could not ${asked ?? "do that"}: ${error.message} ${error.hint}`);
+    if (error === null) this.done.emit(result);
+    else this.#toasts.say(this.inWords(`Could not ${asked ?? "do that"}: ${error.message} ${error.hint}`));
   }
 }

@@ -58,10 +58,17 @@ class Marks {
       const title = count === 1 ? "1 open comment" : `${count} open comments`;
       view?.marks.set("comments", count === 0 ? null : { icon: "comment", text: `${count}`, title, tone: "accent", press });
       view?.label();
+      view?.editor.setPassages(this.#passages(cellId, open));
       if (count === 0 || view === undefined) this.#marked.delete(cellId);
       else this.#marked.set(cellId, { count, press });
     }
     this.#page.panels.setCount(PANEL, open.length);
+  }
+
+  /** Where the passages stand that open threads are about. */
+  #passages(cellId: string, open: readonly Thread[]): { from: number; to: number }[] {
+    const source = this.#page.notebook.source(cellId);
+    return open.flatMap((thread) => (thread.cellId !== cellId || thread.anchor === null ? [] : (findPassage(source, thread.anchor) ?? [])));
   }
 }
 
@@ -82,7 +89,7 @@ class CommentsPanel {
   mount(host: HTMLElement): () => void {
     const add = h("button", { type: "button", class: "plain", click: () => this.begin() }, "Comment on the selected cell");
     add.hidden = !this.#page.session.mayEdit;
-    const resolved = h("label", { class: "choice" }, this.#showResolved, "Show resolved");
+    const resolved = h("label", { class: "resolved-too" }, this.#showResolved, "Show resolved");
     host.append(h("div", { class: "panel-tools" }, add, resolved), this.#composer, this.#list);
     this.#mounted = true;
     this.#draw();

@@ -20,7 +20,7 @@ const CONTEXT = 3; // lines around those that differ
 const KINDS = { code: "Code", markdown: "Text", raw: "Raw" } as const;
 
 export class PastView {
-  readonly element = h("div", { class: "past", role: "region", tabindex: "-1", "aria-label": "The notebook as it was" });
+  readonly element = h("main", { class: "past", tabindex: "-1", "aria-label": "The notebook as it was" });
   readonly #actions: PastActions;
   readonly #open = new Set<string>(); // folds that were opened
 

@@ -1,0 +1,48 @@
+// The environment in the page: what is read of RuntimeDoc, and how packages are declared.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { declare, packageName, questionLines, readEnvironment, readMissing, readTrust } from "../src/core/environment.ts";
+import { Notebook } from "../src/core/notebook.ts";
+import { Replica } from "../src/core/replica.ts";
+import type { NotebookRoot, RuntimeRoot } from "../src/core/schema.ts";
+import { coreIsReady } from "./core.ts";
+
+await coreIsReady;
+
+const runtime = (maps: object): RuntimeRoot => maps as RuntimeRoot;
+
+test("what is absent or of another type reads as nothing to say", () => {
+  for (const maps of [{}, { env: 3, trust: [], missing: null }, { env: { declared: "x", log: 1 }, trust: { packages: {} } }]) {
+    assert.equal(readEnvironment(runtime(maps)).phase, "none");
+    assert.deepEqual(readEnvironment(runtime(maps)).declared, []);
+    assert.equal(readTrust(runtime(maps)).asks, false);
+    assert.deepEqual(readMissing(runtime(maps)), []);
+  }
+  assert.equal(readEnvironment(null).inSync, true);
+});
+
+test("the question shows all that would be installed and from where", () => {
+  const trust = readTrust(
+    runtime({ trust: { state: "tampered", packages: ["a"], pip: ["b"], python: ">=3.11", channels: ["c"], options: ["no-index"], project: true, path: "/p" } }),
+  );
+  assert.ok(trust.asks && trust.tampered);
+  assert.deepEqual(questionLines(trust), ["a", "b", "the project in /p, whose build it runs", "for Python >=3.11", "from the channel c", "with no-index"]);
+});
+
+test("packages are declared in the list that is there, which is made where there is none", () => {
+  const replica = Replica.empty<NotebookRoot>();
+  replica.change((draft) => Object.assign(draft, { cells: {}, metadata: {}, comments: {}, versions: {} }), "remote");
+  const notebook = new Notebook(replica);
+  declare(notebook, ["quire", "uv"], ["pandas", "numpy"], []);
+  declare(notebook, ["quire", "uv"], ["numpy>=2"], ["numpy"]);
+  assert.deepEqual(notebook.ownMetadata(), { quire: { uv: { dependencies: ["pandas", "numpy>=2"] } } });
+  declare(notebook, ["quire", "uv"], [], ["pandas"]);
+  assert.deepEqual(notebook.ownMetadata(), { quire: { uv: { dependencies: ["numpy>=2"] } } });
+});
+
+test("a requirement begins with its package's name", () => {
+  assert.equal(packageName("Py_Tiny>=2"), "py-tiny");
+  assert.equal(packageName("conda-forge::gdal =3"), "gdal");
+  assert.equal(packageName(">=2"), "");
+});

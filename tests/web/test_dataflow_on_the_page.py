@@ -1,0 +1,78 @@
+"""Dataflow on the page: stale marks, problems and their fixes, plans, the mode."""
+
+from __future__ import annotations
+
+from tests.web.tabs import Service, Tab
+
+
+def choose(tab: Tab, mode: str) -> None:
+    tab.page.get_by_label("What a run brings along").select_option(mode)
+
+
+def run(tab: Tab, cell: int) -> None:
+    tab.click_into(cell, line=0)
+    tab.press("Control+Enter")
+
+
+def test_a_stale_cell_says_why_and_shows_what_a_run_would_run(service: Service) -> None:
+    tab = service.start("rate = 3", "price = rate * 2", "print(price)")
+    choose(tab, "lazy")
+    run(tab, 2)
+    tab.sees("the cells above came along", lambda: tab.output(2) == "6")
+    tab.click_into(0, line=0)
+    tab.page.keyboard.press("End")
+    tab.type("0")
+    mark = tab.cell(2).locator("[data-mark=stale]")
+    mark.wait_for()
+    assert mark.get_attribute("title") == "Stale: cell 1 was edited."
+    assert tab.cell(0).locator("[data-mark=stale]").get_attribute("title") == "Stale: it was edited since it ran."
+    tab.page.keyboard.press("Escape")
+    mark.click()
+    dialog = tab.page.locator("dialog.plan-dialog")
+    tab.sees("the plan", lambda: dialog.locator("li").count() == 3)
+    dialog.get_by_role("button", name="Run them all").click()
+    tab.sees("all of it ran", lambda: tab.output(2) == "60")
+    tab.sees("nothing is stale", lambda: tab.page.locator("[data-mark=stale]").count() == 0)
+    choose(tab, "cascade")
+    tab.click_into(0, line=0)
+    tab.page.keyboard.press("End")
+    tab.type("0")
+    mark.wait_for()
+    run(tab, 2)
+    dialog.get_by_role("button", name="Run without them").click()
+    tab.sees("it ran alone", lambda: tab.cell(2).locator(".count").text_content() == "7")
+    assert tab.output(2) == "60"
+
+
+def test_a_problem_is_mended_in_one_press_and_that_is_undone_in_one(service: Service) -> None:
+    tab = service.start("x = 1", "x = 2\nprint(x)")
+    choose(tab, "lazy")
+    tab.cell(1).locator("[data-mark=problem]").click()
+    panel = tab.page.get_by_role("complementary", name="Dataflow")
+    assert "x is defined here and in cell 1" in panel.inner_text()
+    run(tab, 1)
+    tab.page.locator(".toast", has_text="x is defined here and in cell 1").wait_for()
+    panel.get_by_role("button", name="Rename it to _x").last.click()
+    tab.sees("it is renamed", lambda: tab.text(1) == "_x = 2\nprint(_x)")
+    tab.sees("no problem is left", lambda: tab.page.locator("[data-mark=problem]").count() == 0)
+    run(tab, 1)
+    tab.sees("it runs", lambda: tab.output(1) == "2")
+    tab.page.locator(".toast button", has_text="Undo").click()
+    tab.sees("the old name", lambda: tab.text(1) == "x = 2\nprint(x)")
+    tab.cell(1).locator("[data-mark=problem]").wait_for()
+    choose(tab, "manual")
+    tab.sees("manual marks nothing", lambda: tab.page.locator("[data-mark=problem]").count() == 0)
+
+
+def test_in_reactive_what_was_edited_runs_when_the_cursor_leaves(service: Service) -> None:
+    tab = service.start("x = 1", "print('x is', x)", "pass")
+    choose(tab, "reactive")
+    run(tab, 0)
+    tab.sees("what reads it ran along", lambda: tab.output(1) == "x is 1")
+    tab.click_into(0, line=0)
+    tab.page.keyboard.press("End")
+    tab.type("23")
+    tab.cell(1).locator("[data-mark=stale]").wait_for()
+    assert tab.output(1) == "x is 1"
+    tab.page.keyboard.press("Escape")
+    tab.sees("it ran by itself", lambda: tab.output(1) == "x is 123")
