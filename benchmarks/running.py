@@ -29,6 +29,8 @@ from clients.peer.notebook import Notebook
 
 SMALL: Final = "1 + 1"
 QUEUED: Final = 20
+LONG: Final = 1_000  # cells of a notebook that is long
+TYPICAL: Final = "for n in range(10):\n    print(n)\n"
 FLOODS: Final = {
     "50,000 lines": ("for n in range(50_000): print('line', n)", 538_890),
     "100 MB": ("for n in range(100_000): print(f'{n:07}'.ljust(999, 'x'))", 100_000_000),
@@ -116,18 +118,33 @@ class Quire(Contender):
         return sum(len(output.get("text", "")) for output in await cell.execution.outputs())
 
 
+class Scratch(Contender):
+    """The same peer, running code without a cell in a copy of the namespace."""
+
+    def __init__(self, notebook: Notebook, name: str) -> None:
+        self._notebook = notebook
+        self.name = name
+
+    async def run(self, source: str, times: int = 1) -> int:
+        started = [await self._notebook.start_scratch(source) for _ in range(times)]
+        (await started[-1].wait()).check()
+        return 0
+
+
 async def run_cells(rounds: int = 100, flood_rounds: int = 3) -> None:
     """Measure, and print the tables."""
     async with AsyncExitStack() as stack:
+        notebook, long = await stack.enter_async_context(_quire(1)), await stack.enter_async_context(_quire(LONG))
         contenders: list[Contender] = [
             Bare((await stack.enter_async_context(_kernel()))[1]),
             Nbclient(*await stack.enter_async_context(_kernel())),
-            Quire(await stack.enter_async_context(_quire())),
+            Quire(notebook),
         ]
-        for contender in contenders:
+        scratch = [Scratch(notebook, "quire, without a cell"), Scratch(long, f"the same among {LONG:,} cells")]
+        for contender in (*contenders, *scratch):
             for _ in range(5):
                 await contender.run(SMALL, QUEUED)
-        alone = await _rounds(contenders, rounds, 1)
+        alone = await _rounds([*contenders, *scratch], rounds, 1)
         _print_times("From asking for `1 + 1` until its result is here and it has ended", alone)
         queued = await _rounds(contenders, max(rounds // 5, 1), QUEUED)
         _print_times(f"{QUEUED} cells asked for at once, until the last has ended", queued)
@@ -208,10 +225,11 @@ async def _kernel() -> AsyncIterator[tuple[AsyncKernelManager, AsyncKernelClient
 
 
 @asynccontextmanager
-async def _quire() -> AsyncIterator[Notebook]:
+async def _quire(cells: int) -> AsyncIterator[Notebook]:
     with tempfile.TemporaryDirectory(prefix="quire-benchmark-", ignore_cleanup_errors=True) as folder:
         path = Path(folder, "run.ipynb")
-        await asyncio.to_thread(nbformat.write, nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell("")]), path)
+        made = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(TYPICAL * (cells > 1)) for _ in range(cells)])
+        await asyncio.to_thread(nbformat.write, made, path)
         with running(python("benchmarks.servers.hub", Path(folder, "state"))) as hub:
             address = HubAddress(f"http://127.0.0.1:{hub.port}", hub.ready["token"])
             with running(python("benchmarks.servers.daemon", address.url, Path(folder, "state"))):

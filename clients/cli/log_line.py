@@ -17,7 +17,7 @@ from typing import Final
 SOURCE_WIDTH: Final = 10  # "supervisor"
 _LEVEL_WIDTH: Final = 8
 _LINE: Final = re.compile(
-    r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3})Z (?P<level>[A-Z]+) +(?P<source>\S+) +(?P<text>.*)"
+    r"(?P<time>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3})Z (?P<level>[A-Z]+) +(?P<source>\S+)(?P<rest> .*)"
 )
 _UUID: Final = re.compile(r"\b([0-9a-f]{8})-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}\b")
 _CONTROL: Final = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")  # what could steer a terminal
@@ -54,7 +54,8 @@ def parse(line: str) -> LogLine | None:
     if found is None:
         return None
     moment = datetime.strptime(found["time"], "%Y-%m-%dT%H:%M:%S.%f").replace(tzinfo=UTC)
-    return LogLine(moment.timestamp(), found["level"], found["source"], found["text"])
+    padding = max(SOURCE_WIDTH - len(found["source"]), 0) + 1  # exactly: what is said may begin with a space
+    return LogLine(moment.timestamp(), found["level"], found["source"], found["rest"][padding:])
 
 
 def shown(line: str, *, colour: bool) -> str:

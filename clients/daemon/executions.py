@@ -45,7 +45,7 @@ from clients.daemon.queue_effects import (
 from clients.daemon.records import ExecutionRecords
 from clients.daemon.requests import cells_to_run, execution_ids, heads_of, runs
 from clients.daemon.services import Asked, Served, Services
-from clients.daemon.stdin import StdinDesk
+from clients.daemon.stdin import StdinDesk, may_ask
 from clients.peer.notebook import Notebook
 from notebook_doc.runtime import Execution
 from relay.errors import ErrorCode, WireError
@@ -130,26 +130,27 @@ class Executions:
         (execution_id,) = execution_ids(asked.request_id, [""])
         allowed = limits_of(self._notebook.metadata, os.environ).execution_seconds
         limit = min((seconds for seconds in (allowed, body.timeout) if seconds is not None), default=None)
-        manner = Manner(body.namespace, limit)
+        manner = Manner(body.namespace, limit, input_ended=body.stdin != "prompt")
         run = Run(None, body.code, ExecutionId(execution_id), heads_of(self._notebook.doc), manner)
-        return {"execution_ids": self._submit([run], asked, body.stdin or "eof")}
+        return {"execution_ids": self._submit([run], asked)}
 
     def run_cells(self, cell_ids: Sequence[str], asked: Asked, stdin: Stdin | None = None) -> list[str]:
         """Queue these cells, as they are now; their executions' ids. Raises WireError, UnknownCell."""
-        manner = Manner(timeout=limits_of(self._notebook.metadata, os.environ).execution_seconds)
+        seconds = limits_of(self._notebook.metadata, os.environ).execution_seconds
+        manner = Manner(timeout=seconds, input_ended=not may_ask(stdin, asked.by.kind))
         wanted = runs(self._notebook.doc, cell_ids, execution_ids(asked.request_id, cell_ids), manner)
-        return self._submit(wanted, asked, stdin)
+        return self._submit(wanted, asked)
 
-    def _submit(self, wanted: Sequence[Run], asked: Asked, stdin: Stdin | None) -> list[str]:
+    def _submit(self, wanted: Sequence[Run], asked: Asked) -> list[str]:
         own = {run.execution_id for run in wanted}
         taken = [run.execution_id for run in wanted if self._notebook.runtime.has_execution(run.execution_id)]
         if taken:
             return list(taken)  # an earlier daemon took this very request
         queued, effects = self._queue.submit(RequestId(asked.request_id), wanted, asdict(asked.by), time.time())
         self.carry_out(effects)
-        with self._notebook.runtime.edit():
-            for execution_id in queued:
-                self._stdin.expect(execution_id, stdin, asked.by.kind, new=execution_id in own)
+        for execution_id, run in zip(queued, wanted, strict=True):
+            if execution_id not in own and not run.manner.input_ended:
+                self._stdin.may_ask_too(execution_id)
         return list(queued)
 
     async def _serve_interrupt(self, body: Interrupt, _asked: Asked) -> dict[str, Any]:

@@ -31,10 +31,12 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Manner:
-    """How an execution runs: in which namespace, and after how many seconds it is interrupted (None: never)."""
+    """How an execution runs: in which namespace, after how many seconds it is interrupted (None: never), and whether
+    its input has ended when it begins."""
 
     namespace: Namespace = "own"
     timeout: float | None = None
+    input_ended: bool = False
 
 
 @dataclass(frozen=True)

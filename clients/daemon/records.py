@@ -66,7 +66,7 @@ class ExecutionRecords:
                 tuple(head.hex() for head in record.notebook_heads),
                 Status(record.status),
                 {RequestId(key): (wish.place, wish.peer_id) for key, wish in record.wanted_by.items()},
-                Manner(record.namespace, record.timeout),
+                Manner(record.namespace, record.timeout, record.input_ended),
             )
             for record in unfinished
         ]
@@ -123,6 +123,7 @@ class ExecutionRecords:
                     wanted_by={effect.request_id: Wanted(place=effect.place, peer_id=requester.peer_id)},
                     namespace=effect.manner.namespace,
                     timeout=effect.manner.timeout,
+                    input_ended=effect.manner.input_ended,
                 )
                 self._open[execution.id] = execution
                 self._notebook.runtime.record(execution)

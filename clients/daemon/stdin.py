@@ -45,14 +45,10 @@ class StdinDesk:
         self.answer(body, asked.by)
         return {}
 
-    def expect(self, execution_id: str, asked: Stdin | None, requester_kind: str, *, new: bool) -> None:
-        """This execution was asked for, and is on record; `new` if it was made for this.
-
-        Agents get no prompts unless they want them. Of several who ask for one execution, one who wants them is enough.
-        """
-        may_ask = (asked or ("eof" if requester_kind == "agent" else "prompt")) == "prompt"
-        if new != may_ask:
-            self._records.set_input_ended(execution_id, not may_ask)
+    def may_ask_too(self, execution_id: str) -> None:
+        """An execution that waits was asked for again, by somebody who can answer: one who can is enough."""
+        if not self._records.may_ask(execution_id):
+            self._records.set_input_ended(execution_id, False)
 
     def asked(self, event: InputRequested) -> None:
         """The kernel asks. Raises DaemonError if it has ended since."""
@@ -93,3 +89,8 @@ class StdinDesk:
         return WireError(
             ErrorCode.PROMPT_GONE, message, "Read the execution's prompt again; it may ask something else."
         )
+
+
+def may_ask(asked: Stdin | None, requester_kind: str) -> bool:
+    """Whether what was asked for like this may ask for input. Agents get no prompts unless they want them."""
+    return (asked or ("eof" if requester_kind == "agent" else "prompt")) == "prompt"

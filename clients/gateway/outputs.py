@@ -81,6 +81,13 @@ def of_repr(text: str, type_name: str = "") -> Payload:
     }
 
 
+def of_inspection(text: str) -> Payload:
+    """The meta of a variable, from what the kernel says about it when it is inspected."""
+    kind = re.search(r"^Type:\s+(.*)$", text, re.MULTILINE)
+    form = re.search(r"^String form:\s*(.*?)(?=^[A-Z][A-Za-z ]*:\s|\Z)", text, re.MULTILINE | re.DOTALL)
+    return of_repr("" if form is None else form[1].rstrip(), "" if kind is None else kind[1].strip())
+
+
 def displays(outputs: Iterable[Mapping[str, Any]]) -> list[Payload]:
     """What a cell shows, in order: its displays and its result."""
     return [meta(one["data"]) for one in outputs if one["output_type"] in ("display_data", "execute_result")]

@@ -13,6 +13,7 @@ import asyncio
 import logging
 import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
@@ -66,6 +67,9 @@ GATHER: Final = 0.02
 # The share of the hub's time that telling clients may take, and the seconds that a rest for its sake takes at most.
 WORK_SHARE: Final = 0.25
 MAX_REST: Final = 0.5
+# Variables that a run shows, and the seconds that the kernel has to say what they are.
+MAX_VARIABLES: Final = 20
+VARIABLES_SECONDS: Final = 2.0
 # Plans that can still be confirmed.
 MAX_PLANS: Final = 256
 
@@ -277,7 +281,8 @@ class Session:
         if was_cancelled(record):
             self._tell_status(cell_id, CellFacts("idle"))
         elif record.status == "done":
-            self._broadcast("cell_output", self._output(record, outputs))
+            variables = await self._variables(cell_id)
+            self._broadcast("cell_output", self._output(record, outputs, variables))
             self._tell_status(cell_id, self.facts.of(cell_id))
         else:
             fallback = self.notebook.kernel.error or f"The execution ended as {record.status}."
@@ -287,13 +292,26 @@ class Session:
             self._broadcast("cell_error", told)
             self._tell_status(cell_id, CellFacts("error"))
 
-    def _output(self, record: Execution, outputs: Sequence[dict[str, Any]]) -> Payload:
+    async def _variables(self, cell_id: str) -> Payload:
+        """The variables of a cell that others read, as the kernel shows them beside whatever it runs."""
+        graph = self.facts.flow.graph
+        read = [name for name in sorted(graph.analysis(cell_id).defs) if set(graph.readers(name)) - {cell_id}]
+        found: Payload = {name: shapes.of_repr("") for name in read}
+        with suppress(TimeoutError, PeerError, WireError):  # what the kernel does not say in time is named, not shown
+            async with asyncio.timeout(VARIABLES_SECONDS):
+                for name in read[:MAX_VARIABLES]:
+                    inspected = await self.notebook.inspect(name)
+                    if inspected is not None:
+                        found[name] = shapes.of_inspection(inspected.text)
+        return found
+
+    def _output(self, record: Execution, outputs: Sequence[dict[str, Any]], variables: Payload) -> Payload:
         displays = shapes.displays(outputs)
         result = shapes.result(outputs)
         took = 0.0 if record.ended is None or record.started is None else record.ended - record.started
         told: Payload = {
             "cell_id": record.cell_id,
-            "outputs": {} if result is None else {"_": result},
+            "outputs": variables if result is None else {**variables, "_": result},
             "cache_hit": False,
             "duration_ms": round(took * 1000, 1),
             "stdout": shapes.console(outputs, "stdout"),

@@ -6,7 +6,7 @@ import io
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from clients.cli import log_sink
@@ -19,6 +19,7 @@ ONE_LINE = st.text(st.characters(exclude_categories=("Cc", "Cs", "Zl", "Zp")), m
 
 
 @given(st.integers(0, 2**32), st.sampled_from(["INFO", "ERROR"]), st.sampled_from(["hub", "daemon"]), ONE_LINE)
+@example(0, "INFO", "hub", "  two spaces first")
 def test_a_line_can_be_read_back(seconds: int, level: str, source: str, text: str) -> None:
     event = LogLine(seconds + 0.25, level, source, text)
     assert parse(str(event)) == event

@@ -42,6 +42,8 @@ async def test_runs_edits_cascades_and_what_is_told_of_them(tmp_path: Path) -> N
             assert output["outputs"]["_"]["preview"] == 20
             assert output["execution_method"] == "kernel"
             await bob.until("cell_status", cell_id="c2", status="ready")
+            first = next(f["payload"] for f in bob.frames if f["type"] == "cell_output")
+            assert first["outputs"]["a"] == {"content_type": "json/object", "bytes": 1, "preview": 1, "type": "int"}
             steps = [f["payload"] for f in bob.frames if f["type"] == "cascade_progress"]
             assert [(s["current_cell_id"], s["completed"], s["total"]) for s in steps] == [
                 ("c0", 0, 3),
@@ -117,5 +119,15 @@ async def test_running_everything_cancelling_and_inspecting(tmp_path: Path) -> N
 
             await ann.send("cell_execute_rerun", cell_id="c2")
             await ann.until("cell_output", cell_id="c2")
+
+            started = await ann.ask("dependency_add", "environment_job_started", package="no such requirement !")
+            assert started["environment_job"]["status"] == "running"
+            busy = await ann.ask("dependency_add", "error", package="another")
+            assert busy["code"] == "ENVIRONMENT_BUSY"
+            finished = await ann.until("environment_job_finished")
+            assert finished["environment_job"]["status"] == "failed"
+            changed = await ann.until("dependency_changed")
+            assert (changed["action"], changed["success"]) == ("add", False)
+            assert changed["error"]
             nobody = await ann.ask("agent_cancel", "error")
             assert "No agent" in nobody["error"]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from clients.gateway.outputs import console, displays, error, increment, meta, missing_package, result
+from clients.gateway.outputs import console, displays, error, increment, meta, missing_package, of_inspection, result
 
 ERROR = {
     "output_type": "error",
@@ -36,6 +36,14 @@ ERROR = {
 )
 def test_a_bundle_is_shown_by_its_richest_form(data: dict[str, Any], expected: dict[str, Any]) -> None:
     assert expected.items() <= meta(data).items()
+
+
+def test_a_variable_is_shown_as_the_kernel_inspects_it() -> None:
+    told = "Type:        dict\nString form: {'a': 1}\nLength:      1\nDocstring:  \ndict() -> new"
+    assert of_inspection(told) == {"content_type": "json/object", "bytes": 8, "preview": {"a": 1}, "type": "dict"}
+    frame = of_inspection("Type:        DataFrame\nString form:\n   a\n0  1\nLength:      1\n")
+    assert (frame["content_type"], frame["type"], frame["preview"]) == ("pickle/object", "DataFrame", "a\n0  1")
+    assert of_inspection("")["content_type"] == "pickle/object"
 
 
 def test_a_preview_is_bounded() -> None:

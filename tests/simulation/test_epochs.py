@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from random import Random
+
+import pytest
 
 from notebook_doc.interchange import notebook_from_model
 from notebook_doc.model import CellModel, NotebookModel
@@ -201,7 +204,16 @@ def test_the_hub_tells_of_an_epoch_and_does_not_send_the_document_to_whoever_did
 
 
 def test_epochs_that_follow_each_other_at_random_moments_all_end_in_one() -> None:
-    for seed in range(60):
+    epochs_at_random_moments(range(20))
+
+
+@pytest.mark.slow
+def test_hundreds_of_epochs_at_random_moments_all_end_in_one() -> None:
+    epochs_at_random_moments(range(20, 500))
+
+
+def epochs_at_random_moments(seeds: Iterable[int]) -> None:
+    for seed in seeds:
         world, ada, daemon = office(seed)
         vic, random, number = world.add_peer("Vic", "viewer"), Random(seed), 1
         for _ in range(150):

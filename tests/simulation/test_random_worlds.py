@@ -17,19 +17,19 @@ SPOILS = (panicking, repeated, left_out)
 seeds = st.integers(min_value=0, max_value=2**32)
 
 
-@settings(max_examples=50, deadline=None, derandomize=True)
+@settings(max_examples=25, deadline=None, derandomize=True)
 @given(seeds)
 def test_whatever_breaks_replicas_agree_and_hold_what_was_typed_and_requests_are_answered_once(seed: int) -> None:
     run(seed)
 
 
-@settings(max_examples=30, deadline=None, derandomize=True)
+@settings(max_examples=15, deadline=None, derandomize=True)
 @given(seeds)
 def test_a_peer_that_sends_spoiled_changes_harms_nobody_else(seed: int) -> None:
     run(seed, spoils=SPOILS)
 
 
-@settings(max_examples=4, deadline=None, derandomize=True)
+@settings(max_examples=2, deadline=None, derandomize=True)
 @given(seeds)
 def test_long_lives_end_well_too(seed: int) -> None:
     run(seed, steps=800)
