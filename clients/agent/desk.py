@@ -11,10 +11,10 @@ from __future__ import annotations
 import asyncio
 import secrets
 import uuid
-from collections import OrderedDict
+from collections import OrderedDict, defaultdict
 from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 from typing import Final
 
 from clients.agent.errors import AgentError
@@ -29,8 +29,6 @@ MAX_READINGS: Final = 256
 # Seconds that a notebook stays open after an agent last asked for something in it.
 IDLE_SECONDS: Final = 900.0
 
-FindHub = Callable[[], AbstractAsyncContextManager[HubAddress]]
-
 
 @dataclass(slots=True)
 class _Seat:
@@ -38,8 +36,14 @@ class _Seat:
 
     notebook: Notebook
     stack: AsyncExitStack
-    used: float = 0.0
-    lock: asyncio.Lock = field(default_factory=asyncio.Lock)  # one batch of this agent at a time
+    used: float
+
+    @property
+    def runs_something(self) -> bool:
+        """Whether something that this agent asked for is running or waits."""
+        runtime, me = self.notebook.runtime, self.notebook.peer.peer_id
+        records = [runtime.execution(execution_id) for execution_id in runtime.queue()]
+        return any(record is not None and record.requested_by.peer_id == me for record in records)
 
 
 class Desk:
@@ -48,7 +52,7 @@ class Desk:
     def __init__(self, hub: Callable[[], HubAddress]) -> None:
         self._hub = hub
         self._seats: dict[tuple[str, str], _Seat] = {}
-        self._opening = asyncio.Lock()
+        self._opening: defaultdict[tuple[str, str], asyncio.Lock] = defaultdict(asyncio.Lock)
         self._readings: OrderedDict[str, tuple[str, Reading]] = OrderedDict()
 
     @classmethod
@@ -91,7 +95,7 @@ class Desk:
 
     async def _seat(self, notebook_id: str, agent: str, key: str) -> _Seat:
         now = asyncio.get_running_loop().time()
-        async with self._opening:
+        async with self._opening[key, notebook_id]:
             seat = self._seats.get((key, notebook_id))
             if seat is not None and not seat.notebook.has_ended:
                 seat.used = now
@@ -100,7 +104,8 @@ class Desk:
                 await self._leave((key, notebook_id))
             stack = AsyncExitStack()
             who = PeerInfo(peer_id=uuid.uuid4().hex, name=agent, kind="agent")
-            notebook = await stack.enter_async_context(Notebook.connect(notebook_id, self._hub(), peer=who))
+            opened = Notebook.connect(notebook_id, self._hub(), peer=who, find=self._hub)
+            notebook = await stack.enter_async_context(opened)
             seat = self._seats[key, notebook_id] = _Seat(notebook, stack, now)
             return seat
 
@@ -113,8 +118,9 @@ class Desk:
         while True:
             await asyncio.sleep(IDLE_SECONDS / 10)
             now = asyncio.get_running_loop().time()
-            for key in [key for key, seat in self._seats.items() if now - seat.used > IDLE_SECONDS]:
-                await self._leave(key)
+            for key, seat in list(self._seats.items()):
+                if now - seat.used > IDLE_SECONDS and not seat.runs_something:
+                    await self._leave(key)
 
     # --- versions -----------------------------------------------------------------------------------------------------
 

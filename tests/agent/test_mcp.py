@@ -14,7 +14,7 @@ import httpx2
 import pytest
 from mcp import Client, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
-from mcp_types import CallToolResult, ImageContent, TextContent
+from mcp_types import CallToolResult, ImageContent, Implementation, TextContent
 
 from clients.agent.mcp_mount import McpMount
 from clients.peer.hub_address import HubAddress
@@ -74,11 +74,14 @@ def version(answer: str) -> str:
 
 
 @asynccontextmanager
-async def by_http(address: HubAddress) -> AsyncIterator[Agent]:
+async def by_http(address: HubAddress, name: str = "claude") -> AsyncIterator[Agent]:
     headers = {"Authorization": f"Bearer {address.token}"}
     async with (
         httpx2.AsyncClient(headers=headers, timeout=30) as http,
-        Client(streamable_http_client(f"{address.url}/mcp", http_client=http)) as client,
+        Client(
+            streamable_http_client(f"{address.url}/mcp", http_client=http),
+            client_info=Implementation(name=name, version="0"),
+        ) as client,
     ):
         yield Agent(client)
 
@@ -227,14 +230,15 @@ async def test_without_the_token_or_from_a_foreign_page_there_is_nothing_at_the_
 async def test_two_agents_over_http_are_two_peers_and_share_no_current_notebook(tmp_path: Path) -> None:
     async with (
         served(tmp_path, ["x = 1"]) as here,
-        by_http(here.service.address) as one,
-        by_http(here.service.address) as other,
+        by_http(here.service.address, "claude") as one,
+        by_http(here.service.address, "codex") as other,
     ):
         notebook = here.company.notebook_id
         for agent in (one, other):
-            await agent.text("create_cell", notebook=notebook, code=f"# {id(agent)}")
-        assert len([present for present in here.ann.peers if present.peer.kind == "agent"]) in (1, 2)
-        assert len(here.ann.cells) == 3
+            await agent.text("create_cell", notebook=notebook, code="# here")
+        await seen(here.ann, lambda: len(here.ann.cells) == 3)
+        assert {one.peer.name for one in here.ann.peers if one.peer.kind == "agent"} == {"claude", "codex"}
+        assert "codex" in await one.text("history", notebook=notebook)
 
 
 def test_tool_descriptions_are_short() -> None:

@@ -6,6 +6,8 @@ import asyncio
 import json
 from pathlib import Path
 
+import httpx
+
 from clients.agent.code_mode import code_mode
 from clients.peer.notebook import Notebook
 from relay.messages import PeerInfo
@@ -84,6 +86,32 @@ def test_an_agents_batch_is_undone_by_its_name_after_it_has_gone(served: Served)
     again = served.home.quire("undo", served.notebook, "--by", "claude")
     assert again.returncode != 0
     assert "Nothing that claude wrote is left to undo" in again.stderr
+
+
+def test_ctrl_c_stops_what_was_asked_for_and_nothing_is_left_running(served: Served) -> None:
+    code = "print('begun', flush=True)\nwhile True: pass"
+    asked = served.home.start("exec", "-c", code, "--notebook", served.notebook)
+    asked.wait_for("begun")
+    asked.interrupt()
+    assert asked.end() == 130
+    done = served.home.quire("exec", "-c", "'idle'", "--notebook", served.notebook)
+    assert done.stdout == "'idle'\n", done.stderr
+
+
+def test_a_running_service_has_the_agents_tools_at_its_door(served: Served) -> None:
+    address = served.home.address
+    url = f"{address.url}/mcp"
+    assert httpx.post(url, json={}).status_code == 401
+    hello = {
+        "jsonrpc": "2.0",
+        "id": 1,
+        "method": "initialize",
+        "params": {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "0"}},
+    }
+    headers = {"Authorization": f"Bearer {address.token}", "Accept": "application/json, text/event-stream"}
+    answer = httpx.post(url, json=hello, headers=headers, timeout=30)
+    assert answer.status_code == 200
+    assert '"name":"quire"' in answer.text.replace(" ", "")
 
 
 def test_the_skill_is_a_page(served: Served) -> None:
