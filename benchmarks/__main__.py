@@ -1,4 +1,5 @@
-"""`python -m benchmarks [fan_out] [open] [durable] [running] [agents] [day] [dataflow]`: what Quire costs, and others.
+"""`python -m benchmarks [fan_out] [open] [durable] [running] [agents] [day] [dataflow] [environments]`: what Quire and
+others cost.
 
 Prints tables and asserts nothing: times depend on the machine and on who else uses it, so compare within one table.
 """
@@ -15,13 +16,14 @@ from benchmarks.contenders import Contender, Hub, OpaqueRelay
 from benchmarks.dataflow import dataflow
 from benchmarks.day import day
 from benchmarks.durable import durable
+from benchmarks.environments import environments
 from benchmarks.opening import opening
 from benchmarks.others import others
 from benchmarks.report import machine, print_table
 from benchmarks.running import run_cells
 from benchmarks.servers.until_stdin_closes import run
 
-NAMES = ("fan_out", "open", "durable", "running", "agents", "day", "dataflow")
+NAMES = ("fan_out", "open", "durable", "running", "agents", "day", "dataflow", "environments")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -53,6 +55,8 @@ def main(arguments: Sequence[str]) -> None:
         run(day(quick=options.quick))
     if "dataflow" in which:
         dataflow()
+    if "environments" in which:
+        run(environments(1 if options.quick else 5))
     if "fan_out" in which:
         contenders = [Hub(), OpaqueRelay(), *([] if options.only else others())]
         run(_fan_out(contenders, options.peers, quick=options.quick))
