@@ -1,4 +1,4 @@
-"""What a first run waits for its environment: one that has to be built, one that was built before, one from the pool.
+"""How long a first run waits for its environment: to be built, found as it was built before, taken from the pool.
 
 *From asking until the first output*, of `print(1)` in a notebook of its own, kernel start included. *Built* resolves and
 installs from uv's cache (fill it by a run before this one, or the registry's speed is measured); *cached* is the same
@@ -48,7 +48,7 @@ async def _round(times: dict[str, list[float]], *, pool: bool) -> None:
         stack.enter_context(running(python("benchmarks.servers.daemon", address.url, state)))
         if pool:
             store = EnvironmentStore(state)
-            while not await asyncio.to_thread(store.all):
+            while not await asyncio.to_thread(store.all):  # noqa: ASYNC110  # another process makes it
                 await asyncio.sleep(0.2)
             times["pool"].append(await _first_output(address, folder / "pool.ipynb", declares=False))
             return
@@ -58,7 +58,7 @@ async def _round(times: dict[str, list[float]], *, pool: bool) -> None:
 
 
 async def _first_output(address: HubAddress, path: Path, *, declares: bool) -> float:
-    cell = {
+    cell: dict[str, object] = {
         "id": "c",
         "cell_type": "code",
         "source": "print(1)",
