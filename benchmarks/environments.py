@@ -1,9 +1,9 @@
 """How long a first run waits for its environment: to be built, found as it was built before, taken from the pool.
 
-*From asking until the first output*, of `print(1)` in a notebook of its own, kernel start included. *Built* resolves and
-installs from uv's cache (fill it by a run before this one, or the registry's speed is measured); *cached* is the same
-declaration in a second notebook; *pool* is a notebook that declares nothing, with an environment ready; *installed* the
-same without a pool: the floor, since nothing is looked for or made.
+*From asking until the first output*, of `print(1)` in a notebook of its own, kernel start included. *Built* resolves
+and installs from uv's cache (fill it by a run before this one, or the registry's speed is measured); *cached* is the
+same declaration in a second notebook; *pool* is a notebook that declares nothing, with an environment ready;
+*installed* the same without a pool: the floor, since nothing is looked for or made.
 """
 
 from __future__ import annotations
