@@ -52,5 +52,7 @@ def test_the_documentation_runs(tmp_path: Path) -> None:
         "from asyncio",
         "hello Ada",
         "EOFError",
+        "('price',) True",
+        "['stale', 'stale', 'target']",
     ):
         assert expected in said
