@@ -1,4 +1,4 @@
-"""Outputs on the page: tables of any length, displays that are updated, long tracebacks, and cells far from the screen."""
+"""Outputs on the page: long tables, displays that are updated, folded tracebacks, and cells far from the screen."""
 
 from __future__ import annotations
 
