@@ -1,4 +1,4 @@
-"""`python -m benchmarks [fan_out] [open] [durable] [running] [agents] [day] [dataflow]`: what Quire costs, and others.
+"""`python -m benchmarks [fan_out] [open] [durable] [running] [agents] [day] [dataflow] [page]`: what Quire costs.
 
 Prints tables and asserts nothing: times depend on the machine and on who else uses it, so compare within one table.
 """
@@ -17,11 +17,12 @@ from benchmarks.day import day
 from benchmarks.durable import durable
 from benchmarks.opening import opening
 from benchmarks.others import others
+from benchmarks.page import CELLS, page
 from benchmarks.report import machine, print_table
 from benchmarks.running import run_cells
 from benchmarks.servers.until_stdin_closes import run
 
-NAMES = ("fan_out", "open", "durable", "running", "agents", "day", "dataflow")
+NAMES = ("fan_out", "open", "durable", "running", "agents", "day", "dataflow", "page")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -51,6 +52,8 @@ def main(arguments: Sequence[str]) -> None:
         run(agents(10 if options.quick else 60))
     if "day" in which:
         run(day(quick=options.quick))
+    if "page" in which:
+        page((100,) if options.quick else CELLS, only_ours=options.only is not None)
     if "dataflow" in which:
         dataflow()
     if "fan_out" in which:
