@@ -49,6 +49,7 @@ from relay.messages import AddPackages, ApproveDependencies, RemovePackages, Syn
 
 if TYPE_CHECKING:
     from clients.daemon.environments.house import House
+    from clients.daemon.kernel import Kernel
 
 logger = logging.getLogger("quire.daemon")
 
@@ -68,6 +69,7 @@ class NotebookEnvironment(Service):
         self._notebook = host.notebook
         self._folder = host.folder  # where the kernel runs, and from where projects are looked for
         self._current: Environment | None = None  # what the kernel runs in, if it is one of the store's
+        self._leased = ("", 0)  # environment and process of the latest note of who uses what
         self._state = EnvironmentState()
         self._trust = TrustState()
         self._shown: dict[tuple[str, ...], str] = {}  # heads -> digest of what was asked about
@@ -148,8 +150,7 @@ class NotebookEnvironment(Service):
             self._house.kernel_ended()
         kernel = self._host.kernel
         if state.lifecycle == "ready" and kernel is not None and self._current is not None:
-            with contextlib.suppress(OSError):  # then it may be removed while it is used, which its kernel will tell
-                self._house.store.lease(self._current, kernel.pid, kernel.began)
+            self._lease(self._current, kernel)
 
     # --- what to launch -----------------------------------------------------------------------------------------------
 
@@ -346,13 +347,12 @@ class NotebookEnvironment(Service):
     async def _serve_add(self, body: AddPackages, asked: Asked) -> dict[str, Any]:
         async with self._changing:
             resolution = await self._resolve()
-            return await self._change(
-                resolution,
-                changes.adding(
-                    resolution, self._notebook.metadata, body.packages, self._house.settings().environment_manager
-                ),
-                asked,
-            )
+            settings = self._house.settings()
+            packages = body.packages
+            if resolution.source.endswith(":prewarmed"):  # what the notebook has had so far it shall keep
+                packages = [*settings.pool_packages, *packages]
+            metadata, manager = self._notebook.metadata, settings.environment_manager
+            return await self._change(resolution, changes.adding(resolution, metadata, packages, manager), asked)
 
     async def _serve_remove(self, body: RemovePackages, asked: Asked) -> dict[str, Any]:
         async with self._changing:
@@ -410,8 +410,15 @@ class NotebookEnvironment(Service):
             return "restart_needed", f"In the running kernel {'; '.join(in_the_way[:5])}."
         kernel.run_silently(plans.come_live(environment.folder))
         self._current = environment
-        self._house.store.lease(environment, kernel.pid, kernel.began)
+        self._lease(environment, kernel)
         return "live", ""
+
+    def _lease(self, environment: Environment, kernel: Kernel) -> None:
+        """Note, once, that this kernel runs in it."""
+        if self._leased != (environment.name, kernel.pid):
+            self._leased = environment.name, kernel.pid
+            with contextlib.suppress(OSError):  # then it may be removed while it is used, which its kernel will tell
+                self._house.store.lease(environment, kernel.pid, kernel.began)
 
     async def _serve_sync(self, body: SyncEnvironment, asked: Asked) -> dict[str, Any]:
         async with self._changing:

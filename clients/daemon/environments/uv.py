@@ -86,7 +86,7 @@ _EXPLANATIONS: Final[Sequence[tuple[tuple[str, ...], str, str]]] = (
 @dataclass(frozen=True, kw_only=True)
 class Order:
     """What to build. `folder` is the notebook's, against which relative paths are read; `pins` are versions to keep to
-    where that is possible; `compile` saves the first start its compiling."""
+    where that is possible; `compile` saves the first start its compiling, unless UV_COMPILE_BYTECODE says otherwise."""
 
     dependencies: Dependencies
     folder: Path
@@ -119,7 +119,6 @@ def commands(order: Order, environment: Path, *, pinned: bool = True) -> list[li
     uv, python = uv_binary(), str(python_of(environment))
     venv = [uv, "venv", "--relocatable", "--no-project", "--python", interpreter(order.dependencies), str(environment)]
     beside = _flags(order.dependencies, order.folder)
-    beside += ["--compile-bytecode"] if order.compile else []
     if pinned and order.pins:
         beside += ["--constraints", str(environment.parent / PINS)]
     install = [uv, "pip", "install", "--python", python, *beside]
@@ -171,7 +170,7 @@ async def build(order: Order, environment: Path, on_line: Callable[[str], None])
     requirements = [KERNEL_PACKAGE, *order.dependencies.packages]
     (scratch / REQUIREMENTS).write_text("\n".join(requirements) + "\n")
     (scratch / PINS).write_text("\n".join(order.pins) + "\n")
-    env = uv_environment(os.environ, environment)
+    env = ({"UV_COMPILE_BYTECODE": "1"} if order.compile else {}) | uv_environment(os.environ, environment)
     cwd = scratch if order.project is None else order.project.parent  # where its settings are, which were approved too
     for command in commands(order, environment):
         ended = await _tell(command, cwd, env, on_line)

@@ -55,7 +55,7 @@ export class CellEditor {
     this.#id = id;
     this.#actions = actions;
     this.#binding = new Binding(notebook, id);
-    this.#placeholder = h("pre", { class: "placeholder" }, notebook.source(id));
+    this.#placeholder = h("pre", { class: "placeholder" }, ofItsShape(notebook.source(id)));
     this.element.append(this.#placeholder);
   }
 
@@ -184,9 +184,12 @@ export class CellEditor {
   }
 
   #showPlaceholder(): void {
-    if (this.#placeholder !== null) this.#placeholder.textContent = this.#notebook.source(this.#id);
+    if (this.#placeholder !== null) this.#placeholder.textContent = ofItsShape(this.#notebook.source(this.#id));
   }
 }
+
+/** A `pre` does not show a last empty line, an editor does: nothing may move when one takes the other's place. */
+const ofItsShape = (source: string): string => (source.endsWith("\n") ? `${source}\n` : source);
 
 function isAt(view: EditorView, end: "first" | "last"): boolean {
   const { main } = view.state.selection;

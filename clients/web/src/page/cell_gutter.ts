@@ -61,7 +61,7 @@ export class CellGutter {
     if (this.#by.textContent === who) return;
     this.#by.textContent = who;
     this.#by.title = who === "" ? "" : `${who} runs this${kind === "agent" ? " (an agent)" : ""}`;
-    this.#by.className = `run-by ${who === "" ? "" : colourOf(peer_id ?? "")}`;
+    this.#by.className = `run-by ${who === "" ? "" : colourOf(`${kind ?? "person"} ${who}`)}`;
   }
 }
 

@@ -8,7 +8,7 @@ import type { Session } from "../core/session.ts";
 import { Signal } from "../core/signal.ts";
 import type { Link } from "../link.ts";
 import type { Visitor } from "./cell_editor.ts";
-import { colourOf } from "./colours.ts";
+import { colourOf, coloursOf } from "./colours.ts";
 
 const SAY_EVERY = 80;
 
@@ -22,6 +22,7 @@ export class People {
   readonly came = new Signal<PresentPeer>();
   #place: Record<string, unknown> = { status: "reading" };
   #view: object | null = null;
+  #colours: Map<string, string> | null = null;
   /** One object for each place that a peer has named, the same until it names another. */
   readonly #said = new Map<string, object>();
   #timer: ReturnType<typeof setTimeout> | null = null;
@@ -49,6 +50,7 @@ export class People {
 
   /** These are here, or somewhere else now. */
   take(peers: readonly PresentPeer[]): void {
+    this.#colours = null;
     const fresh = peers.filter(({ peer }) => !this.#peers.has(peer.peer_id));
     for (const present of peers) {
       const id = present.peer.peer_id;
@@ -62,13 +64,21 @@ export class People {
   left(peerId: string): void {
     this.#peers.delete(peerId);
     this.#said.delete(peerId);
+    this.#colours = null;
     this.changed.emit();
   }
 
   /** Nothing is known of anybody while the link is down. */
   clear(): void {
     this.#peers.clear();
+    this.#colours = null;
     this.changed.emit();
+  }
+
+  /** The colour of somebody who is here. */
+  colourOf(peerId: string): string {
+    this.#colours ??= coloursOf([this.self, ...this.others].map(({ peer }) => peer));
+    return this.#colours.get(peerId) ?? colourOf(peerId);
   }
 
   /** Who is in a cell. */
@@ -106,7 +116,7 @@ export class People {
     const place = (value: unknown) => (typeof value === "number" && value >= 0 ? value : null);
     const { peer_id: peerId, name, kind } = peer;
     const said = this.#said.get(peerId) ?? state;
-    return { peerId, name, kind, colour: colourOf(peerId), anchor: place(state["anchor"]), head: place(state["head"]), said };
+    return { peerId, name, kind, colour: this.colourOf(peerId), anchor: place(state["anchor"]), head: place(state["head"]), said };
   }
 }
 

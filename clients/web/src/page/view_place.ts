@@ -15,6 +15,8 @@ export function readViewPlace(value: unknown): ViewPlace | null {
   return typeof cell_id === "string" && typeof fraction === "number" ? { cell_id, fraction: Math.min(1, Math.max(0, fraction)) } : null;
 }
 
+const CLOSE = 4; // pixels that are not worth scrolling
+
 /** Where this screen is; null in an empty notebook. */
 export function viewPlace(cells: CellList): ViewPlace | null {
   const box = cells.element.getBoundingClientRect();
@@ -32,6 +34,7 @@ export function goToViewPlace(cells: CellList, { cell_id, fraction }: ViewPlace)
   const cell = cells.get(cell_id)?.element;
   if (cell === undefined) return false;
   const { top, height } = cell.getBoundingClientRect();
-  scrollBy({ top: top + fraction * height - innerHeight / 2, behavior: "smooth" });
+  const by = top + fraction * height - innerHeight / 2;
+  if (Math.abs(by) > CLOSE) scrollBy({ top: by, behavior: "smooth" });
   return true;
 }

@@ -93,7 +93,7 @@ export function cellCommands(page: Page): void {
     cell("merge", "Merge cells", ["Shift+m"], mergeSelected, { cellMenu: 3 }),
     ...types.map(([type, key, name]) => cell(`to-${type}`, `Make it ${name}`, [key], () => structure.setType(selection.ids, type), { cellMenu: 4 })),
     ...[1, 2, 3, 4, 5, 6].map((level) => cell(`heading-${level}`, `Make it a heading of level ${level}`, [`${level}`], () => structure.setHeading(selection.ids, level))),
-    cell("undo", "Undo what was done to cells", ["z"], () => back(() => structure.undo(), "Undone:", "Nothing of yours to undo."), { when: () => true }),
-    cell("redo", "Do to cells again what was undone", ["Shift+z"], () => back(() => structure.redo(), "Done again:", "Nothing to do again."), { when: () => true }),
+    cell("undo", "Undo what was done to cells", ["z", "Ctrl+z"], () => back(() => structure.undo(), "Undone:", "Nothing of yours to undo."), { when: () => true }),
+    cell("redo", "Do to cells again what was undone", ["Shift+z", "Ctrl+Shift+z"], () => back(() => structure.redo(), "Done again:", "Nothing to do again."), { when: () => true }),
   );
 }

@@ -1,6 +1,6 @@
 // The kernel: what it does, shown in the bar and told where something is wrong; restarting, ending, choosing it.
 
-import { readKernel, readQueue } from "../../core/schema.ts";
+import { readExecution, readKernel, readQueue } from "../../core/schema.ts";
 import type { Command } from "../commands.ts";
 import { ask, askWhich } from "../dialogs.ts";
 import { h } from "../dom.ts";
@@ -19,10 +19,16 @@ const IN_MENU = ["kernel.interrupt", "run.stop-mine", "run.stop-all", "kernel.re
 export function kernel(page: Page): void {
   const { bar, commands, executions, people, requests, toasts } = page;
 
-  const interrupt = () => {
-    const { running } = executions;
-    if (running === null) toasts.say("Nothing is running.");
-    else requests.ask({ method: "interrupt", execution_id: running }, "interrupt the cell");
+  const interrupt = async () => {
+    const { root, running } = executions;
+    if (root === null || running === null) return toasts.say("Nothing is running.");
+    const { name, peer_id } = readExecution(root, running)?.requested_by ?? {};
+    if (name !== undefined && peer_id !== page.session.peer.peer_id && !(await mayInterrupt(name))) return;
+    requests.ask({ method: "interrupt", execution_id: running }, "interrupt the cell"); // that one, not what follows it
+  };
+  const mayInterrupt = async (name: string) => {
+    const answer = { label: "Interrupt it", value: true, isMain: true, isGrave: true };
+    return (await ask(`Interrupt what ${name} runs?`, `What runs now was asked for by ${name}, not by you.`, [answer])) === true;
   };
   const restart = async (thenRun: boolean) => {
     const text = "What it has in memory is lost, and what runs or waits is cancelled.";
@@ -38,7 +44,7 @@ export function kernel(page: Page): void {
   };
   const command = (id: string, title: string, run: () => void, more: Partial<Command> = {}): Command => ({ id: `kernel.${id}`, title, group: "Kernel", run, ...more });
   commands.add(
-    command("interrupt", "Interrupt what is running", interrupt, { keys: ["i i"], when: () => executions.running !== null }),
+    command("interrupt", "Interrupt what is running", () => void interrupt(), { keys: ["i i"], when: () => executions.running !== null }),
     command("restart", "Restart the kernel…", () => void restart(false), { keys: ["0 0"] }),
     command("restart-run", "Restart the kernel and run all cells…", () => void restart(true)),
     command("shutdown", "Shut the kernel down…", () => void shutDown()),

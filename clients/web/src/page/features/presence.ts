@@ -2,7 +2,6 @@
 
 import type { PresentPeer } from "../../core/messages.ts";
 import { readExecution } from "../../core/schema.ts";
-import { colourOf } from "../colours.ts";
 import type { Command } from "../commands.ts";
 import { askText } from "../dialogs.ts";
 import { h } from "../dom.ts";
@@ -31,8 +30,8 @@ export function presence(page: Page): void {
     const cell = cells.get(people.cellOf(peer.peer_id));
     if (cell === undefined && (view === null || !goToViewPlace(cells, view))) return page.toasts.say(`${peer.name} is in no cell.`);
     cell?.element.scrollIntoView({ block: "center", behavior: "smooth" });
-    cell?.element.classList.add("pointed-at", colourOf(peer.peer_id));
-    setTimeout(() => cell?.element.classList.remove("pointed-at", colourOf(peer.peer_id)), FLASH);
+    cell?.element.classList.add("pointed-at", people.colourOf(peer.peer_id));
+    setTimeout(() => cell?.element.classList.remove("pointed-at", people.colourOf(peer.peer_id)), FLASH);
   };
 
   // --- following -----------------------------------------------------------------------------------------------------
@@ -54,7 +53,7 @@ export function presence(page: Page): void {
     stop();
     const { peer } = present;
     followed = peer.peer_id;
-    chip.className = `following ${colourOf(peer.peer_id)}`;
+    chip.className = `following ${people.colourOf(peer.peer_id)}`;
     chip.replaceChildren(icon("follow"), h("span", {}, `Following ${peer.name}`), h("button", { type: "button", click: stop }, "Stop"));
     document.body.append(chip);
     said.textContent = `Following ${peer.name} until you act.`;
@@ -64,6 +63,10 @@ export function presence(page: Page): void {
     });
     draw();
     keepUp();
+  };
+  const align = () => {
+    const view = readViewPlace(people.get(followed ?? "")?.state["view"]);
+    return view !== null && goToViewPlace(cells, view);
   };
   let seen: object | null = null;
   const keepUp = () => {
@@ -75,8 +78,7 @@ export function presence(page: Page): void {
     }
     if (seen === present.state) return;
     seen = present.state;
-    const view = readViewPlace(present.state["view"]);
-    if (view !== null && goToViewPlace(cells, view)) return;
+    if (align()) return;
     cells.get(people.cellOf(followed))?.element.scrollIntoView({ block: "nearest", behavior: "smooth" });
   };
 
@@ -105,7 +107,7 @@ export function presence(page: Page): void {
     const runs = runner() === peer.peer_id ? "a cell of theirs runs" : "";
     const notes = [isSelf ? "you" : "", kind, isSelf ? "" : runs].filter(Boolean).join(", ");
     const title = notes === "" ? peer.name : `${peer.name} (${notes})`;
-    const look = ["avatar", peer.kind, colourOf(peer.peer_id), runs === "" ? "" : "runs", followed === peer.peer_id ? "followed" : ""];
+    const look = ["avatar", peer.kind, people.colourOf(peer.peer_id), runs === "" ? "" : "runs", followed === peer.peer_id ? "followed" : ""];
     const letters = h("span", { "aria-hidden": "true" }, initials(peer.name));
     const press = ({ currentTarget }: MouseEvent) => (isSelf ? void rechristen(page) : menuFor(present, currentTarget as Element));
     const more = { type: "button", class: look.filter(Boolean).join(" "), title, click: press, "data-peer": peer.peer_id, ...(!isSelf && { "aria-haspopup": "menu" }) };
@@ -115,7 +117,7 @@ export function presence(page: Page): void {
   const draw = () => {
     const { others, self } = people;
     const ordered = others.toSorted((a, b) => Number(a.peer.kind === "daemon") - Number(b.peer.kind === "daemon"));
-    const look = JSON.stringify([ordered.map(({ peer }) => peer), runner(), followed]);
+    const look = JSON.stringify([ordered.map(({ peer }) => [peer, people.colourOf(peer.peer_id)]), runner(), followed]);
     if (look === drawn) return; // cursors move all the time: buttons must not
     drawn = look;
     list.replaceChildren(...ordered.map((other) => avatar(other, false)), avatar(self, true));
@@ -123,6 +125,7 @@ export function presence(page: Page): void {
 
   const tell = () => people.others.some(({ peer }) => peer.kind === "person") && people.sayView(viewPlace(cells));
   addEventListener("scroll", tell, { passive: true });
+  addEventListener("scrollend", align); // what came into view on the way may have another height than it seemed to have
   people.changed.add(draw);
   people.changed.add(keepUp);
   people.came.add(() => tell());
