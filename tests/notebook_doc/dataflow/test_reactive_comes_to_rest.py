@@ -1,5 +1,5 @@
-"""The mode `reactive` as a story with a namespace in a dict's place of a kernel: whatever is edited, deleted and undone,
-once nothing is due any more every cell that ran shows what the notebook, run from scratch, would show.
+"""The mode `reactive` as a story, with a namespace in the place of a kernel: whatever is edited and deleted, once
+nothing is due any more every cell that ran shows what the notebook, run from scratch, would show.
 """
 
 from __future__ import annotations
