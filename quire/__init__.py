@@ -12,6 +12,19 @@ from clients.peer.blocking_cells import Cell, Execution
 from clients.peer.blocking_comments import Thread
 from clients.peer.blocking_widgets import Widget
 from clients.peer.widget import WidgetMessage
+from notebook_doc.policy import AgentPolicy
 from quire import aio, errors
 
-__all__ = ["Cell", "Execution", "Notebook", "Thread", "Widget", "WidgetMessage", "aio", "code_mode", "errors", "open"]
+__all__ = [
+    "AgentPolicy",
+    "Cell",
+    "Execution",
+    "Notebook",
+    "Thread",
+    "Widget",
+    "WidgetMessage",
+    "aio",
+    "code_mode",
+    "errors",
+    "open",
+]

@@ -1,4 +1,4 @@
-"""The hub as a server under test: `python -m benchmarks.servers.hub STATE_FOLDER [--profile FILE]`.
+"""The hub as a server under test: `python -m benchmarks.servers.hub STATE_FOLDER [--page] [--profile FILE]`.
 
 On Unix the state folder's lock and token are the hub's business; here it gets a fixed token, and prints it.
 """
@@ -13,12 +13,13 @@ import sys
 from pathlib import Path
 
 from benchmarks.servers.until_stdin_closes import on_stdin_closed, run
+from clients.cli.web_page import web_page
 from sync_server.serve import Listening, serve
 
 TOKEN = "benchmark"
 
 
-async def hub(state: Path) -> None:
+async def hub(state: Path, page: Path | None = None) -> None:
     """Serve until standard input is closed."""
     stop = asyncio.Event()
     on_stdin_closed(stop.set)
@@ -26,20 +27,22 @@ async def hub(state: Path) -> None:
     def announce(listening: Listening) -> None:
         print(json.dumps({"port": listening.port, "token": TOKEN}), flush=True)
 
-    await serve(state, TOKEN, "benchmark", stop=stop, on_listening=announce)
+    await serve(state, TOKEN, "benchmark", page=page, stop=stop, on_listening=announce)
 
 
 def main(arguments: list[str]) -> None:
     """Run, under a profiler if asked to."""
     parser = argparse.ArgumentParser()
     parser.add_argument("state", type=Path)
+    parser.add_argument("--page", action="store_true", help="serve the built page, too")
     parser.add_argument("--profile", type=Path)
     options = parser.parse_args(arguments)
+    page = web_page() if options.page else None
     if options.profile is None:
-        run(hub(options.state))
+        run(hub(options.state, page))
         return
     profile = cProfile.Profile()
-    profile.runcall(run, hub(options.state))
+    profile.runcall(run, hub(options.state, page))
     profile.dump_stats(options.profile)
 
 

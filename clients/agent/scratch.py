@@ -8,11 +8,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final, Literal
 
-from clients.agent.running import stop
+from clients.agent.running import STOP_SECONDS, stop
+from clients.peer.errors import PeerError
 from clients.peer.execution import Execution
 from clients.peer.notebook import Notebook
+from relay.errors import WireError
 
 # Characters that are told of one execution unless somebody asks for more.
 LIMIT: Final = 100_000
@@ -23,12 +26,28 @@ Tell = Callable[[Channel, str], None]
 
 async def run_scratch(notebook: Notebook, code: str, timeout: float | None = None) -> Execution:
     """Run code and wait until it has ended. A caller that is cancelled takes it with it. Raises RequestFailed."""
-    execution = await notebook.start_scratch(code, timeout=timeout)
+    execution = await ask(notebook, code, timeout)
     try:
         return await execution.wait()
     except asyncio.CancelledError:
         await asyncio.shield(stop(notebook, [execution]))
         raise
+
+
+async def ask(notebook: Notebook, code: str, timeout: float | None) -> Execution:
+    """Ask for code to be run. A caller that is cancelled before the answer is here takes it with it all the same."""
+    asking = asyncio.ensure_future(notebook.start_scratch(code, timeout=timeout))
+    try:
+        return await asyncio.shield(asking)
+    except asyncio.CancelledError:
+        await asyncio.shield(_withdraw(notebook, asking))
+        raise
+
+
+async def _withdraw(notebook: Notebook, asking: asyncio.Future[Execution]) -> None:
+    with suppress(PeerError, WireError, TimeoutError):  # it was not queued, or nobody can be asked: nothing to stop
+        async with asyncio.timeout(STOP_SECONDS):
+            await stop(notebook, [await asking])
 
 
 async def follow(notebook: Notebook, execution: Execution, tell: Tell, limit: int | None = LIMIT) -> int:

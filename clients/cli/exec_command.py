@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import Final
 
-from clients.agent.scratch import LIMIT, Channel, follow
+from clients.agent.scratch import LIMIT, Channel, ask, follow
 from clients.cli.errors import CELL_FAILED, OK, CliError, NotebookUnusable, ServiceFailed
 from clients.cli.service import running_service, state_folder
 from clients.peer.errors import PeerError
@@ -44,7 +44,7 @@ def execute(
 async def _execute(target: str, code: str, timeout: float | None, limit: int | None, result: str | None) -> int:
     async with open_notebook(target) as notebook:
         if result is None:
-            execution = await notebook.start_scratch(code, timeout=timeout)
+            execution = await ask(notebook, code, timeout)
         else:
             execution = Execution(notebook, result)
             if notebook.runtime.execution(result) is None:

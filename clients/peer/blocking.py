@@ -36,6 +36,7 @@ from notebook_doc.dataflow.problems import Fix
 from notebook_doc.dataflow.view import GraphView
 from notebook_doc.events import Event
 from notebook_doc.history.blame import Blamed
+from notebook_doc.policy import AgentPolicy
 from notebook_doc.runtime import KernelState, Namespace
 from relay.errors import WireError
 from relay.messages import Bring, PeerKind, PresentPeer, Role, Stdin
@@ -127,6 +128,15 @@ class Notebook(Face[core_notebook.Notebook]):
     def kernel(self) -> KernelState:
         """The kernel as the daemon last saw it."""
         return self._here(lambda notebook: notebook.kernel)
+
+    @property
+    def agent_policy(self) -> AgentPolicy:
+        """What agents may do in this notebook unasked; people and programs may assign another."""
+        return self._here(lambda notebook: notebook.agent_policy)
+
+    @agent_policy.setter
+    def agent_policy(self, policy: AgentPolicy) -> None:
+        self._here(lambda notebook: setattr(notebook, "agent_policy", policy))
 
     @property
     def has_ended(self) -> bool:

@@ -14,6 +14,7 @@ from notebook_doc import proposals as kept
 from notebook_doc.authors import Author
 from notebook_doc.batch import Check, Operation, Reading
 from notebook_doc.notebook import NotebookDoc
+from notebook_doc.policy import AgentPolicy, policy_of, with_policy
 from notebook_doc.proposals import Accepted, Proposal
 
 
@@ -68,6 +69,16 @@ class Proposing(Editing):
         decided = kept.decide(notebook, _id(proposal), status, by=self._me, at=time.time(), note=note)
         self.touch()
         return decided
+
+    @property
+    def agent_policy(self) -> AgentPolicy:
+        """What agents may do in this notebook unasked; people and programs may assign another."""
+        return policy_of(self.doc.metadata())
+
+    @agent_policy.setter
+    def agent_policy(self, policy: AgentPolicy) -> None:
+        with self.edit():
+            self.doc.set_metadata(with_policy(self.doc.metadata(), policy))
 
     @property
     def _me(self) -> Author:

@@ -122,8 +122,9 @@ async def test_a_policy_set_while_an_agent_works_counts_from_then_on(tmp_path: P
         agent.cells[0].append(", and by claude")
         assert await agent.saved(5)
         assert await person.until(lambda: person.cells[0].source == "by hand, and by claude", 5)
-        person.set_metadata(with_policy(person.metadata, CAREFUL))
+        person.agent_policy = CAREFUL
         assert await person.saved(5)
+        assert await agent.until(lambda: agent.agent_policy == CAREFUL, 5)
         agent.cells[0].append("!")
         with pytest.raises(Refused):
             await agent.saved(5)

@@ -5,6 +5,8 @@ import type { Incoming } from "./core/messages.ts";
 
 const FIRST_WAIT = 250; // milliseconds
 const LONGEST_WAIT = 10_000;
+const LONG_TURN = 30; // milliseconds; after such a one the page is painted, and takes keys, before the next begins
+const NO_PAINT = 250; // milliseconds after which it is not waited for: the tab is not seen
 
 // Refusals after which another connection may do: the hub comes back, or this browser logs in anew in another tab.
 const PASSING: readonly string[] = ["shutting_down", "unauthorized"];
@@ -25,6 +27,7 @@ export class Link {
   #retry: ReturnType<typeof setTimeout> | undefined;
   #arrived: Uint8Array[] = [];
   #scheduled = false;
+  #wasLong = false;
   #refused = false;
 
   constructor(session: Session, url: string) {
@@ -64,10 +67,14 @@ export class Link {
   #schedule(): void {
     if (this.#scheduled) return;
     this.#scheduled = true;
-    setTimeout(() => {
+    const turn = () => {
       this.#scheduled = false;
+      const began = performance.now();
       this.#turn();
-    });
+      this.#wasLong = performance.now() - began > LONG_TURN;
+    };
+    if (this.#wasLong) afterPaint(turn);
+    else setTimeout(turn);
   }
 
   #turn(): void {
@@ -121,6 +128,16 @@ export class Link {
     this.#retry = setTimeout(() => this.connect(), this.#wait * (0.75 + Math.random() / 2));
     this.#wait = Math.min(this.#wait * 2, LONGEST_WAIT);
   }
+}
+
+function afterPaint(act: () => void): void {
+  const once = () => {
+    clearTimeout(timer);
+    cancelAnimationFrame(frame);
+    act();
+  };
+  const timer = setTimeout(once, NO_PAINT);
+  const frame = requestAnimationFrame(() => setTimeout(once));
 }
 
 const now = () => performance.now() / 1000;

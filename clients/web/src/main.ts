@@ -58,7 +58,7 @@ async function openNotebook(notebookId: string): Promise<void> {
 async function loadCore(): Promise<void> {
   const response = await fetch(wasmAddress);
   if (!response.ok) throw new Error(`A part of the page could not be loaded (status ${response.status}).`);
-  await initialize(new Uint8Array(await response.arrayBuffer()));
+  await initialize(await WebAssembly.compileStreaming(response)); // compiled while it comes, and kept by the browser
 }
 
 async function keeping(notebookId: string): Promise<Store | null> {

@@ -20,11 +20,14 @@ export interface ChangeMeta {
 }
 export type Origin = object | "remote"; // who made a change: a token of this tab's own, or somebody else
 
+const CHUNK_TYPE = 8; // the byte after magic and checksum, in Automerge's binary format
+const DOCUMENT = 0;
+
 export { isWasmInitialized } from "@automerge/automerge/slim";
 
 /** Start the core; once, before anything else here. */
-export function initialize(wasm: Uint8Array | Promise<Uint8Array>): Promise<void> {
-  return Automerge.initializeWasm(wasm);
+export function initialize(wasm: Uint8Array | WebAssembly.Module): Promise<void> {
+  return Automerge.initializeWasm(wasm as Uint8Array); // its loader takes a compiled module, too
 }
 
 /** A string that is a scalar in the document: everything but a cell's source. */
@@ -66,8 +69,11 @@ export class Replica<T extends object> {
 
   /** A replica of saved bytes: snapshots and changes, one after the other, in any order, known ones ignored. */
   static load<T extends object>(pieces: readonly Uint8Array[], actor?: string): Replica<T> {
-    let doc = Automerge.init<T>(actor === undefined ? {} : { actor });
-    for (const piece of pieces) doc = Automerge.loadIncremental(doc, piece);
+    const options = actor === undefined ? {} : { actor };
+    const [first, ...rest] = pieces;
+    const isWhole = first !== undefined && first[CHUNK_TYPE] === DOCUMENT; // it was checked when it came
+    let doc = isWhole ? Automerge.load<T>(first, { ...options, unchecked: true }) : Automerge.init<T>(options);
+    for (const piece of isWhole ? rest : pieces) doc = Automerge.loadIncremental(doc, piece);
     return new Replica(doc);
   }
 
@@ -183,10 +189,26 @@ export class Replica<T extends object> {
     return { state: Automerge.initSyncState() };
   }
 
+  /** Take in a message. The first, if it brings the whole document, is told as one patch of each root key. */
   receive(sync: Sync, payload: Uint8Array): void {
+    if (this.isEmpty && this.#takeWhole(sync, payload)) return;
     this.#telling("remote", (patchCallback) => {
       [this.#doc, sync.state] = Automerge.receiveSyncMessage(this.#doc, sync.state, payload, { patchCallback });
     });
+  }
+
+  /** A whole document is loaded as it is: checking the hash of each change again, as for one from anywhere, and telling
+   * what differs from nothing take three times as long. It comes from the hub, which has checked it, over TCP. */
+  #takeWhole(sync: Sync, payload: Uint8Array): boolean {
+    const message = Automerge.decodeSyncMessage(payload);
+    const [whole] = message.changes;
+    if (whole === undefined || message.changes.length > 1 || whole[CHUNK_TYPE] !== DOCUMENT) return false;
+    const doc = Automerge.load<T>(whole, { unchecked: true });
+    const rest = Automerge.encodeSyncMessage({ ...message, changes: [] });
+    [this.#doc, sync.state] = Automerge.receiveSyncMessage(doc, sync.state, rest);
+    const patches = Object.entries(this.#doc).map(([key, value]) => ({ action: "put", path: [key], value }) as unknown as Patch);
+    if (patches.length > 0) this.onPatches(patches, "remote");
+    return true;
   }
 
   /** The listener hears of the patches once the document is the new one: the core calls back before that. */

@@ -3,8 +3,8 @@
 // A program is one script without imports at run time. It is loaded into a frame that has no network and no origin, and
 // offers one way to draw. What it says to the page, any script of the output could say as well.
 
-/** Draws `input` into `place`. */
-export type Draw = (place: HTMLElement, input: any) => void;
+/** Draws `input` into `place`; resolves when it has. */
+export type Draw = (place: HTMLElement, input: any) => Promise<unknown>;
 
 export interface Host {
   readonly dark: boolean;

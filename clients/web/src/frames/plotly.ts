@@ -35,8 +35,8 @@ host.draw = (place, figure: Figure) => {
     const config = { responsive: true, ...figure.config, ...LINKS_OUT };
     const layout = laidOut(figure.layout ?? {});
     place.style.minHeight = `${Number(layout["height"]) || 450}px`;
-    Plotly.react(place, { data: figure.data ?? [], layout, config, frames: figure.frames ?? [] }).catch((error) => failed(place, error));
+    return Plotly.react(place, { data: figure.data ?? [], layout, config, frames: figure.frames ?? [] }).catch((error) => failed(place, error));
   };
   host.recolour.add(draw);
-  draw();
+  return draw();
 };

@@ -16,7 +16,7 @@ host.draw = (place, { spec, mode }: { spec: Spec; mode: "vega" | "vega-lite" }) 
       axis: { domainColor: line, gridColor: line, tickColor: line },
       view: { stroke: line },
     };
-    embed(place, spec, {
+    return embed(place, spec, {
       mode,
       config,
       ast: true,
@@ -27,5 +27,5 @@ host.draw = (place, { spec, mode }: { spec: Spec; mode: "vega" | "vega-lite" }) 
     }).catch((error) => failed(place, error));
   };
   host.recolour.add(draw);
-  draw();
+  return draw();
 };

@@ -32,5 +32,5 @@ host.hear = (told: Told) => {
 
 host.draw = (place, { view }: { view: string }) => {
   const show = async () => attach((await manager.create_view(await manager.get_model(view))) as DOMWidgetView, place);
-  show().catch((error) => failed(place, error));
+  return show().catch((error) => failed(place, error));
 };

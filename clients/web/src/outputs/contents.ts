@@ -1,5 +1,6 @@
 // The contents that outputs name: inline in the document, or blobs of the hub, whole or by range.
 
+import { fromBase64 } from "../core/comms.ts";
 import type { Content } from "../core/schema.ts";
 
 const INERT_IMAGES: readonly string[] = ["image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp", "image/avif"];
@@ -23,6 +24,13 @@ export async function bytesOf(content: Content, from = 0, to = sizeOf(content)):
   if (!response.ok) throw new Error(`This part of the output could not be loaded (${response.status}).`);
   const bytes = new Uint8Array(await response.arrayBuffer());
   return response.status === 200 && !whole ? bytes.slice(from, to) : bytes;
+}
+
+/** A content as a file. */
+export async function blobOf(type: string, content: Content): Promise<Blob> {
+  const isText = content.encoding === "text" || content.encoding === "json";
+  if (content.blob === undefined && !isText) return new Blob([fromBase64(content.inline ?? "")], { type });
+  return new Blob([await bytesOf(content)], { type });
 }
 
 /** An address for an <img>. SVG becomes a blob of this page: in an <img> it runs nothing. */

@@ -1,57 +1,76 @@
 // What an output offers, by MIME type, and how each is drawn. The first of RENDERERS that an output has is shown.
 
-import type { Content } from "../core/schema.ts";
+import { type Content, record } from "../core/schema.ts";
+import { readResource } from "../core/table.ts";
 import { h } from "../page/dom.ts";
 import { renderMarkdown, typeset } from "../page/markdown.ts";
 import { imageAddress, textOf } from "./contents.ts";
+import { dataTable } from "./data_table.ts";
 import { jsonTree } from "./json_tree.ts";
 import { program } from "./programs.ts";
-import { dispose, onDispose, sandbox } from "./sandbox.ts";
+import { dispose, onDispose, type Sandbox, sandbox } from "./sandbox.ts";
 import { terminal } from "./terminal.ts";
 import type { Widgets } from "./widgets.ts";
 
-type Data = Readonly<Record<string, Content>>;
+/** What an output shows: its contents by MIME type, and what is said of each. */
+export interface Bundle {
+  readonly data: Readonly<Record<string, Content>>;
+  readonly metadata: Readonly<Record<string, unknown>>;
+}
+
 /** What outputs need of the page beyond their own contents. */
 export interface Surroundings {
   readonly widgets: Widgets;
 }
 
-/** Draws a content into `place`. Rejects with what to tell the reader. */
-type Draw = (place: HTMLElement, content: Content, type: string, data: Data, around: Surroundings) => Promise<void>;
+/** A way to show a bundle. */
+export interface Renderer {
+  readonly type: string;
+  /** Whether it is drawn only near the screen. */
+  readonly isCostly: boolean;
+  /** Draw into `place`; resolves when that has its size. Rejects with what to tell the reader. */
+  draw(place: HTMLElement): Promise<void>;
+}
 
-const RENDERERS: readonly (readonly [RegExp, Draw])[] = [
-  [/^application\/vnd\.jupyter\.widget-view\+json$/, widget],
-  [/^application\/vnd\.plotly\.v1\+json$/, plotly],
-  [/^application\/vnd\.vega(lite)?\.v\d+(\.\d+)*\+json$/, vega],
-  [/^text\/html$/, html],
-  [/^text\/markdown$/, markdown],
-  [/^image\/(svg\+xml|png|jpeg|gif|webp|bmp|avif)$/, image],
-  [/^text\/latex$/, latex],
-  [/^application\/javascript$/, javascript],
-  [/^application\/([\w.-]+\+)?json$/, json],
-  [/^text\/plain$/, plain],
+type Draw = (place: HTMLElement, content: Content, type: string, bundle: Bundle, around: Surroundings) => Promise<void>;
+type Cost = "cheap" | "costly";
+
+const RENDERERS: readonly (readonly [RegExp, Cost, Draw])[] = [
+  [/^application\/vnd\.jupyter\.widget-view\+json$/, "costly", widget],
+  [/^application\/vnd\.plotly\.v1\+json$/, "costly", plotly],
+  [/^application\/vnd\.vega(lite)?\.v\d+(\.\d+)*\+json$/, "costly", vega],
+  [/^application\/vnd\.dataresource\+json$/, "costly", table],
+  [/^text\/html$/, "costly", html],
+  [/^text\/markdown$/, "cheap", markdown],
+  [/^image\/(svg\+xml|png|jpeg|gif|webp|bmp|avif)$/, "costly", image],
+  [/^text\/latex$/, "cheap", latex],
+  [/^application\/javascript$/, "costly", javascript],
+  [/^application\/([\w.-]+\+)?json$/, "cheap", json],
+  [/^text\/plain$/, "cheap", plain],
 ];
 const GONE = "This widget went with its kernel. Run the cell to make it again.";
 
-/** How to draw these data; null if there is no way. */
-export function choose(data: Data, around: Surroundings): ((place: HTMLElement) => Promise<void>) | null {
-  const types = Object.keys(data);
-  for (const [pattern, draw] of RENDERERS) {
+/** How to draw this; null if there is no way. */
+export function choose(bundle: Bundle, around: Surroundings): Renderer | null {
+  const types = Object.keys(bundle.data);
+  for (const [pattern, cost, draw] of RENDERERS) {
     const type = types.find((candidate) => pattern.test(candidate));
-    if (type !== undefined) return (place) => draw(place, data[type] as Content, type, data, around);
+    if (type === undefined) continue;
+    return { type, isCostly: cost === "costly", draw: (place) => draw(place, bundle.data[type] as Content, type, bundle, around) };
   }
   return null;
 }
 
-async function widget(place: HTMLElement, content: Content, _type: string, _data: Data, { widgets }: Surroundings): Promise<void> {
+async function widget(place: HTMLElement, content: Content, _type: string, _bundle: Bundle, { widgets }: Surroundings): Promise<void> {
   const { model_id: id } = JSON.parse(await textOf(content)) as { model_id?: unknown };
   const modelId = `${id}`;
   let shown: HTMLElement | null = null;
   const show = async () => {
-    const element = widgets.has(modelId) ? await widgets.draw(modelId) : h("p", { class: "note" }, GONE);
     if (shown !== null) dispose(shown);
-    shown = element;
-    place.replaceChildren(element);
+    const frame = widgets.has(modelId) ? await widgets.draw(modelId) : null;
+    shown = frame?.element ?? h("p", { class: "note" }, GONE);
+    place.replaceChildren(shown);
+    await frame?.drawn;
   };
   let turn = show();
   onDispose(place, widgets.watch(modelId, () => void (turn = turn.then(show))));
@@ -59,24 +78,24 @@ async function widget(place: HTMLElement, content: Content, _type: string, _data
 }
 
 async function html(place: HTMLElement, content: Content): Promise<void> {
-  place.append(sandbox("HTML output", { html: await textOf(content) }).element);
+  await framed(place, sandbox("HTML output", { html: await textOf(content) }));
 }
 
 async function javascript(place: HTMLElement, content: Content): Promise<void> {
   const code = (await textOf(content)).replaceAll(/<(?=\/script|!--)/gi, "\\x3C");
   const element = '(() => { const element = document.getElementById("output");';
-  place.append(sandbox("JavaScript output", { html: `<script>${element}\n${code}\n})();</script>` }).element);
+  await framed(place, sandbox("JavaScript output", { html: `<script>${element}\n${code}\n})();</script>` }));
 }
 
 async function plotly(place: HTMLElement, content: Content): Promise<void> {
   const [code, text] = await Promise.all([program("plotly"), textOf(content)]);
-  place.append(sandbox("Plotly figure", { code, input: JSON.parse(text) }).element);
+  await framed(place, sandbox("Plotly figure", { code, input: JSON.parse(text) }));
 }
 
 async function vega(place: HTMLElement, content: Content, type: string): Promise<void> {
   const [code, text] = await Promise.all([program("vega"), textOf(content)]);
   const mode = type.includes("vegalite") ? "vega-lite" : "vega";
-  place.append(sandbox("Vega chart", { code, input: { spec: JSON.parse(text), mode } }).element);
+  await framed(place, sandbox("Vega chart", { code, input: { spec: JSON.parse(text), mode } }));
 }
 
 async function markdown(place: HTMLElement, content: Content): Promise<void> {
@@ -95,9 +114,25 @@ async function json(place: HTMLElement, content: Content): Promise<void> {
   place.append(jsonTree(JSON.parse(await textOf(content))));
 }
 
-async function image(place: HTMLElement, content: Content, type: string, data: Data): Promise<void> {
+async function table(place: HTMLElement, content: Content): Promise<void> {
+  place.append(dataTable(readResource(JSON.parse(await textOf(content)))));
+}
+
+async function image(place: HTMLElement, content: Content, type: string, { data, metadata }: Bundle): Promise<void> {
   const alt = data["text/plain"]?.inline ?? "Image output";
-  place.append(h("img", { src: await imageAddress(type, content), alt }));
+  const { width, height, needs_background: background } = record(metadata[type]);
+  const picture = h("img", { src: await imageAddress(type, content), alt });
+  if (Number(width) > 0) picture.width = Number(width);
+  if (Number(height) > 0) picture.height = Number(height);
+  if (background === "light" || background === "dark") picture.classList.add(`on-${background}`);
+  await picture.decode().catch(() => {}); // an image that is broken shows its text
+  place.append(picture);
+}
+
+/** A frame in its place, and what it shows drawn. */
+async function framed(place: HTMLElement, { element, drawn }: Sandbox): Promise<void> {
+  place.append(element);
+  await drawn;
 }
 
 async function plain(place: HTMLElement, content: Content): Promise<void> {

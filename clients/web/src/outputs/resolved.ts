@@ -1,8 +1,7 @@
 // Outputs as a frame can draw them by itself: every content fetched, since frames have no network. For Output widgets.
 
-import { fromBase64 } from "../core/comms.ts";
 import type { Content, Output } from "../core/schema.ts";
-import { bytesOf, sizeOf, textOf } from "./contents.ts";
+import { blobOf, bytesOf, sizeOf, textOf } from "./contents.ts";
 
 const STREAM_END = 256 * 1024; // bytes of a stream's end that a frame is handed
 
@@ -37,8 +36,7 @@ async function resolve(output: Output): Promise<ResolvedOutput> {
 async function value(type: string, content: Content): Promise<unknown> {
   if (content.encoding === "json") return JSON.parse(await textOf(content));
   if (content.encoding === "text") return textOf(content);
-  if (content.blob !== undefined) return new Blob([await bytesOf(content)], { type });
-  return new Blob([fromBase64(content.inline ?? "")], { type }); // atob passes over line breaks
+  return blobOf(type, content);
 }
 
 async function end(contents: readonly Content[]): Promise<{ text: string; cut: boolean }> {

@@ -7,12 +7,15 @@ import { h } from "../page/dom.ts";
 import { isDark, themeChanged } from "../page/theme.ts";
 
 const TALLEST = 4000; // pixels
+const PATIENCE = 4000; // milliseconds until what has not been drawn counts as drawn
 const COLOURS = ["--ink", "--quiet", "--line", "--stripe", "--paper", "--raised", "--accent", "--bad"];
 
 export type Shown = { readonly html: string } | { readonly code: Blob; readonly input: unknown };
 
 export interface Sandbox {
   readonly element: HTMLIFrameElement;
+  /** What it shows has been drawn, or has had the time to. */
+  readonly drawn: Promise<void>;
   /** Tell the program in it something. Bytes are copied. */
   tell(message: unknown): void;
 }
@@ -21,10 +24,15 @@ export interface Sandbox {
 export function sandbox(title: string, shown: Shown, hear?: (message: unknown) => void, gone?: () => void): Sandbox {
   const element = h("iframe", { class: "html-output", sandbox: "allow-scripts", src: "/output-frame", title });
   const post = (message: object) => element.contentWindow?.postMessage(message, "*");
+  const drawn = Promise.withResolvers<void>();
   const recolour = () => post(colours());
   const listen = ({ source, data }: MessageEvent) => {
     if (source === null || source !== element.contentWindow || data === null || typeof data !== "object") return;
-    if (data.quireReady === true) post({ ...colours(), ...shown });
+    if (data.quireReady === true) {
+      post({ ...colours(), ...shown });
+      setTimeout(drawn.resolve, PATIENCE);
+    }
+    if (data.quireDrawn === true) drawn.resolve();
     const height = Number(data.quireHeight);
     if (height >= 0) element.style.height = `${Math.min(height, TALLEST)}px`;
     if (data.quireSays !== undefined) hear?.(data.quireSays);
@@ -34,9 +42,10 @@ export function sandbox(title: string, shown: Shown, hear?: (message: unknown) =
   onDispose(element, () => {
     removeEventListener("message", listen);
     stop();
+    drawn.resolve();
     gone?.();
   });
-  return { element, tell: (message) => post({ message }) };
+  return { element, drawn: drawn.promise, tell: (message) => post({ message }) };
 }
 
 function colours(): object {

@@ -1,85 +1,128 @@
-// A stream's text: all of it if it is not long, else its beginning and its end, and what lies between on demand.
+// A stream's text: as it is, or, where it is too long for the page, read by ranges (large_text.ts).
+//
+// While a cell prints, lines that are complete stay on the page as they are; the last ones alone are drawn again. Whoever
+// reads the end is kept there, whoever reads elsewhere stays there.
 
-import type { Content } from "../core/schema.ts";
+import type { Content, Output } from "../core/schema.ts";
 import { h } from "../page/dom.ts";
 import { bytesOf, sizeOf } from "./contents.ts";
+import { LargeText, type Source } from "./large_text.ts";
+import { offerTools } from "./output_tools.ts";
+import type { Shown } from "./render.ts";
 import { terminal } from "./terminal.ts";
 
-const SHOWN_WHOLE = 256 * 1024; // bytes
-const PIECE = 64 * 1024; // at either end, and at each further step
+const LONG = 256 * 1024; // bytes that are shown whole
+const OPEN = 2048; // characters at the end that may still change
 
-/** The element of a stream. `update` shows what the stream has become. */
-export class StreamView {
+export class StreamView implements Shown {
   readonly element: HTMLElement;
+  readonly #name: string;
+  readonly #pre: HTMLElement;
+  readonly #settled = h("span");
+  readonly #open = h("span");
+  readonly #pieces = new Map<string, Promise<Uint8Array<ArrayBuffer>>>();
   #contents: readonly Content[] = [];
-  #shownHead = PIECE;
-  #cache = new Map<string, Uint8Array>();
+  #settledText = "";
+  #large: LargeText | null = null;
   #version = 0;
 
-  constructor(name: string) {
-    this.element = h("pre", { class: `stream ${name === "stderr" ? "stderr" : ""}`, tabindex: "0", "aria-label": name });
+  constructor(output: Output) {
+    this.#name = output.name ?? "stdout";
+    const kind = this.#name === "stderr" ? "stream stderr" : "stream";
+    this.#pre = h("pre", { class: kind, tabindex: "0", "aria-label": this.#name }, this.#settled, this.#open);
+    this.element = h("div", { class: "stream-output" }, this.#pre);
+    const text = async () => navigator.clipboard.writeText(this.#pre.textContent ?? "");
+    offerTools(this.element, [{ label: "Copy output", picture: "copy", isOffered: () => this.#large === null, act: text }]);
+    this.update(output);
   }
 
-  update(contents: readonly Content[]): void {
+  update(output: Output): boolean {
+    if (output.output_type !== "stream" || (output.name ?? "stdout") !== this.#name) return false;
+    const contents = output.text ?? [];
+    if (JSON.stringify(contents) === JSON.stringify(this.#contents) && this.#version > 0) return true;
     this.#contents = contents;
-    void this.#show();
+    this.#version++;
+    const source = this.#source();
+    if (source.size > LONG) this.#showLarge(source);
+    else if (contents.every(({ blob }) => blob === undefined)) this.#show(contents.map(({ inline }) => inline ?? "").join(""));
+    else void this.#fetch(source);
+    return true;
   }
 
-  async #show(): Promise<void> {
-    const version = ++this.#version;
-    const size = this.#contents.reduce((sum, content) => sum + sizeOf(content), 0);
-    let nodes: Node[];
+  destroy(): void {
+    this.#version++;
+    this.#large?.destroy();
+  }
+
+  async #fetch(source: Source): Promise<void> {
+    const version = this.#version;
     try {
-      if (size <= Math.max(SHOWN_WHOLE, this.#shownHead + PIECE)) {
-        nodes = [terminal(decode(await this.#range(0, size)))];
-      } else {
-        const head = decode(await this.#range(0, this.#shownHead));
-        const tail = decode(await this.#range(size - PIECE, size));
-        nodes = [terminal(wholeLines(head)), this.#more(size - this.#shownHead - PIECE), terminal(tail.slice(tail.indexOf("\n") + 1))];
-      }
+      const bytes = await source.read(0, source.size);
+      if (version === this.#version) this.#show(new TextDecoder().decode(bytes));
     } catch (error) {
-      nodes = [h("em", {}, error instanceof Error ? error.message : `${error}`)];
+      if (version === this.#version) this.#open.replaceChildren(h("em", {}, error instanceof Error ? error.message : `${error}`));
     }
-    if (version === this.#version) this.element.replaceChildren(...nodes);
   }
 
-  #more(hidden: number): HTMLElement {
-    const load = () => {
-      this.#shownHead += 4 * PIECE;
-      void this.#show();
-    };
-    return h("button", { type: "button", class: "more", click: load }, `${bytes(hidden)} not shown · load more`);
+  #show(text: string): void {
+    const { scrollTop, scrollHeight, clientHeight } = this.#pre;
+    const follows = scrollTop > 0 && scrollTop + clientHeight > scrollHeight - 4;
+    if (!text.startsWith(this.#settledText)) {
+      this.#settledText = "";
+      this.#settled.replaceChildren();
+    }
+    const rest = text.slice(this.#settledText.length);
+    const cut = rest.lastIndexOf("\n", rest.length - OPEN) + 1;
+    if (cut > 0 && rest.length > OPEN && !text.includes("\x1b")) {
+      this.#settled.append(rest.slice(0, cut));
+      this.#settledText += rest.slice(0, cut);
+      this.#open.replaceChildren(rest.slice(cut));
+    } else this.#open.replaceChildren(terminal(rest));
+    if (follows) this.#pre.scrollTop = this.#pre.scrollHeight;
   }
 
-  async #range(from: number, to: number): Promise<Uint8Array> {
-    const parts: Uint8Array[] = [];
+  #showLarge(source: Source): void {
+    if (this.#large !== null) this.#large.update(source);
+    else {
+      this.#large = new LargeText(source, this.#name);
+      this.#pre.replaceWith(this.#large.element);
+    }
+  }
+
+  /** The text of all contents, one after the other. */
+  #source(): Source {
+    const contents = this.#contents;
+    const size = contents.reduce((sum, content) => sum + sizeOf(content), 0);
+    return { size, read: (from, to) => this.#read(contents, from, to) };
+  }
+
+  async #read(contents: readonly Content[], from: number, to: number): Promise<Uint8Array<ArrayBuffer>> {
+    const parts: Promise<Uint8Array<ArrayBuffer>>[] = [];
     let start = 0;
-    for (const content of this.#contents) {
+    for (const content of contents) {
       const end = start + sizeOf(content);
-      if (end > from && start < to) parts.push(await this.#part(content, Math.max(0, from - start), Math.min(to, end) - start));
+      if (end > from && start < to) parts.push(this.#part(content, Math.max(0, from - start), Math.min(to, end) - start));
       start = end;
+      if (start >= to) break;
     }
-    const all = new Uint8Array(parts.reduce((sum, part) => sum + part.length, 0));
+    const all = new Uint8Array(to - from);
     let at = 0;
-    for (const part of parts) {
+    for (const part of await Promise.all(parts)) {
       all.set(part, at);
       at += part.length;
     }
     return all;
   }
 
-  async #part(content: Content, from: number, to: number): Promise<Uint8Array> {
-    if (content.blob === undefined) return bytesOf(content, from, to);
-    const key = `${content.blob} ${from} ${to}`;
-    const known = this.#cache.get(key) ?? (await bytesOf(content, from, to));
-    this.#cache.set(key, known);
-    return known;
+  /** A small blob is read whole and kept while the stream is short: it is asked for again with every line. */
+  async #part(content: Content, from: number, to: number): Promise<Uint8Array<ArrayBuffer>> {
+    const { blob } = content;
+    if (blob === undefined || sizeOf(content) > LONG) return bytesOf(content, from, to);
+    const whole = this.#pieces.get(blob) ?? bytesOf(content);
+    this.#pieces.delete(blob);
+    this.#pieces.set(blob, whole);
+    whole.catch(() => this.#pieces.delete(blob));
+    for (const oldest of this.#pieces.keys()) if (this.#pieces.size > 16) this.#pieces.delete(oldest);
+    return (await whole).subarray(from, to);
   }
-}
-
-const decode = (part: Uint8Array) => new TextDecoder().decode(part);
-const wholeLines = (text: string) => text.slice(0, text.lastIndexOf("\n") + 1);
-
-export function bytes(n: number): string {
-  return n < 1e6 ? `${Math.ceil(n / 1e3)} kB` : `${(n / 1e6).toFixed(1)} MB`;
 }

@@ -83,7 +83,7 @@ export class Widgets {
   }
 
   /** A frame that shows this widget. Rejects with what to tell the reader. */
-  async draw(commId: string): Promise<HTMLElement> {
+  async draw(commId: string): Promise<Sandbox> {
     const code = await program("widgets");
     const frame: Frame = {
       given: new Map(),
@@ -95,7 +95,7 @@ export class Widgets {
       ),
     };
     this.#frames.add(frame);
-    return frame.sandbox.element;
+    return frame.sandbox;
   }
 
   // --- from frames -----------------------------------------------------------------------------------------------------

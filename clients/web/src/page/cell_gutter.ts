@@ -24,14 +24,23 @@ export class CellGutter {
   readonly #by = h("span", { class: "run-by" });
   readonly #self: string;
 
-  constructor({ self, run, stop, grip }: GutterActions) {
-    this.#self = self;
+  readonly #actions: GutterActions;
+
+  constructor(actions: GutterActions) {
+    this.#actions = actions;
+    this.#self = actions.self;
+    this.element = h("div", { class: "gutter" }, this.#count, this.#status, this.#by, this.marks.element);
+  }
+
+  /** The cell came near: make what can be pressed. */
+  mount(): void {
+    const { run, stop, grip } = this.#actions;
     const runButton = button("Run this cell", "run", run, "Ctrl+Enter");
     runButton.classList.add("run");
     const stopButton = button("Stop this cell", "stop", stop);
     stopButton.classList.add("stop");
     const handle = h("span", { class: "grip", title: "Drag to move", "aria-hidden": "true", pointerdown: grip }, icon("grip")); // by key: Alt+↑
-    this.element = h("div", { class: "gutter" }, handle, runButton, stopButton, this.#count, this.#status, this.#by, this.marks.element);
+    this.element.prepend(handle, runButton, stopButton);
   }
 
   /** How the run goes, in words; empty if it has not run. */

@@ -1,19 +1,21 @@
 // The cells on the page, in the document's order.
 //
 // Owns the cells' views: it makes one for each cell, puts it away when the cell is gone, and moves as few as possible, so
-// that nobody's focus or scroll position jumps. A view's editor is made when the cell comes near the screen.
+// that nobody's focus or scroll position jumps. Of a cell far from the screen (near_cells.ts) the source and outputs that are
+// text are on the page, at their height, where searching the page, the focus and screen readers find them; what costs
+// more, its editor, its tools, frames and pictures, is made when it comes near. The browser passes over far cells when it
+// lays out and paints (the class `far`), which it could not do for near ones: their tools and tips reach beyond them.
 
 import type { Notebook } from "../core/notebook.ts";
 import { Signal } from "../core/signal.ts";
 import { type CellActions, CellView } from "./cell_view.ts";
 import { h } from "./dom.ts";
-
-const NEAR = "900px";
+import { NearCells } from "./near_cells.ts";
 
 export class CellList {
   readonly element = h("main", { class: "cells", "aria-label": "Notebook" });
   readonly #views = new Map<string, CellView>();
-  readonly #near: IntersectionObserver;
+  readonly #near: NearCells;
   readonly #make: (cellId: string) => CellView;
   /** A cell came; its view is made. */
   readonly added = new Signal<CellView>();
@@ -22,7 +24,7 @@ export class CellList {
 
   constructor(notebook: Notebook, actions: CellActions, mayEdit: () => boolean) {
     this.#make = (cellId) => new CellView(notebook, cellId, actions, mayEdit());
-    this.#near = new IntersectionObserver((entries) => this.#approach(entries), { rootMargin: NEAR });
+    this.#near = new NearCells(this.element);
   }
 
   get(cellId: string | null): CellView | undefined {
@@ -38,7 +40,6 @@ export class CellList {
     const here = new Set(ids);
     for (const [id, view] of this.#views) {
       if (here.has(id)) continue;
-      this.#near.unobserve(view.element);
       view.destroy();
       this.#views.delete(id);
       this.removed.emit(id);
@@ -50,7 +51,6 @@ export class CellList {
       if (view === undefined) {
         view = this.#make(id);
         this.#views.set(id, view);
-        this.#near.observe(view.element);
         fresh.push(view);
       }
       if (view.element === at) at = at.nextElementSibling;
@@ -62,14 +62,7 @@ export class CellList {
       } else place(this.element, view.element, at);
     }
     for (const view of fresh) this.added.emit(view);
-  }
-
-  #approach(entries: IntersectionObserverEntry[]): void {
-    for (const { isIntersecting, target } of entries) {
-      if (!isIntersecting) continue;
-      this.#views.get((target as HTMLElement).dataset["cell"] ?? "")?.mount();
-      this.#near.unobserve(target);
-    }
+    this.#near.arranged(ids.map((id) => this.#views.get(id) as CellView));
   }
 }
 

@@ -1,4 +1,4 @@
-// A text cell as it reads: its Markdown, with the pictures that are attached to it.
+// A text cell as it reads: its Markdown, with the pictures that are attached to it; its bare source while it is far away.
 
 import type { Notebook } from "../core/notebook.ts";
 import { h } from "./dom.ts";
@@ -8,15 +8,25 @@ export class CellText {
   readonly element = h("div", { class: "prose rendered" });
   readonly #notebook: Notebook;
   readonly #id: string;
+  #isNear = false;
+  #waits = false;
 
   constructor(notebook: Notebook, id: string) {
     this.#notebook = notebook;
     this.#id = id;
   }
 
+  /** It came near: show it as it reads from now on. */
+  mount(): void {
+    this.#isNear = true;
+    if (this.#waits) this.render();
+  }
+
   render(): void {
+    this.#waits = !this.#isNear;
     const source = this.#notebook.source(this.#id);
     if (source.trim() === "") this.element.replaceChildren(h("p", { class: "empty" }, "Empty text. Press Enter to write."));
+    else if (this.#waits) this.element.replaceChildren(source);
     else this.element.replaceChildren(renderMarkdown(source, (address) => this.#picture(address)));
   }
 

@@ -50,12 +50,14 @@ export class CellView {
   readonly #notebook: Notebook;
   readonly #actions: CellActions;
   readonly #gutter: CellGutter;
-  readonly #tools: CellTools;
+  readonly #mayEdit: boolean;
   readonly #text: CellText;
   readonly #folds: CellFolds;
   readonly #prompt = new PromptForm();
   readonly #people = h("div", { class: "visitors" });
   #type: CellType;
+  #isNear = false;
+  #tools: CellTools | null = null;
   #choice: Choice = { selected: false, active: false, editing: false };
 
   constructor(notebook: Notebook, id: string, actions: CellActions, mayEdit: boolean) {
@@ -66,6 +68,7 @@ export class CellView {
     this.#type = notebook.type(id);
     this.editor = new CellEditor(notebook, id, actions);
     this.#text = new CellText(notebook, id);
+    this.#mayEdit = mayEdit;
     const command = (commandId: string) => () => actions.command(id, commandId);
     this.#gutter = new CellGutter({
       self: actions.self,
@@ -74,18 +77,15 @@ export class CellView {
       grip: (event) => mayEdit && actions.grip(id, event),
     });
     this.#folds = new CellFolds((what) => actions.command(id, `view.fold-${what}`));
-    this.#tools = new CellTools(id, actions);
-    this.#tools.element.hidden = this.#tools.insert.hidden = !mayEdit;
     this.#text.element.addEventListener("dblclick", () => actions.select(id, "edit"));
     const outputs = h("div", { class: "output-row" }, this.#folds.outputs, this.outputs.element);
     const input = [this.#folds.input, this.editor.element, this.#text.element];
-    const parts = [this.#people, this.#tools.element, ...input, outputs, this.#prompt.element, this.under];
+    const parts = [this.#people, ...input, outputs, this.#prompt.element, this.under];
     this.element = h(
       "section",
-      { class: "cell", tabindex: "-1", "data-cell": id },
+      { class: "cell far", tabindex: "-1", "data-cell": id },
       this.#gutter.element,
       h("div", { class: "body" }, ...parts),
-      this.#tools.insert,
     );
     this.#listen();
     this.outputs.update(null);
@@ -179,9 +179,31 @@ export class CellView {
     this.#showType();
   }
 
-  /** Make the editor, if there is none yet. */
+  /** Whether it is near the screen. */
+  get isNear(): boolean {
+    return this.#isNear;
+  }
+
+  /** It came near the screen, or went away from it. The first time its tools, its editor or its text are made. */
+  setNear(isNear: boolean): void {
+    this.#isNear = isNear;
+    this.element.classList.toggle("far", !isNear);
+    this.outputs.setNear(isNear);
+    if (isNear) this.mount();
+  }
+
+  /** Make what the reader sees and uses, if it was not made yet. */
   mount(): void {
-    this.editor.mount();
+    if (this.#tools === null) {
+      this.#tools = new CellTools(this.id, this.#actions);
+      this.#tools.element.hidden = this.#tools.insert.hidden = !this.#mayEdit;
+      this.#tools.setType(this.#type);
+      this.editor.element.before(this.#tools.element);
+      this.element.append(this.#tools.insert);
+      this.#gutter.mount();
+    }
+    this.#text.mount();
+    if (!this.editor.element.hidden) this.editor.mount();
   }
 
   destroy(): void {
@@ -217,7 +239,7 @@ export class CellView {
     const folded = this.#type === "code" ? this.#notebook.folded(this.id) : { source_hidden: false, outputs_hidden: false };
     this.element.classList.toggle("input-folded", folded.source_hidden);
     this.element.classList.toggle("outputs-folded", folded.outputs_hidden);
-    this.#folds.show(folded, this.#notebook.source(this.id), this.outputs.element.childElementCount > 0);
+    this.#folds.show(folded, this.#notebook.source(this.id), !this.outputs.isEmpty);
   }
 
   #sourceChanged(): void {
@@ -228,11 +250,12 @@ export class CellView {
 
   #showType(): void {
     for (const type of Object.keys(KINDS)) this.element.classList.toggle(type, type === this.#type);
-    this.#tools.setType(this.#type);
+    this.#tools?.setType(this.#type);
     const reads = this.#type === "markdown" && !this.isEditing;
     this.editor.element.hidden = reads;
     this.#text.element.hidden = !reads;
     if (reads) this.#text.render();
+    else if (this.#tools !== null) this.editor.mount();
     this.#showFolds();
     this.label();
   }

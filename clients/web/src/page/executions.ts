@@ -1,4 +1,5 @@
-// What happened when cells ran, brought to the cells' views: once a frame, for those cells alone whose execution changed.
+// What happened when cells ran, brought to the cells' views: once a frame, for those cells alone whose execution changed,
+// those near the screen first.
 //
 // Owns which cells wait to be drawn and the clock of the one that runs. What it draws is the RuntimeDoc's.
 
@@ -8,6 +9,7 @@ import { Signal } from "../core/signal.ts";
 import type { CellList } from "./cell_list.ts";
 
 const CLOCK = 100; // milliseconds
+const SHARE = 5; // milliseconds of a frame for cells that nobody sees: typing and scrolling go on meanwhile
 
 export class Executions {
   readonly #cells: CellList;
@@ -78,10 +80,22 @@ export class Executions {
     this.#drawing = true;
     requestAnimationFrame(() => {
       this.#drawing = false;
-      const cells = this.#touched;
-      this.#touched = new Set();
-      for (const id of cells) this.#draw(id);
+      this.#drawSome();
     });
+  }
+
+  /** Those near the screen, then of the others as many as this frame has time for. */
+  #drawSome(): void {
+    const began = performance.now();
+    const isFar = (id: string) => this.#cells.get(id)?.isNear !== true;
+    const waiting = [...this.#touched];
+    const inOrder = [...waiting.filter((id) => !isFar(id)), ...waiting.filter(isFar)];
+    for (const id of inOrder) {
+      if (performance.now() - began > SHARE && isFar(id)) break;
+      this.#touched.delete(id);
+      this.#draw(id);
+    }
+    for (const id of this.#touched) return this.touch(id);
   }
 
   #changed(patches: Patch[]): void {

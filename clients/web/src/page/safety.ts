@@ -51,7 +51,7 @@ export class SafetyOfEdits {
   show(): void {
     const { notebook, notebookSync } = this.#session;
     const { heads, error, written } = this.#file;
-    const inFile = heads.length > 0 && notebook.contains(heads) && notebook.hashesSince(heads).length === 0;
+    const inFile = heads.length > 0 && notebook.heads().join() === heads.toSorted().join();
     const { joined, unsaved } = notebookSync;
     if (unsaved === 0) this.#storageError = null; // it has stored everything, so it can
     const { mayEdit } = this.#session;

@@ -1,0 +1,189 @@
+"""How fast the page is with many cells: opening, typing, scrolling; in a headless Chromium, beside JupyterLab.
+
+*Interactive* counts from the start of the navigation until a character typed into the first code cell stands there. A
+key's *work* is the processor time of the page's main thread from one key to the next; *painted* is from the key to the
+frame that shows it, which waits for the next refresh. Scrolling moves 90 pixels a frame.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import which
+from typing import Any, Final
+
+from benchmarks.notebooks import write_notebook
+from benchmarks.process import python, running
+from benchmarks.report import print_table, quantile
+from clients.cli.hub_http import HubHttp
+from clients.cli.web_page import web_page
+
+CELLS: Final = (100, 1_000)
+KEYS: Final = 60
+KEY_PAUSE: Final = 90  # milliseconds between keys: somebody who types fast
+FRAMES: Final = 240
+HEADER: Final = (
+    "page",
+    "cells",
+    "interactive ms",
+    "again ms",
+    "key work p50",
+    "p95",
+    "max ms",
+    "painted p50",
+    "p95",
+    "max ms",
+    "scroll frame p50",
+    "p95",
+    "max ms",
+    "elements",
+)
+_FLAGS: Final = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
+_CACHE: Final = Path(__file__).with_name(".cache")
+_LAB: Final = "jupyterlab==4.4.3"
+
+# Runs in the page from its beginning. `meter.ready` is when a character that it types stands in an editor.
+_METER: Final = """
+window.meter = { ready: null, painted: [] };
+const typed = () => {
+  const editor = document.querySelector(EDITOR);
+  if (editor === null) return requestAnimationFrame(typed);
+  editor.focus();
+  document.execCommand("insertText", false, "\\u00b7");
+  requestAnimationFrame(() => {
+    if (editor.isConnected && editor.textContent.includes("\\u00b7")) meter.ready = performance.now();
+    else typed();
+  });
+};
+if (window === top) {
+  typed();
+  addEventListener("keydown", ({ timeStamp }) => requestAnimationFrame(() => {
+    const { port1, port2 } = new MessageChannel();
+    port1.onmessage = () => meter.painted.push(performance.now() - timeStamp);
+    port2.postMessage(null);
+  }), true);
+}
+"""
+_SCROLL: Final = """([selector, frames]) => new Promise(resolve => {
+  const scroller = selector === "" ? document.scrollingElement : document.querySelector(selector);
+  const gaps = [];
+  let before = null;
+  const step = now => {
+    if (before !== null) gaps.push(now - before);
+    before = now;
+    scroller.scrollTop += 90;
+    if (gaps.length < frames) requestAnimationFrame(step);
+    else resolve(gaps);
+  };
+  requestAnimationFrame(step);
+})"""
+
+
+@dataclass(frozen=True)
+class Target:
+    """A page to measure: what it is called, where its first code editor and its scrolling part are."""
+
+    name: str
+    editor: str
+    scroller: str
+    address: Callable[[Path], str]  # of a notebook; a fresh way to log in each time
+
+
+def page(sizes: Sequence[int] = CELLS, *, only_ours: bool = False) -> None:
+    """Measure, and print the table."""
+    chromium = which("chromium")
+    if chromium is None or web_page() is None:
+        print("\nThe page is not measured: chromium is not installed, or the page was not built.")
+        return
+    from playwright.sync_api import sync_playwright
+
+    rows: list[tuple[str, ...]] = []
+    with sync_playwright() as driver, tempfile.TemporaryDirectory(prefix="quire-benchmark-") as folder:
+        browser = driver.chromium.launch(executable_path=chromium, args=list(_FLAGS))
+        for target in (_quire,) if only_ours else (_quire, _lab):
+            with target(Path(folder)) as measured:
+                for cells in sizes:
+                    path = Path(folder, f"{cells}.ipynb")
+                    write_notebook(path, cells)
+                    rows.append(_row(browser, measured, path, cells))
+        browser.close()
+    print_table("The page, in milliseconds", HEADER, rows)
+
+
+def _row(browser: Any, target: Target, path: Path, cells: int) -> tuple[str, ...]:
+    context = browser.new_context(viewport={"width": 1280, "height": 900})
+    context.add_init_script(_METER.replace("EDITOR", repr(target.editor)))
+    context.set_default_timeout(180_000)
+    tab = context.new_page()
+    first = _open(tab, target.address(path))
+    tab.wait_for_timeout(3000)  # what it had put off is done
+    again = _open(tab, target.address(path))
+    tab.wait_for_timeout(3000)
+    work, painted = _type(context, tab)
+    gaps = tab.evaluate(_SCROLL, [target.scroller, FRAMES])
+    elements = tab.evaluate("document.querySelectorAll('*').length")
+    context.close()
+    figures = [f"{value:.1f}" for times in (work, painted, gaps) for value in _spread(times)]
+    return (target.name, f"{cells:,}", f"{first:,.0f}", f"{again:,.0f}", *figures, f"{elements:,}")
+
+
+def _open(tab: Any, address: str) -> float:
+    tab.goto(address, wait_until="commit")
+    while (
+        ready := tab.evaluate("window.meter?.ready ?? null")
+    ) is None:  # `wait_for_function` is against the page's policy
+        tab.wait_for_timeout(50)
+    return float(ready)
+
+
+def _type(context: Any, tab: Any) -> tuple[list[float], list[float]]:
+    client = context.new_cdp_session(tab)
+    client.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def busy() -> float:
+        metrics = client.send("Performance.getMetrics")["metrics"]
+        return 1e3 * next(float(metric["value"]) for metric in metrics if metric["name"] == "TaskDuration")
+
+    work = []
+    tab.evaluate("meter.painted = []")
+    for number in range(KEYS):
+        before = busy()
+        tab.keyboard.press("abcdefghij"[number % 10])
+        tab.wait_for_timeout(KEY_PAUSE)
+        work.append(busy() - before)
+    return work, [float(time) for time in tab.evaluate("meter.painted")]
+
+
+def _spread(times: Sequence[float]) -> tuple[float, float, float]:
+    return quantile(times, 0.5), quantile(times, 0.95), max(times)
+
+
+@contextlib.contextmanager
+def _quire(folder: Path) -> Iterator[Target]:
+    with running(python("benchmarks.servers.hub", folder / "state", "--page")) as server:
+        hub = HubHttp(f"http://127.0.0.1:{server.port}", str(server.ready["token"]))
+        yield Target(
+            "Quire", ".cell.code .cm-content", "", lambda path: hub.login_link(f"/notebooks/{hub.open_notebook(path)}")
+        )
+
+
+@contextlib.contextmanager
+def _lab(folder: Path) -> Iterator[Target]:
+    home = _CACHE / "jupyterlab"
+    interpreter = home / "bin" / "python"
+    if not interpreter.exists():
+        subprocess.run([sys.executable, "-m", "venv", home], check=True)
+        subprocess.run([interpreter, "-m", "pip", "install", "--quiet", _LAB, "ipykernel"], check=True)
+    with running([interpreter, Path(__file__).parent / "servers" / "jupyterlab_server.py", folder]) as server:
+        address = f"http://127.0.0.1:{server.port}/lab/tree/"
+        yield Target(
+            "JupyterLab",
+            ".jp-NotebookPanel .jp-CodeCell .cm-content",
+            ".jp-NotebookPanel .jp-WindowedPanel-outer",
+            lambda path: f"{address}{path.name}?token={server.ready['token']}&reset",
+        )
