@@ -338,6 +338,7 @@ class SyncEnvironment(msgspec.Struct, frozen=True, kw_only=True, tag_field="meth
     """
 
     restart: bool = False
+    install: bool = True  # False: only look, and say how it stands; status is "in_sync", "differs" or "asks"
 
 
 class CommOpen(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="comm_open"):
@@ -417,7 +418,7 @@ RequestBody = (
     | Writers
 )
 SERVED_BY_HUB: Final[tuple[type, ...]] = (Save, Writers)
-FOR_VIEWERS: Final[tuple[type, ...]] = (Writers,)
+FOR_VIEWERS: Final[tuple[type, ...]] = (Writers, PlanRun, ImpactOf)
 # What decides about the notebook and the machine, not only about a run: owners and editors may ask for it.
 FOR_EDITORS: Final[tuple[type, ...]] = (ApproveDependencies, AddPackages, RemovePackages, SyncEnvironment)
 
