@@ -1,4 +1,4 @@
-"""`python -m benchmarks [fan_out] [open] [durable] [running] [agents] [day] [dataflow] [page]`: what Quire costs.
+"""`python -m benchmarks [NAME …]`, names as in `NAMES`: what Quire costs.
 
 Prints tables and asserts nothing: times depend on the machine and on who else uses it, so compare within one table.
 """
@@ -15,6 +15,7 @@ from benchmarks.contenders import Contender, Hub, OpaqueRelay
 from benchmarks.dataflow import dataflow
 from benchmarks.day import day
 from benchmarks.durable import durable
+from benchmarks.environments import environments
 from benchmarks.opening import opening
 from benchmarks.others import others
 from benchmarks.page import CELLS, page
@@ -22,7 +23,7 @@ from benchmarks.report import machine, print_table
 from benchmarks.running import run_cells
 from benchmarks.servers.until_stdin_closes import run
 
-NAMES = ("fan_out", "open", "durable", "running", "agents", "day", "dataflow", "page")
+NAMES = ("fan_out", "open", "durable", "running", "agents", "day", "dataflow", "page", "environments")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -56,6 +57,8 @@ def main(arguments: Sequence[str]) -> None:
         page((100,) if options.quick else CELLS, only_ours=options.only is not None)
     if "dataflow" in which:
         dataflow()
+    if "environments" in which:
+        run(environments(1 if options.quick else 5))
     if "fan_out" in which:
         contenders = [Hub(), OpaqueRelay(), *([] if options.only else others())]
         run(_fan_out(contenders, options.peers, quick=options.quick))

@@ -6,14 +6,19 @@ increments of a stream, put after each other, are what a terminal that shows the
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, cast
 
 from clients.gateway.outputs import MAX_CONSOLE, increment
+from clients.peer.errors import RequestFailed
 from clients.peer.notebook import Notebook
 from notebook_doc.contents import value_of
+from notebook_doc.errors import CorruptDocument
 from notebook_doc.model import Content
+
+logger = logging.getLogger("quire.gateway")
 
 # Contents at a stream's end whose texts are kept to compare with: those before them are sealed and do not change.
 _LIVE: Final = 4
@@ -76,7 +81,11 @@ async def outputs_of(notebook: Notebook, execution_id: str) -> list[dict[str, An
         contents = manifest.get("text")
         if manifest.get("output_type") == "stream" and isinstance(contents, list):
             manifest["text"] = contents[_first_shown(contents) :]
-    return await notebook.read_outputs(manifests)
+    try:
+        return await notebook.read_outputs(manifests)
+    except (RequestFailed, CorruptDocument) as error:  # a blob is lost: the rest of the notebook is there
+        logger.warning("notebook %s: the outputs of execution %s cannot be shown: %s", notebook.id, execution_id, error)
+        return []
 
 
 def _first_shown(contents: list[Any]) -> int:

@@ -19,10 +19,11 @@ from starlette.responses import JSONResponse, Response
 from starlette.websockets import WebSocket
 
 from clients.gateway import structure
+from clients.gateway.client import Client
 from clients.gateway.export import exported
 from clients.gateway.gateway import Gateway, UnknownSession
 from clients.gateway.protocol import CellExecute, CellExecuteForce, CellExecuteRerun, Incoming, Payload, Refusal
-from clients.gateway.session import Client, Session
+from clients.gateway.session import Session
 from clients.gateway.sockets import serve_client
 from clients.peer.errors import PeerError, RequestFailed
 from notebook_doc.errors import NotebookDocError, UnknownCell

@@ -12,9 +12,10 @@ from typing import Final
 
 from starlette.websockets import WebSocket, WebSocketDisconnect
 
+from clients.gateway.client import Client
 from clients.gateway.protocol import Refusal, encoded, frame, read
 from clients.gateway.queue import Outgoing
-from clients.gateway.session import Client, Session
+from clients.gateway.session import Session
 
 _RESTART: Final = 1012
 

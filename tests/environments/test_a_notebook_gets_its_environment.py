@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Sequence
 from pathlib import Path
@@ -51,7 +52,7 @@ async def test_nothing_is_installed_before_somebody_approves_and_then_what_waite
         assert (trust.packages, trust.source) == (("tiny==1",), "uv:inline")
         assert trust.options == (f"find-links {wheels}", "no-index")
         assert await ann.until(lambda: ann.packages.environment.phase == "waiting", 10)
-        assert not [one for one in (tmp_path / "state" / "environments").iterdir() if one.is_dir()]
+        assert not await asyncio.to_thread((tmp_path / "state" / "environments").exists)
         await ann.packages.approve()
         await execution.wait()
         assert (await execution.text()).strip() == "1.0"

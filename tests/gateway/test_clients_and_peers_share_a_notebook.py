@@ -14,9 +14,12 @@ import pytest
 from websockets.asyncio.client import connect
 from websockets.exceptions import InvalidStatus
 
+from clients.peer.notebook import Notebook
 from tests.daemon.service import notebook_file
 from tests.gateway.json_clients import JsonClient, json_service, wait_for
 from tests.support.aio import aio
+
+WORDS = 30
 
 
 class Typist:
@@ -34,38 +37,55 @@ class Typist:
                 self._text = (await self._client.ask("notebook_sync", "notebook_state"))["cells"][0]["source"]
 
 
-@aio
-async def test_two_clients_and_a_peer_in_one_cell_lose_no_word(tmp_path: Path) -> None:
-    path = notebook_file(tmp_path, ["start\n"])
+async def all_type(folder: Path, rounds: int) -> None:
+    """Two clients and a peer type into one cell at once, each round anew; every word is there once, in order."""
+    path = notebook_file(folder, ["start\n"])
     async with (
-        json_service(tmp_path, daemon=False) as service,
+        json_service(folder, daemon=False) as service,
         service.peer(path) as peer,
         service.client(peer.id) as first,
         service.client(peer.id) as second,
     ):
-        random = Random(7)
-        for client in (first, second):
-            await client.ask("notebook_sync", "notebook_state")
-        ann, bob = (Typist(name, one, "start\n", random) for name, one in (("ann", first), ("bob", second)))
+        for number in range(rounds):
+            await one_round(peer, {"ann": first, "bob": second}, Random(number))
 
-        async def type_as_a_peer() -> None:
-            for number in range(30):
-                peer.cells["c0"].splice(6, 0, f"<peer{number}>")
-                await asyncio.sleep(random.random() * 0.03)
 
-        await asyncio.gather(ann.type(30), bob.type(30), type_as_a_peer())
-        words = [f"<{name}{number}>" for name in ("ann", "bob", "peer") for number in range(30)]
+async def one_round(peer: Notebook, clients: dict[str, JsonClient], random: Random) -> None:
+    def source() -> str:
+        return peer.cells["c0"].source
 
-        def source() -> str:
-            return peer.cells["c0"].source
+    peer.cells["c0"].source = "start\n"
+    typists: list[Typist] = []
+    for name, client in clients.items():
+        text = ""
+        while text != "start\n":
+            text = (await client.ask("notebook_sync", "notebook_state"))["cells"][0]["source"]
+        typists.append(Typist(name, client, text, random))
 
-        await wait_for(lambda: all(word in source() for word in words))
-        assert sorted(source().removeprefix("start\n").replace("><", ">|<").split("|")) == sorted(words)
-        for name in ("ann", "bob"):
-            places = [source().index(f"<{name}{number}>") for number in range(30)]
-            assert places == sorted(places), "one author's words are in order"
-        final = (await first.ask("notebook_sync", "notebook_state"))["cells"][0]["source"]
-        assert final == source()
+    async def type_as_a_peer() -> None:
+        for number in range(WORDS):
+            peer.cells["c0"].splice(6, 0, f"<peer{number}>")
+            await asyncio.sleep(random.random() * 0.03)
+
+    await asyncio.gather(*(typist.type(WORDS) for typist in typists), type_as_a_peer())
+    words = [f"<{name}{number}>" for name in (*clients, "peer") for number in range(WORDS)]
+    await wait_for(lambda: all(word in source() for word in words))
+    assert sorted(source().removeprefix("start\n").replace("><", ">|<").split("|")) == sorted(words)
+    for name, client in clients.items():
+        places = [source().index(f"<{name}{number}>") for number in range(WORDS)]
+        assert places == sorted(places), "one author's words are in order"
+        assert (await client.ask("notebook_sync", "notebook_state"))["cells"][0]["source"] == source()
+
+
+@aio
+async def test_two_clients_and_a_peer_in_one_cell_lose_no_word(tmp_path: Path) -> None:
+    await all_type(tmp_path, rounds=1)
+
+
+@pytest.mark.slow
+@aio
+async def test_two_clients_and_a_peer_type_for_minutes_and_lose_no_word(tmp_path: Path) -> None:
+    await all_type(tmp_path, rounds=100)
 
 
 @aio

@@ -20,11 +20,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
-from clients.daemon.environments import changes, plans
-from clients.daemon.environments.declared import Dependencies
-from clients.daemon.environments.drift import drift, fits_live, locked_versions, package_for
-from clients.daemon.environments.errors import EnvironmentFailed, NotTrusted, StaleApproval
+from clients.daemon.environments import changes, plans, states
+from clients.daemon.environments.drift import drift, fits_live
+from clients.daemon.environments.errors import EnvironmentFailed, StaleApproval
 from clients.daemon.environments.files import LocalFiles
+from clients.daemon.environments.missing import missing_after
 from clients.daemon.environments.progress import Progress
 from clients.daemon.environments.resolution import Asked as Wish
 from clients.daemon.environments.resolution import Resolution, resolve
@@ -35,7 +35,6 @@ from clients.daemon.services import Asked, Served, Service, ServiceHost
 from notebook_doc.environment_state import (
     ENV,
     MISSING,
-    MISSING_CELLS,
     TRUST,
     EnvironmentState,
     TrustState,
@@ -125,21 +124,10 @@ class NotebookEnvironment(Service):
         """See Service."""
         if not execution.is_terminal or execution.cell_id not in self._notebook.doc:
             return
-        error = execution.error
-        package = None if error is None else package_for(error.ename, error.evalue)
-        missing = {one.cell_id: one for one in self._notebook.runtime.missing()}
-        if package is None and execution.cell_id not in missing:
-            return
-        told: dict[str, Any] = {
-            one.cell_id: {"execution_id": one.execution_id, "module": one.module, "package": one.package}
-            for one in missing.values()
-            if one.cell_id != execution.cell_id
-        }
-        if package is not None and error is not None and len(told) < MISSING_CELLS:
-            module = error.evalue.partition("'")[2].partition("'")[0]
-            told[execution.cell_id] = {"execution_id": execution.id, "module": module, "package": package}
-        self._notebook.runtime.put_root(MISSING, told)
-        self._notebook.touch()
+        told = missing_after(execution, self._notebook.runtime.missing())
+        if told is not None:
+            self._notebook.runtime.put_root(MISSING, told)
+            self._notebook.touch()
 
     def kernel_changed(self, state: KernelState) -> None:
         """See Service."""
@@ -160,7 +148,7 @@ class NotebookEnvironment(Service):
         self._folder = folder
         try:
             resolution = await self._until_trusted()
-            self._state = _found(resolution)
+            self._state = states.found(resolution)
             plan = await self._plan(resolution)
         except EnvironmentFailed as error:
             message = error.message.partition("\n")[0]  # what the installer said is in the log
@@ -184,7 +172,7 @@ class NotebookEnvironment(Service):
             return plans.python_plan(name, resolution.python, folder)
         environment = await self._build(resolution)
         self._current = environment
-        self._publish(replace(self._state, **_made(environment)))
+        self._publish(replace(self._state, **states.made(environment)))
         return plans.python_plan(name, environment.python, folder)
 
     async def _build(self, resolution: Resolution, pins: tuple[str, ...] = ()) -> Environment:
@@ -206,10 +194,12 @@ class NotebookEnvironment(Service):
             await self._judge(resolution)
             if not self._trust.asks:
                 return resolution
-            question = not_trusted(self._trust)
+            question = states.not_trusted(self._trust)
             if not self._a_person_waits():
                 raise question
-            self._publish(replace(_found(resolution), phase="waiting", error=question.message, hint=question.hint))
+            self._publish(
+                replace(states.found(resolution), phase="waiting", error=question.message, hint=question.hint)
+            )
             await self._moved.wait()
 
     def _a_person_waits(self) -> bool:
@@ -246,7 +236,7 @@ class NotebookEnvironment(Service):
             heads = tuple(head.hex() for head in self._notebook.doc.replica.heads())
             if self._trust.digest == dependencies.digest and self._trust.asks:
                 heads = self._trust.heads  # the same question is not asked anew for every edit of a cell
-            trust = question(resolution, dependencies, verdict, heads)
+            trust = states.question(resolution, dependencies, verdict, heads)
             self._shown[trust.heads] = trust.digest
             while len(self._shown) > SHOWN_KEPT:
                 del self._shown[next(iter(self._shown))]
@@ -274,12 +264,12 @@ class NotebookEnvironment(Service):
     async def _checked(self, resolution: Resolution) -> EnvironmentState:
         """How what is declared compares with what is there. While a kernel runs, with what that has."""
         running = self._host.kernel is not None
-        declared = await asyncio.to_thread(_declared, resolution)
+        declared = await asyncio.to_thread(states.declared_in, resolution)
         current, state = self._current, self._state
-        found = _found(resolution)
+        found = states.found(resolution)
         if resolution.python is not None:
             installed = await asyncio.to_thread(installed_in, resolution.python.parent.parent)
-            locked = await asyncio.to_thread(_locked, resolution)
+            locked = await asyncio.to_thread(states.locked_in, resolution)
             differs = drift(declared, installed, locked)
             same = not running or state.source == resolution.source
         else:
@@ -368,7 +358,7 @@ class NotebookEnvironment(Service):
         if asked.by.kind == "agent" and verdict != "trusted":
             return self._answer(**{**answer, "status": "asks", "why": "A person has to approve it."})
         if before.dependencies is not None and self._trust.asks:
-            raise not_trusted(self._trust)  # what is declared already, by somebody else perhaps, was not approved
+            raise states.not_trusted(self._trust)  # what is declared already, perhaps by somebody else
         resolution = replace(before, source=change.source, dependencies=wanted, kernelspec=None, python=None)
         was = self._state
         try:
@@ -383,7 +373,7 @@ class NotebookEnvironment(Service):
         await asyncio.to_thread(self._house.trust.approve, wanted, by)
         declared = (*wanted.packages, *wanted.pip)
         installed = {name: environment.installed[name] for name in wanted.names if name in environment.installed}
-        about = _made(environment) if status == "live" else {}
+        about = states.made(environment) if status == "live" else {}
         phase = was.phase if was.phase in ("ready", "none") else "none"
         state = replace(self._state, phase=phase, error=None, hint=None, restart=why or None, in_sync=not why)
         about = {"installed": installed, **about}
@@ -425,7 +415,7 @@ class NotebookEnvironment(Service):
             resolution = await self._resolve()
             await self._judge(resolution)
             if self._trust.asks:
-                status, why = "asks", not_trusted(self._trust).message
+                status, why = "asks", states.not_trusted(self._trust).message
             else:
                 status, why = await self._synced(resolution)
         if status == "restart_needed" and body.restart:
@@ -455,71 +445,6 @@ class NotebookEnvironment(Service):
             self._publish(replace(was, phase=was.phase))
             return "in_sync", ""
         status, why = self._bring_live(environment)
-        about: Mapping[str, Any] = _made(environment) if status == "live" else {}
+        about: Mapping[str, Any] = states.made(environment) if status == "live" else {}
         self._publish(replace(was, log=self._state.log, restart=why or None, in_sync=not why, **about))
         return status, why
-
-
-def question(resolution: Resolution, dependencies: Dependencies, verdict: str, heads: tuple[str, ...]) -> TrustState:
-    """The verdict on what is declared, with everything that would be installed."""
-    why = {
-        "asks": "Nobody on this machine has approved it yet.",
-        "tampered": "An approval of it is on record, but this machine's key did not sign it.",
-    }
-    options = tuple(f"{name} {' '.join(values)}".strip() for name, values in dependencies.options)
-    return TrustState(
-        state=verdict,  # type: ignore[arg-type]  # one of its words
-        digest=dependencies.digest,
-        heads=heads,
-        source=resolution.source,
-        path=None if resolution.path is None else str(resolution.path),
-        packages=dependencies.packages,
-        pip=dependencies.pip,
-        python=dependencies.python,
-        channels=dependencies.channels,
-        options=options,
-        project=resolution.source == "uv:pyproject",
-        why=why.get(verdict, ""),
-    )
-
-
-def not_trusted(trust: TrustState) -> NotTrusted:
-    """That somebody has to approve, and what."""
-    what = ", ".join((*trust.packages, *trust.pip)) or "no packages by name"
-    where = f" from {trust.path}" if trust.path else ""
-    beside = f" with {'; '.join(trust.options)}" if trust.options else ""
-    return NotTrusted(
-        f"The notebook would install{where}: {what}{beside}. {trust.why}",
-        "Approve it in the notebook or with `quire trust`, or change what is declared.",
-    )
-
-
-def _found(resolution: Resolution) -> EnvironmentState:
-    path = None if resolution.path is None else str(resolution.path)
-    dependencies = resolution.dependencies
-    declared = () if dependencies is None else (*dependencies.packages, *dependencies.pip)
-    python = "" if resolution.python is None else str(resolution.python)
-    return EnvironmentState(
-        source=resolution.source, reason=resolution.reason, path=path, declared=declared, python=python
-    )
-
-
-def _made(environment: Environment) -> dict[str, Any]:
-    """What an environment that was made changes in the state."""
-    names = changes.names(environment.declared)
-    installed = {name: version for name, version in sorted(environment.installed.items()) if name in names}
-    return {"name": environment.name, "python": str(environment.python), "installed": installed}
-
-
-def _declared(resolution: Resolution) -> tuple[str, ...]:
-    """What is declared, also of a project whose own environment is used. Blocks for one small file."""
-    if resolution.dependencies is not None:
-        return (*resolution.dependencies.packages, *resolution.dependencies.pip)
-    if resolution.path is None:
-        return ()
-    return changes.of_project(resolution.path)
-
-
-def _locked(resolution: Resolution) -> dict[str, str]:
-    lock = None if resolution.path is None else LocalFiles().read(resolution.path.with_name("uv.lock"))
-    return {} if lock is None else locked_versions(lock)
