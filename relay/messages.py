@@ -338,6 +338,7 @@ class SyncEnvironment(msgspec.Struct, frozen=True, kw_only=True, tag_field="meth
     """
 
     restart: bool = False
+    install: bool = True  # False: only look, and say how it stands; status is "in_sync", "differs" or "asks"
 
 
 class CommOpen(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="comm_open"):

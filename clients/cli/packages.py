@@ -36,7 +36,7 @@ def trust(path: Path | None, *, show: bool, remember: bool) -> int:
     """Approve what the notebook would install, or only show it."""
 
     async def work(notebook: Notebook) -> TrustState:
-        await notebook.packages.sync()
+        await notebook.packages.look()
         asked = notebook.packages.trust
         if asked.asks and not show:
             await notebook.packages.approve(remember=remember)
@@ -55,7 +55,7 @@ def show_environment(path: Path | None, *, as_json: bool) -> int:
     """Say where the notebook runs and what it has."""
 
     async def work(notebook: Notebook) -> tuple[EnvironmentState, TrustState]:
-        await notebook.packages.sync()
+        await notebook.packages.look()
         return notebook.packages.environment, notebook.packages.trust
 
     environment, asked = with_notebook(path, "quire env", work)

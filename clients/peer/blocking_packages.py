@@ -16,6 +16,7 @@ class Packages(Face[core.Packages]):
     add = waits(core.Packages.add)
     remove = waits(core.Packages.remove)
     sync = waits(core.Packages.sync)
+    look = waits(core.Packages.look)
     approve = waits(core.Packages.approve)
 
     @property

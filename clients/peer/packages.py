@@ -79,6 +79,11 @@ class Packages:
         answer = await self._ask(SyncEnvironment(restart=restart))
         return PackageChange(answer["status"], answer["why"])
 
+    async def look(self) -> PackageChange:
+        """Have the daemon look again at what is declared, and install nothing: "in_sync", "differs" or "asks"."""
+        answer = await self._ask(SyncEnvironment(install=False))
+        return PackageChange(answer["status"], answer["why"])
+
     async def approve(self, *, remember: bool = False) -> None:
         """Agree to install what `trust` says now. With `remember`, to each of these packages in any notebook."""
         trust = self.trust

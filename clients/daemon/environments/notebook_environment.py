@@ -416,13 +416,17 @@ class NotebookEnvironment(Service):
             await self._judge(resolution)
             if self._trust.asks:
                 status, why = "asks", states.not_trusted(self._trust).message
-            else:
+            elif body.install:
                 status, why = await self._synced(resolution)
+            else:
+                in_sync = (await self._checked(resolution)).in_sync
+                status, why = ("in_sync" if in_sync else "differs"), ""
         if status == "restart_needed" and body.restart:
             await self._host.restart_kernel()
             status, why = "restarted", ""
         elif self._state.phase in ("none", "ready", "failed"):
-            self._publish(replace(await self._checked(resolution), restart=why or None))
+            found = await self._checked(resolution)
+            self._publish(replace(found, restart=why if status == "restart_needed" else found.restart))
         return self._answer(status=status, why=why)
 
     def _answer(self, **said: Any) -> dict[str, Any]:

@@ -13,7 +13,7 @@ export function dataTable(whole: Table): HTMLElement {
   let sorting: Sorting | null = null;
   let rows = order(table, sorting);
   let shown = { from: -1, to: -1 };
-  const template = widths(table).map((characters) => `minmax(${characters + 2}ch, auto)`).join(" ");
+  const template = widths(table).map((characters) => `calc(${characters}ch + 1.75em)`).join(" ");
   const body = h("div", { class: "rows", role: "rowgroup" });
   const columns = table.columns.map(({ name, isNumeric, isKey }, index) => {
     const title = h("button", { type: "button", click: () => sortBy(index) }, name);

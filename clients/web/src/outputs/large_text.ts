@@ -65,7 +65,7 @@ export class LargeText {
     this.#source = source;
     this.#size.textContent = inWords(source.size);
     while (this.#pieces.length < pieceCount(source.size)) {
-      const element = h("div", { class: "piece" });
+      const element = h("div", { class: "text-piece" });
       element.style.height = `${this.#guess}px`;
       this.#pieces.push({ element, isNear: false, readAt: -1 });
       this.#scroller.append(element);

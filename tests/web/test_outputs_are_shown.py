@@ -1,0 +1,65 @@
+"""Outputs on the page: long tables, displays that are updated, folded tracebacks, and cells far from the screen."""
+
+from __future__ import annotations
+
+from tests.web.tabs import Service
+
+TABLE = """
+from IPython.display import display
+rows = [{"index": i, "city": ("Rome", "Oslo", "Lima")[i % 3], "amount": i * 1.5} for i in range(20_000)]
+types = {"index": "integer", "city": "string", "amount": "number"}
+fields = [{"name": name, "type": kind} for name, kind in types.items()]
+table = {"schema": {"fields": fields, "primaryKey": ["index"]}, "data": rows}
+display({"application/vnd.dataresource+json": table}, raw=True)
+"""
+PICTURE = """
+from IPython.display import display
+svg = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'><circle r='4'/></svg>"
+size = {"image/svg+xml": {"width": 90, "height": 60}}
+handle = display({"image/svg+xml": svg}, metadata=size, raw=True, display_id=True)
+"""
+UPDATE = "handle.update({'text/html': '<p>instead</p>'}, raw=True)"
+DEEP = """
+def deeper(n):
+    return deeper(n - 1) if n else 1 / 0
+deeper(25)
+"""
+
+
+def test_tables_scroll_displays_are_updated_in_place_and_tracebacks_fold(service: Service) -> None:
+    tab = service.start(TABLE, PICTURE, UPDATE, DEEP)
+    tab.page.get_by_label("Run all cells").click()
+    tab.sees("all have run", lambda: tab.cell(3).get_attribute("data-status") == "error")
+
+    table = tab.cell(0).get_by_role("table")
+    table.get_by_text("index", exact=True).wait_for()
+    assert table.locator(".row").count() < 60
+    table.evaluate("table => { table.scrollTop = table.scrollHeight }")
+    table.get_by_role("cell", name="29998.5").wait_for()
+    amount = table.get_by_role("columnheader", name="amount")
+    amount.get_by_role("button").click()
+    amount.get_by_role("button").click()
+    assert amount.get_attribute("aria-sort") == "descending"
+    table.evaluate("table => { table.scrollTop = 0 }")
+    tab.sees("the largest first", lambda: table.locator(".rows .row").first.inner_text().startswith("19999"))
+
+    tab.cell(1).locator(".drawing:not(.coming)").frame_locator("iframe").get_by_text("instead").wait_for()
+    assert tab.cell(1).locator("img").count() == 0
+    traceback = tab.cell(3).get_by_label("Traceback", exact=True)
+    whole = "lines in between"
+    assert whole in traceback.inner_text()
+    assert "1 / 0" in traceback.inner_text()
+    traceback.get_by_role("button").click()
+    assert whole not in traceback.inner_text()
+
+
+def test_a_cell_far_from_the_screen_is_there_in_text_and_made_when_it_comes_near(service: Service) -> None:
+    prose = [f"print('cell {number}')\n" + "# a line\n" * 12 for number in range(80)]
+    tab = service.start(*prose, "from IPython.display import HTML; HTML('<b id=far>drawn</b>')")
+    tab.sees("a few editors", lambda: 0 < tab.page.locator(".cm-editor").count() < 40)
+    last = tab.cell(80)
+    assert "HTML" in str(last.evaluate("cell => cell.textContent"))  # searching the page finds it
+    last.scroll_into_view_if_needed()
+    last.locator(".cm-line").first.click()
+    tab.press("Control+Enter")
+    last.frame_locator("iframe").get_by_text("drawn").wait_for()
