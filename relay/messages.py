@@ -418,7 +418,7 @@ RequestBody = (
     | Writers
 )
 SERVED_BY_HUB: Final[tuple[type, ...]] = (Save, Writers)
-FOR_VIEWERS: Final[tuple[type, ...]] = (Writers,)
+FOR_VIEWERS: Final[tuple[type, ...]] = (Writers, PlanRun, ImpactOf)
 # What decides about the notebook and the machine, not only about a run: owners and editors may ask for it.
 FOR_EDITORS: Final[tuple[type, ...]] = (ApproveDependencies, AddPackages, RemovePackages, SyncEnvironment)
 
