@@ -11,6 +11,7 @@ import contextlib
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +19,7 @@ from shutil import which
 from typing import Any, Final
 
 from benchmarks.notebooks import write_notebook
-from benchmarks.process import python, running
+from benchmarks.process import ServerFailed, python, running
 from benchmarks.report import print_table, quantile
 from clients.cli.hub_http import HubHttp
 from clients.cli.web_page import web_page
@@ -27,6 +28,7 @@ CELLS: Final = (100, 1_000)
 KEYS: Final = 60
 KEY_PAUSE: Final = 90  # milliseconds between keys: somebody who types fast
 FRAMES: Final = 240
+OPEN_SECONDS: Final = 120
 HEADER: Final = (
     "page",
     "cells",
@@ -84,6 +86,10 @@ _SCROLL: Final = """([selector, frames]) => new Promise(resolve => {
 })"""
 
 
+class NotMeasured(Exception):
+    """A page did not become what it is measured as."""
+
+
 @dataclass(frozen=True)
 class Target:
     """A page to measure: what it is called, where its first code editor and its scrolling part are."""
@@ -100,17 +106,20 @@ def page(sizes: Sequence[int] = CELLS, *, only_ours: bool = False) -> None:
     if chromium is None or web_page() is None:
         print("\nThe page is not measured: chromium is not installed, or the page was not built.")
         return
-    from playwright.sync_api import sync_playwright
+    import playwright.sync_api as playwright
 
     rows: list[tuple[str, ...]] = []
-    with sync_playwright() as driver, tempfile.TemporaryDirectory(prefix="quire-benchmark-") as folder:
+    with playwright.sync_playwright() as driver, tempfile.TemporaryDirectory(prefix="quire-benchmark-") as folder:
         browser = driver.chromium.launch(executable_path=chromium, args=list(_FLAGS))
         for target in (_quire,) if only_ours else (_quire, _lab):
-            with target(Path(folder)) as measured:
-                for cells in sizes:
-                    path = Path(folder, f"{cells}.ipynb")
-                    write_notebook(path, cells)
-                    rows.append(_row(browser, measured, path, cells))
+            try:
+                with target(Path(folder)) as measured:
+                    for cells in sizes:
+                        path = Path(folder, f"{cells}.ipynb")
+                        write_notebook(path, cells)
+                        rows.append(_row(browser, measured, path, cells))
+            except (NotMeasured, ServerFailed, subprocess.CalledProcessError, playwright.Error) as error:
+                print(f"\nOne page is not measured to the end: {error}")
         browser.close()
     print_table("The page, in milliseconds", HEADER, rows)
 
@@ -134,9 +143,10 @@ def _row(browser: Any, target: Target, path: Path, cells: int) -> tuple[str, ...
 
 def _open(tab: Any, address: str) -> float:
     tab.goto(address, wait_until="commit")
-    while (
-        ready := tab.evaluate("window.meter?.ready ?? null")
-    ) is None:  # `wait_for_function` is against the page's policy
+    deadline = time.monotonic() + OPEN_SECONDS
+    while (ready := tab.evaluate("window.meter?.ready ?? null")) is None:  # `wait_for_function` needs eval
+        if time.monotonic() > deadline:
+            raise NotMeasured(f"{address} took no key within {OPEN_SECONDS} s.")
         tab.wait_for_timeout(50)
     return float(ready)
 
