@@ -11,7 +11,9 @@ from clients.daemon.comm_effects import CommRequest
 from clients.daemon.comm_writer import CommWriter
 from clients.daemon.events import CommHandled, KernelCommMessage, KernelCommOpen, Output
 from clients.daemon.output_writer import OutputWriter
+from clients.daemon.services import Asked
 from clients.peer.notebook import Notebook
+from notebook_doc.runtime import Requester
 from relay.messages import CommSend, PeerInfo
 from tests.daemon.service import Service, notebook_file, running_service
 from tests.support.aio import aio
@@ -51,7 +53,9 @@ async def test_the_next_daemon_of_a_living_kernel_goes_on_with_its_comms(tmp_pat
         await second.restore()
         second.show(stream("two\n", "e1"))
         data = {"method": "update", "state": {"value": 2}, "buffer_paths": []}
-        serving = asyncio.create_task(second.serve(CommSend(comm_id="w", data=data)))
+        asked = Asked("r", Requester(peer_id="ann", name="Ann", kind="person"))
+        serve = second.serves()[CommSend]
+        serving = asyncio.ensure_future(serve(CommSend(comm_id="w", data=data), asked))
         await asyncio.sleep(0)
         await second.flush()
         assert (await serving)["comm_id"] == "w"

@@ -166,11 +166,12 @@ async def test_a_hub_that_is_restarted_keeps_one_epoch_on_disk_and_goes_on_from_
             assert text_of(ann.runtime, "c0") == PRINTED
             assert watcher.resets == 0
         assert (await ann.cells["c1"].run()).ok
-        epoch = ann.runtime.epoch
+        epoch, of = ann.runtime.epoch, (ann.id,)
     with contextlib.closing(sqlite3.connect(tmp_path / "state" / "hub.sqlite3")) as database:
-        stored = database.execute("SELECT epoch FROM documents WHERE doc = 'runtime'").fetchall()
-        assert stored == database.execute("SELECT runtime_epoch FROM notebooks").fetchall()
-        assert stored[0][0] >= epoch
+        documents = "SELECT epoch FROM documents WHERE doc = 'runtime' AND notebook_id = ?"
+        (stored,) = database.execute(documents, of).fetchall()
+        assert [stored] == database.execute("SELECT runtime_epoch FROM notebooks WHERE notebook_id = ?", of).fetchall()
+        assert stored[0] >= epoch
 
 
 @aio
