@@ -234,8 +234,9 @@ class Channel:
     # --- forwarding ---------------------------------------------------------------------------------------------------
 
     def _take(self, peer: PeerKey, link: _Link, chunks: tuple[bytes, ...], changes: list[ChangeChunk] | None) -> None:
+        brought = peer != HUB and not link.settled
         if changes is None:
-            self._inbox.append(_Arrival(peer, chunks, None, forwarded=False, brought=True))
+            self._inbox.append(_Arrival(peer, chunks, None, False, brought))
             return
         for change in changes:
             standing = self._projection.standing(change)
@@ -246,8 +247,7 @@ class Channel:
                 self._outgoing.append((peer, change.data))
             else:
                 link.orphans += 1
-            forwarded, brought = standing == "next", peer != HUB and not link.settled
-            self._inbox.append(_Arrival(peer, (change.data,), [change], forwarded, brought))
+            self._inbox.append(_Arrival(peer, (change.data,), [change], standing == "next", brought))
 
     def _brings_news(self, changes: list[ChangeChunk] | None) -> bool:
         """Whether there is anything here that the hub does not know. A reader may well send back what it was sent."""

@@ -145,3 +145,14 @@ def test_a_peer_that_starts_over_is_sent_everything_although_its_heads_are_known
         if (payload := stale.session.generate()) is not None:
             bench.turn(stale.key, payload)
     assert stale.doc.source(cell) == "x"
+
+
+def test_a_whole_document_from_a_peer_that_had_told_all_it_has_holds_what_it_wrote_just_now() -> None:
+    """Automerge sends a young document whole where an edit would do; what is new in it was written here and now."""
+    bench = Bench()
+    author = bench.client()
+    author.doc.add_cell("x = 1")
+    whole = encode(author.doc.replica.heads(), (), (), [author.doc.replica.save()], b"")
+    (batch,) = [effect for effect in bench.turn(author.key, whole) if isinstance(effect, Persist)]
+    ((_, _, sender, brought),) = batch.brought
+    assert (sender, brought) == (author.key, False)

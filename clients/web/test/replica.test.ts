@@ -37,3 +37,18 @@ for (const alone of [true, false]) {
     assert.deepEqual(Object.keys(hub.value).sort(), ["hub", "later", "tab"]);
   });
 }
+
+test("what is written here stays this peer's when the hub has sent the whole document", () => {
+  const actor = "ab".repeat(16);
+  const hub = withText("hub");
+  const tab = Replica.empty<Record<string, string>>(actor);
+  const [ours, theirs] = [tab.startSync(), hub.startSync()];
+  for (let round = 0; round < 3; round++) {
+    const [asked, told] = [tab.generate(ours), hub.generate(theirs)];
+    if (asked !== null) hub.receive(theirs, asked);
+    if (told !== null) tab.receive(ours, told);
+  }
+  const before = tab.heads();
+  tab.change((draft) => void (draft["tab"] = "written here"), "remote");
+  assert.deepEqual(tab.changesSince(before).map((change) => change.actor), [actor]);
+});

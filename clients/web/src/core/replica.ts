@@ -203,7 +203,7 @@ export class Replica<T extends object> {
     const message = Automerge.decodeSyncMessage(payload);
     const [whole] = message.changes;
     if (whole === undefined || message.changes.length > 1 || whole[CHUNK_TYPE] !== DOCUMENT) return false;
-    const doc = Automerge.load<T>(whole, { unchecked: true });
+    const doc = Automerge.load<T>(whole, { actor: Automerge.getActorId(this.#doc), unchecked: true });
     const rest = Automerge.encodeSyncMessage({ ...message, changes: [] });
     [this.#doc, sync.state] = Automerge.receiveSyncMessage(doc, sync.state, rest);
     const patches = Object.entries(this.#doc).map(([key, value]) => ({ action: "put", path: [key], value }) as unknown as Patch);
