@@ -157,13 +157,17 @@ class Running(Part):
 
         Raises RequestFailed if an archive is lost, NotConnected if one is needed and the hub is away.
         """
-        if self._index.runtime is not self.runtime:
-            self._index = ExecutionIndex(self.runtime)
-        here = self._index.of(_id(cell))
-        old = [run async for run in archived(self._whole, cell_id=_id(cell)) if run.execution.id not in here]
+        whole = self._whole
+        while True:
+            if self._index.runtime is not self.runtime:
+                self._index = ExecutionIndex(self.runtime)
+            here = self._index.of(_id(cell))
+            old = [run async for run in archived(whole, cell_id=_id(cell)) if run.execution.id not in here]
+            if self._index.runtime is self.runtime:  # else some of those here have gone to an archive meanwhile
+                break
         return [
-            *(Execution(self._whole, execution_id) for execution_id in here),
-            *(Execution(self._whole, run.execution.id, run) for run in old),
+            *(Execution(whole, execution_id) for execution_id in here),
+            *(Execution(whole, run.execution.id, run) for run in old),
         ]
 
     async def kernels(self) -> list[KernelSpec]:

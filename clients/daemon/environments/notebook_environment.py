@@ -152,7 +152,8 @@ class NotebookEnvironment(Service):
             plan = await self._plan(resolution)
         except EnvironmentFailed as error:
             message = error.message.partition("\n")[0]  # what the installer said is in the log
-            self._publish(replace(self._state, phase="failed", progress=None, error=message, hint=error.hint))
+            state = replace(self._state, phase="failed", progress=None, in_sync=False)
+            self._publish(replace(state, error=message, hint=error.hint))
             raise
         except asyncio.CancelledError:
             self._publish(replace(self._state, phase="none", progress=None))
