@@ -202,6 +202,9 @@ class Supervisor:
                 server.started = time.monotonic()
                 try:
                     server.child = await self._start(server.name)
+                    if not server.wanted:  # who ended it meanwhile knew the child before this one
+                        await server.child.stop(REFUSED_SECONDS)
+                        return
                     await server.child.give(self._order(server.name))
                     break
                 except OSError as error:
