@@ -12,6 +12,7 @@ import ast
 import re
 import warnings
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 from notebook_doc.dataflow.analysis import OPAQUE, Analysis, CellText, Place, is_private
@@ -108,7 +109,7 @@ def _salvage(code: str, walk: _Walk) -> None:
         for number in statement_lines(lines, broken=True)
         if lines[number] and not _CONTINUES.match(lines[number])
     ]
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+    for start, end in pairwise([*starts, len(lines)]):
         tree, _ = _parsed("\n" * start + "\n".join(lines[start:end]))
         if tree is not None:
             walk.block(tree.body)

@@ -179,7 +179,20 @@ def test_names_of_others_that_are_deleted_are_told() -> None:
 
 
 @pytest.mark.parametrize(
-    "source", ["\0", "(" * 500, "x" + ".y" * 30_000, "[" * 150 + "]" * 150, "\ud800 = 1", "%%", "!", "?"]
+    "source",
+    [
+        "\0",
+        "(" * 500,
+        "x" + ".y" * 30_000,
+        "[" * 150 + "]" * 150,
+        "\ud800 = 1",
+        "%%",
+        "!",
+        "?",
+        ")",
+        "  x = (",
+        "else:\n]",
+    ],
 )
 def test_whatever_somebody_types_is_analyzed(source: str) -> None:
     said(source)
