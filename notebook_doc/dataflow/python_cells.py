@@ -9,9 +9,9 @@ do by themselves, so the graph does not flicker while somebody types. Never rais
 from __future__ import annotations
 
 import ast
-import itertools
 import re
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 from notebook_doc.dataflow.analysis import OPAQUE, Analysis, CellText, Place, is_private
@@ -105,7 +105,7 @@ def _salvage(code: str, walk: _Walk) -> None:
         for number in statement_lines(lines, broken=True)
         if lines[number] and not _CONTINUES.match(lines[number])
     ]
-    for start, end in itertools.pairwise([*starts, len(lines)]):
+    for start, end in pairwise([*starts, len(lines)]):
         tree, _ = _parsed("\n" * start + "\n".join(lines[start:end]))
         if tree is not None:
             walk.block(tree.body)
