@@ -137,14 +137,14 @@ class NotebookDoc(Document):
         minor = self.replica.scalar(ROOT, "nbformat_minor")
         return minor if isinstance(minor, int) else DEFAULT_NBFORMAT_MINOR
 
-    def fork(self) -> NotebookDoc:
+    def fork(self, actor: bytes | None = None) -> NotebookDoc:
         """An independent copy with an actor of its own, to edit what was read and merge later.
 
         Cheap, however many cells there are: the index is copied, not read again.
         """
         self._refresh()
         fork = copy(self)
-        fork.replica = self.replica.fork()
+        fork.replica = self.replica.fork(actor)
         fork._objects = self._objects.for_fork(fork.replica)
         fork._entries = dict(self._entries)
         fork._order = self._order.copy()

@@ -287,11 +287,9 @@ class Context:
             self._read()
             return Report()
         check = self._checker.checks(nb.doc, planner)
-        heads = nb.doc.replica.heads()
         done = nb.commit(planner.reading, planner.plan.batch, check)
         self._continue_from(done.after)
-        changes = nb.doc.replica.hashed_changes_since(heads)
-        return report_of(done, check.warnings, changes[-1][0] if changes else b"", self._name)
+        return report_of(done, check.warnings, self._name)
 
     def refuse_acceptance(self, wanted: Proposal) -> None:
         """Raises AgentsMayNot if the policy keeps this agent from merging a proposal itself."""
@@ -366,8 +364,7 @@ class Context:
     def _undo(self, change: bytes) -> Report:
         undone = self._nb.take_back(change)
         self._read()
-        done = undone.committed
-        return report_of(done, (), b"", self._name)
+        return report_of(undone.committed, (), self._name)
 
 
 class Packages:

@@ -107,9 +107,7 @@ class Report:
         )
 
 
-def report_of(
-    done: Committed, warnings: Iterable[Problem], change: bytes, name: Callable[[bytes], str | None]
-) -> Report:
+def report_of(done: Committed, warnings: Iterable[Problem], name: Callable[[bytes], str | None]) -> Report:
     """The report of a committed batch; `name` says who writes under an actor, if it is known."""
     return Report(
         created=done.created,
@@ -119,7 +117,7 @@ def report_of(
         already_deleted=done.already_deleted,
         merged=merged_of(done.meanwhile, done.edited, name),
         warnings=tuple(warnings),
-        change=change.hex(),
+        change="" if done.change is None else done.change.hex(),
     )
 
 
