@@ -9,20 +9,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from notebook_doc.batch import (
-    Check,
-    Create,
-    Delete,
-    Move,
-    Operation,
-    Reading,
-    SetMetadata,
-    SetNotebookMetadata,
-    SetSource,
-    SetType,
-    Undone,
-    undo_to,
-)
+from notebook_doc.batch import Check, Reading, Undone, undo_to
+from notebook_doc.edits import Create, Delete, Move, Operation, SetMetadata, SetNotebookMetadata, SetSource, SetType
 from notebook_doc.errors import BadEdit, UnknownHeads
 from notebook_doc.history.past import PastNotebook
 from notebook_doc.notebook import Cell, NotebookDoc

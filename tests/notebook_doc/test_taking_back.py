@@ -6,7 +6,8 @@ import uuid
 
 import pytest
 
-from notebook_doc.batch import Create, Delete, Reading, SetSource, commit
+from notebook_doc.batch import Reading, commit
+from notebook_doc.edits import Create, Delete, SetSource
 from notebook_doc.errors import BadEdit, UnknownHeads
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import Replica, actor_of
