@@ -4,7 +4,8 @@ Somebody reads a notebook, thinks for half a minute, and writes. A `Reading` kee
 of operations is applied to that and merged with what others did meanwhile, so that what they typed, moved and inserted
 stays, character by character. `commit` refuses a batch, and then leaves nothing behind, when it changes a cell that
 somebody deleted, deletes one that somebody wrote in, or when the merged notebook fails the caller's `check`. New and
-moved cells go next to where their neighbours are now. Its result says what was merged and how to undo it.
+moved cells go next to where their neighbours are now. Its result says what was merged and by
+which hash it can be taken back.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ from notebook_doc.edits import (
 )
 from notebook_doc.errors import BadEdit, CellDeletedMeanwhile, CellEditedMeanwhile, UnknownCell
 from notebook_doc.events import CellAdded, CellChanged, CellRemoved
-from notebook_doc.notebook import Cell, CellType, NotebookDoc
+from notebook_doc.notebook import CellType, NotebookDoc
 from notebook_doc.replica import Heads
 
 # --- what was read, and what came of it -------------------------------------------------------------------------------
@@ -68,7 +69,7 @@ class Committed:
     meanwhile: tuple[Meanwhile, ...]
     heads: Heads
     after: Reading
-    inverse: tuple[Operation, ...]
+    change: bytes | None  # its hash, by which it can be taken back; None if there was nothing to write
 
     @property
     def shared(self) -> tuple[Meanwhile, ...]:
@@ -103,14 +104,18 @@ def commit(notebook: NotebookDoc, reading: Reading, operations: Sequence[Operati
         merged = notebook.fork()
         merged.replica.merge(work.replica)
         check(merged)
-        if work.replica.heads() != heads:
+        written = work.replica.heads() != heads
+        (change,) = work.replica.heads() if written else (None,)
+        if written:
             notebook.replica.merge(work.replica)
     else:
         with notebook.edit():
             for operation in operations:
                 _apply(operation, notebook)
             check(notebook)
-    return _committed(wanted, operations, before, notebook, meanwhile)
+        heads = notebook.replica.heads()
+        (change,) = heads if heads != reading.heads else (None,)
+    return _committed(wanted, operations, before, notebook, meanwhile, change)
 
 
 def _fork_to_write(reading: Reading, notebook: NotebookDoc) -> NotebookDoc:
@@ -221,7 +226,7 @@ def _apply(operation: Operation, notebook: NotebookDoc) -> None:
             raise BadEdit(f"{unknown!r} is no operation on a notebook.")
 
 
-# --- what came of it, and back ----------------------------------------------------------------------------------------
+# --- what came of it --------------------------------------------------------------------------------------------------
 
 
 def _committed(
@@ -230,6 +235,7 @@ def _committed(
     before: NotebookDoc,
     notebook: NotebookDoc,
     meanwhile: tuple[Meanwhile, ...],
+    change: bytes | None,
 ) -> Committed:
     created = [one.cell_id for one in operations if isinstance(one, Create) and one.cell_id in notebook]
     deleted = [one.cell_id for one in operations if isinstance(one, Delete) and one.cell_id in before]
@@ -237,13 +243,6 @@ def _committed(
     edited = [one.cell_id for one in operations if isinstance(one, changing) and one.cell_id in before]
     moved = [one.cell_id for one in operations if isinstance(one, Move) and one.cell_id in before]
     gone = [one.cell_id for one in wanted if isinstance(one, Delete) and one not in operations]
-    inverse: list[Operation] = [_again(before.cell(cell_id)) for cell_id in deleted]
-    for cell_id in dict.fromkeys((*edited, *moved)):
-        if cell_id in notebook:
-            inverse += _back(before.cell(cell_id), notebook.cell(cell_id))
-    if any(isinstance(one, SetNotebookMetadata) for one in operations):
-        inverse.append(SetNotebookMetadata(before.metadata()))
-    inverse += [Delete(cell_id) for cell_id in created]
     return Committed(
         created=tuple(created),
         edited=tuple(dict.fromkeys(edited)),
@@ -253,74 +252,5 @@ def _committed(
         meanwhile=meanwhile,
         heads=notebook.replica.heads(),
         after=Reading.of(notebook),
-        inverse=tuple(inverse),
+        change=change,
     )
-
-
-def _again(cell: Cell) -> Create:
-    """What brings a deleted cell back, under its id and where it stood."""
-    return Create(
-        cell.id,
-        cell.source,
-        cell.cell_type,
-        metadata=cell.metadata,
-        attachments=cell.attachments,
-        position=cell.position,
-    )
-
-
-def _back(before: Cell, after: Cell) -> list[Operation]:
-    """What makes a cell again what it was before the batch."""
-    found: list[Operation] = []
-    if before.source != after.source:
-        found.append(SetSource(before.id, before.source))
-    if before.cell_type != after.cell_type:
-        found.append(SetType(before.id, before.cell_type))
-    if before.metadata != after.metadata:
-        found.append(SetMetadata(before.id, before.metadata))
-    if before.attachments != after.attachments:
-        found.append(SetAttachments(before.id, before.attachments))
-    if before.position != after.position:
-        found.append(Move(before.id, position=before.position))
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class Undone:
-    """An undo that was applied. `kept` are cells that the batch had made and others have written in since."""
-
-    committed: Committed
-    kept: tuple[str, ...]
-    gone: tuple[str, ...]  # cells that the batch had changed and somebody has deleted since
-
-
-def undo(notebook: NotebookDoc, batch: Committed, check: Check) -> Undone:
-    """The inverse of a batch as a new edit: what others did since stays. Raises what `check` raises."""
-    return undo_to(notebook, batch.after, batch.inverse, check)
-
-
-def undo_to(notebook: NotebookDoc, after: Reading, back: Sequence[Operation], check: Check) -> Undone:
-    """The same, of what was done up to `after`, by the operations that lead back from there."""
-    since = {one.cell_id: one for one in changed_meanwhile(notebook, after)}
-    inverse: list[Operation] = []
-    kept: list[str] = []
-    gone: list[str] = []
-    for operation in back:
-        if isinstance(operation, SetNotebookMetadata):
-            inverse.append(operation)
-            continue
-        other = since.get(operation.cell_id)
-        if isinstance(operation, Delete) and other is not None and other.what == "changed":
-            kept.append(operation.cell_id)
-        elif isinstance(operation, Create):
-            if operation.cell_id not in notebook:
-                inverse.append(operation)
-        elif isinstance(operation, Delete) and operation.cell_id not in notebook:
-            pass  # somebody was faster
-        elif operation.cell_id not in notebook:
-            gone.append(operation.cell_id)
-        elif isinstance(operation, Move) and other is not None and "position" in other.fields:
-            kept.append(operation.cell_id)  # somebody has moved it since: where they put it counts
-        else:
-            inverse.append(operation)
-    return Undone(commit(notebook, after, inverse, check), tuple(kept), tuple(dict.fromkeys(gone)))

@@ -11,11 +11,11 @@ given the folder; it does not know where it lies.
 from __future__ import annotations
 
 import secrets
-from pathlib import Path
+from pathlib import Path, PurePosixPath, PureWindowsPath
 from typing import Final
 
 from fastapi import APIRouter
-from starlette.responses import FileResponse, HTMLResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 _INDEX: Final = "index.html"
 _FRAME: Final = "output-frame.html"
@@ -51,33 +51,61 @@ def is_built(folder: Path) -> bool:
 
 
 def page_router(folder: Path) -> APIRouter:
-    """The routes of the page in `folder`. Reads the two documents once; what else is there must not change."""
-    index = (folder / _INDEX).read_text("utf-8")
-    frame = (folder / _FRAME).read_text("utf-8")
-    assets = {path.name: path for path in (folder / "assets").iterdir() if path.suffix in _TYPES}
-    icon = folder / "quire.svg"
+    """The routes of the page in `folder`, as it is there at each request: a new build needs no restart."""
     router = APIRouter()
 
+    # Plain functions run in a thread: they read files.
     @router.get("/", response_class=HTMLResponse)
     @router.get("/notebooks/{notebook_id}", response_class=HTMLResponse)
-    async def page() -> HTMLResponse:
+    def page() -> Response:
+        if (index := _read(folder / _INDEX)) is None:
+            return _being_built()
         nonce = secrets.token_urlsafe(16)
         policy = {"Content-Security-Policy": _POLICY.format(nonce=nonce), "Cache-Control": "no-store"}
-        return HTMLResponse(index.replace(_NONCE, nonce), headers=_SAFETY | policy)
+        return HTMLResponse(index.replace(_NONCE.encode(), nonce.encode()), headers=_SAFETY | policy)
 
     @router.get("/output-frame", response_class=HTMLResponse)
-    async def output_frame() -> HTMLResponse:
+    def output_frame() -> Response:
+        if (frame := _read(folder / _FRAME)) is None:
+            return _being_built()
         policy = {"Content-Security-Policy": _FRAME_POLICY, "Cache-Control": "no-cache"}
         return HTMLResponse(frame, headers=_SAFETY | policy)
 
     @router.get("/assets/{name}", response_class=Response)
-    async def asset(name: str) -> Response:
-        if (path := assets.get(name)) is None:
-            return Response("There is no such part of the page; load it again.\n", 404, headers=_SAFETY)
-        return FileResponse(path, media_type=_TYPES[path.suffix], headers=_SAFETY | {"Cache-Control": _FOR_EVER})
+    def asset(name: str) -> Response:
+        return _part(folder / "assets" / name, _FOR_EVER) if _is_plain(name) else _no_such_part()
 
     @router.get("/quire.svg", response_class=Response)
-    async def picture() -> Response:
-        return FileResponse(icon, media_type=_TYPES[".svg"], headers=_SAFETY | {"Cache-Control": "max-age=3600"})
+    def picture() -> Response:
+        return _part(folder / "quire.svg", "max-age=3600")
 
     return router
+
+
+def _is_plain(name: str) -> bool:
+    return PurePosixPath(name).name == PureWindowsPath(name).name == name
+
+
+def _read(path: Path) -> bytes | None:
+    try:
+        return path.read_bytes()
+    except (FileNotFoundError, IsADirectoryError):
+        return None
+
+
+def _part(path: Path, kept: str) -> Response:
+    kind = _TYPES.get(path.suffix)
+    content = None if kind is None else _read(path)
+    if content is None:
+        return _no_such_part()
+    return Response(content, media_type=kind, headers=_SAFETY | {"Cache-Control": kept})
+
+
+def _no_such_part() -> Response:
+    return Response("There is no such part of the page; load it again.\n", 404, headers=_SAFETY)
+
+
+def _being_built() -> Response:
+    return Response(
+        "The page is being built; load it again in a moment.\n", 503, headers=_SAFETY | {"Retry-After": "2"}
+    )

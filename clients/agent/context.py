@@ -295,21 +295,19 @@ class Context:
             await self._nb.widgets[wanted.comm_id].set(**wanted.traits)
         return report
 
-    def _write(self, planner: Planner) -> tuple[Committed, tuple[Problem, ...], bytes] | None:
-        """What was committed, what is to be warned of, and the change's hash; None if nothing was queued."""
+    def _write(self, planner: Planner) -> tuple[Committed, tuple[Problem, ...]] | None:
+        """What was committed, and what is to be warned of; None if nothing was queued."""
         nb = self._nb
         if not planner.plan.batch:
             self._read()
             return None
         check = self._checker.checks(nb.doc, planner)
-        heads = nb.doc.replica.heads()
         done = nb.commit(planner.reading, planner.plan.batch, check)
         self._continue_from(done.after)
-        changes = nb.doc.replica.hashed_changes_since(heads)
-        return done, check.warnings, changes[-1][0] if changes else b""
+        return done, check.warnings
 
-    async def _told(self, done: Committed, warnings: tuple[Problem, ...], change: bytes) -> Report:
-        return report_of(done, warnings, change, await self._nb.names_of(actors_of(done.meanwhile)))
+    async def _told(self, done: Committed, warnings: tuple[Problem, ...]) -> Report:
+        return report_of(done, warnings, await self._nb.names_of(actors_of(done.meanwhile)))
 
     def refuse_acceptance(self, wanted: Proposal) -> None:
         """Raises AgentsMayNot if the policy keeps this agent from merging a proposal itself."""
@@ -380,7 +378,7 @@ class Context:
     def _undo(self, change: bytes) -> Report:
         undone = self._nb.take_back(change)
         self._read()
-        return report_of(undone.committed, (), b"", {})
+        return report_of(undone.committed, (), {})
 
 
 class Packages:

@@ -146,7 +146,7 @@ class Tools:
         undone = nb.take_back(found[0].hash)
         done = undone.committed
         parts = [("brought back", done.created), ("deleted", done.deleted), ("restored", (*done.edited, *done.moved))]
-        parts += [("kept, for others wrote in it since", undone.kept), ("gone since", undone.gone)]
+        parts += [("kept as others have changed it since", undone.kept), ("gone since", undone.gone)]
         told = "; ".join(f"{what} {', '.join(cells)}" for what, cells in parts if cells)
         return f"{told or 'nothing was left to undo'}\nversion {self._desk.keep(nb.id, nb.read())}"
 

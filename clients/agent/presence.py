@@ -1,7 +1,7 @@
 """What an agent tells the others of itself once it has written: where it is, what it says, what it did. Pure.
 
 `cell_id`, `anchor` and `head` are as every peer says them; `toast` and `report` are lines for people to read, each with
-an id of its own, so that a page shows it once.
+an id of its own, so that a page shows it once; a report names its change, by which it can be undone.
 """
 
 from __future__ import annotations
@@ -30,6 +30,8 @@ def presence_of(plan: Plan, report: Report, notebook: NotebookDoc) -> dict[str, 
         state["toast"] = _line(said[-1].text, said[-1].cell_id, report)
     if text := _in_short(report):
         state["report"] = _line(text, here[-1] if here else None, report)
+        if report.change:
+            state["report"]["change"] = report.change
     if state:
         state["status"] = "running" if plan.runs else "editing"
     return state

@@ -107,7 +107,7 @@ class Report:
         )
 
 
-def report_of(done: Committed, warnings: Iterable[Problem], change: bytes, names: Mapping[bytes, str]) -> Report:
+def report_of(done: Committed, warnings: Iterable[Problem], names: Mapping[bytes, str]) -> Report:
     """The report of a committed batch; `names` are those of the actors that wrote meanwhile, as far as known."""
     return Report(
         created=done.created,
@@ -117,7 +117,7 @@ def report_of(done: Committed, warnings: Iterable[Problem], change: bytes, names
         already_deleted=done.already_deleted,
         merged=merged_of(done.meanwhile, done.edited, names),
         warnings=tuple(warnings),
-        change=change.hex(),
+        change="" if done.change is None else done.change.hex(),
     )
 
 

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from clients.peer.editing import Editing
 from clients.peer.errors import RequestFailed
 from notebook_doc.authors import KINDS, Author
-from notebook_doc.batch import Committed, Reading, Undone
+from notebook_doc.batch import Committed, Reading
 from notebook_doc.errors import UnknownCell
 from notebook_doc.history.authors import Authors, Span
 from notebook_doc.history.blame import Blamed, blame
@@ -31,7 +31,7 @@ from notebook_doc.json_values import Json
 from notebook_doc.notebook import Cell as CellThen
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import author_key
-from notebook_doc.taking_back import take_back_latest
+from notebook_doc.taking_back import Undone, take_back_latest
 from relay.messages import Writers
 
 if TYPE_CHECKING:

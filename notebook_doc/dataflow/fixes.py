@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 from notebook_doc.dataflow.graph import Graph
 from notebook_doc.dataflow.problems import DeleteCell, Fix, MergeCells, Problem, Range, ReplaceText
+from notebook_doc.dataflow.python_parser import parse
 from notebook_doc.dataflow.python_positions import Positions
 from notebook_doc.dataflow.python_scopes import FUNCTIONS, parameter_names, pattern_name
 
@@ -101,8 +102,8 @@ def occurrences(source: str, name: str) -> list[Range]:
     """Where a cell of Python names a variable of the module; empty if an inner scope has a variable of that name, or if
     some place cannot be found for sure."""
     try:
-        tree = ast.parse(source)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
+        tree = parse(source)
+    except SyntaxError:
         return []
     positions = Positions(source, {})
     found: list[Range] = []

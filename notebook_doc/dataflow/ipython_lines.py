@@ -8,11 +8,12 @@ can begin, never inside brackets or strings. Knows nothing of scopes; owns nothi
 
 from __future__ import annotations
 
-import ast
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
+
+from notebook_doc.dataflow.python_parser import parse_expression, parses
 
 # Cell magics whose body is Python that runs in the notebook's namespace; the others' bodies are opaque.
 PYTHON_CELL_MAGICS: Final = frozenset(("time", "capture", "prun", "timeit", "debug"))
@@ -160,10 +161,10 @@ def _replaced(line: str) -> tuple[str, int]:
         return indent + _reading(_IDENTIFIER.findall(text)[:1]), 0
     if text[0] == "%" and (magic := _MAGIC.match(text)) is not None:
         code = _OPTIONS.sub("", text[magic.end() :], count=1)
-        if magic[1] in _PYTHON_LINE_MAGICS and _parses(code):
+        if magic[1] in _PYTHON_LINE_MAGICS and parses(code):
             return indent + code, len(text.encode()) - len(code.encode())
-        if magic[1] == "timeit" and _parses(code):
-            return f"{indent}[({code}) for _ in ()]" if _is_expression(code) else f"{indent}pass", 0
+        if magic[1] == "timeit" and parses(code):
+            return f"{indent}[({code}) for _ in ()]" if parse_expression(code) is not None else f"{indent}pass", 0
     if text[0] not in "%!" and (assigned := _ASSIGNED.fullmatch(text)) is not None:
         return indent + assigned[1] + _reading(_expanded(assigned[3])), 0
     return indent + _reading(_expanded(text)), 0
@@ -176,20 +177,4 @@ def _reading(expressions: list[str]) -> str:
 def _expanded(command: str) -> list[str]:
     """The expressions that IPython puts into a command: `{expression}` and `$name`."""
     found = [braced or name for braced, name in _EXPANDED.findall(command)]
-    return [f"({expression})" for expression in found if _is_expression(expression)]
-
-
-def _is_expression(code: str) -> bool:
-    try:
-        ast.parse(code.strip(), mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
-
-
-def _parses(code: str) -> bool:
-    try:
-        ast.parse(code)
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return False
-    return True
+    return [f"({expression})" for expression in found if parse_expression(expression) is not None]

@@ -10,13 +10,14 @@ from __future__ import annotations
 
 import ast
 import re
-import warnings
 from collections.abc import Iterable, Sequence
+from itertools import pairwise
 from typing import Any, Final
 
 from notebook_doc.dataflow.analysis import OPAQUE, Analysis, CellText, Place, is_private
 from notebook_doc.dataflow.ipython_lines import PythonText, body_of_cell_magic, cell_magic, statement_lines, to_python
 from notebook_doc.dataflow.problems import Problem, Range
+from notebook_doc.dataflow.python_parser import parse
 from notebook_doc.dataflow.python_positions import Positions
 from notebook_doc.dataflow.python_scopes import (
     COMPREHENSIONS,
@@ -85,13 +86,9 @@ def _of_other_language(cell: CellText) -> Analysis:
 
 def _parsed(code: str) -> tuple[ast.Module | None, SyntaxError | None]:
     try:
-        with warnings.catch_warnings():  # the kernel says them when the cell runs
-            warnings.simplefilter("ignore")
-            return ast.parse(code), None
+        return parse(code), None
     except SyntaxError as error:
         return None, error
-    except (ValueError, RecursionError, MemoryError) as error:  # null bytes, nesting
-        return None, SyntaxError(str(error) or "the code is nested too deeply")
 
 
 def _syntax_error(error: SyntaxError, positions: Positions) -> Problem:
@@ -108,7 +105,7 @@ def _salvage(code: str, walk: _Walk) -> None:
         for number in statement_lines(lines, broken=True)
         if lines[number] and not _CONTINUES.match(lines[number])
     ]
-    for start, end in zip(starts, [*starts[1:], len(lines)], strict=True):
+    for start, end in pairwise([*starts, len(lines)]):
         tree, _ = _parsed("\n" * start + "\n".join(lines[start:end]))
         if tree is not None:
             walk.block(tree.body)

@@ -15,6 +15,7 @@ from typing import Final
 from notebook_doc.dataflow.analysis import Analysis, CellText, is_private
 from notebook_doc.dataflow.ipython_lines import cell_magic, without_cell_magic
 from notebook_doc.dataflow.problems import Range
+from notebook_doc.dataflow.python_parser import parse_expression
 
 _INTERPOLATED: Final = re.compile(r"\{\{?([^{}]+)\}?\}")
 _SILENT: Final = re.compile(r"--[^\r\n]*|/\*.*?(?:\*/|\Z)|'(?:[^']|'')*(?:'|\Z)", re.DOTALL)
@@ -61,11 +62,8 @@ def analyze_sql(cell: CellText) -> Analysis:
 
 
 def _names(expression: str) -> list[str]:
-    try:
-        tree = ast.parse(expression.strip(), mode="eval")
-    except (SyntaxError, ValueError, RecursionError, MemoryError):
-        return []
-    return [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)]
+    tree = parse_expression(expression)
+    return [node.id for node in ast.walk(tree) if isinstance(node, ast.Name)] if tree is not None else []
 
 
 def _unquoted(name: str) -> str:

@@ -104,6 +104,21 @@ def test_parts_with_their_hash_in_the_name_are_kept_for_ever_and_nothing_else_is
     run(folder, story)
 
 
+def test_a_page_that_is_built_anew_is_served_at_once(folder: Path) -> None:
+    async def story(server: Running) -> None:
+        (folder / "assets" / "index-abc.js").unlink()
+        (folder / "index.html").unlink()
+        assert (await server.http.get("/assets/index-abc.js", headers=BEARER)).status_code == 404
+        between = await server.http.get("/", headers=BEARER)
+        assert (between.status_code, between.headers["retry-after"]) == (503, "2")
+        (folder / "assets" / "index-def.js").write_text("newer()")
+        (folder / "index.html").write_text("<script src=/assets/index-def.js></script>")
+        assert "index-def.js" in (await server.http.get("/", headers=BEARER)).text
+        assert (await server.http.get("/assets/index-def.js", headers=BEARER)).text == "newer()"
+
+    run(folder, story)
+
+
 def test_a_folder_without_the_page_is_known_as_such(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     assert is_built(folder)
     assert not is_built(tmp_path_factory.mktemp("empty"))

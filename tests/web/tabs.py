@@ -125,6 +125,11 @@ class Tab:
         for key in keys:
             self.page.keyboard.press(key)
 
+    def leave_cell(self) -> None:
+        """Go from the editor to its cell, as a person does: Escape first closes what may be open over it."""
+        while self.page.locator(".cell.editing").count() > 0:
+            self.press("Escape")
+
     def sees(self, what: str, condition: Callable[[], bool]) -> None:
         """Wait until something is so on the page; what it is, for the one who reads the failure."""
         try:

@@ -26,7 +26,7 @@ def test_a_stale_cell_says_why_and_shows_what_a_run_would_run(service: Service) 
     mark.wait_for()
     assert mark.get_attribute("title") == "Stale: cell 1 was edited."
     assert tab.cell(0).locator("[data-mark=stale]").get_attribute("title") == "Stale: it was edited since it ran."
-    tab.page.keyboard.press("Escape")
+    tab.leave_cell()
     mark.click()
     dialog = tab.page.locator("dialog.plan-dialog")
     tab.sees("the plan", lambda: dialog.locator("li").count() == 3)
@@ -74,5 +74,5 @@ def test_in_reactive_what_was_edited_runs_when_the_cursor_leaves(service: Servic
     tab.type("23")
     tab.cell(1).locator("[data-mark=stale]").wait_for()
     assert tab.output(1) == "x is 1"
-    tab.page.keyboard.press("Escape")
+    tab.leave_cell()
     tab.sees("it ran by itself", lambda: tab.output(1) == "x is 123")

@@ -14,10 +14,11 @@ from tests.web.tabs import Service, Tab
 def test_what_was_typed_is_there_after_a_reload_and_in_the_file(service: Service) -> None:
     tab = service.start("x = 1")
     tab.click_into(0, line=0)
+    tab.page.evaluate(LISTEN)
     tab.type("0  # ten")
-    tab.sees("it is not in the file yet", lambda: tab.saving != "Saved")
-    tab.sees("it is in the file", lambda: tab.saving == "Saved")
-    assert nbformat.read(service.notebook, 4).cells[0].source == "x = 10  # ten"
+    until(lambda: nbformat.read(service.notebook, 4).cells[0].source == "x = 10  # ten")
+    tab.sees("it says so", lambda: tab.saving == "Saved")
+    assert any(said != "Saved" for said in tab.page.evaluate("window.said")), "but did not before it was"
     tab.page.reload()
     tab.page.wait_for_selector(".cm-line")
     tab.sees("it is still there", lambda: tab.text(0) == "x = 10  # ten")
@@ -60,14 +61,16 @@ def test_a_hub_that_is_killed_and_comes_back_gets_what_was_typed_meanwhile(own_s
 def test_edits_of_a_tab_that_closed_while_the_hub_was_gone_are_merged_when_it_opens_again(own_service: Service) -> None:
     tab = own_service.start("x = 1", "y = 2")
     other = own_service.tab(tab.address)
+    tab.sees("the browser has kept it", lambda: pieces(tab) >= 1)
     tab.click_into(0, line=0)
     hub = psutil.Process(own_service.home.pid("hub"))
     hub.suspend()
-    tab.type("  # only in this browser")
-    tab.page.wait_for_timeout(1500)  # the browser keeps what was typed half a second later; a person sees nothing of it
+    kept = pieces(tab)
+    tab.page.keyboard.insert_text("  # only in this browser")  # one edit, so one piece
+    tab.sees("the browser has kept it", lambda: pieces(tab) > kept)  # half a second later; a person sees nothing of it
     tab.page.close()
     hub.kill()
-    other.sees("the hub is back", lambda: other.saving.startswith("Saved"))
+    until(lambda: (back := own_service.home.server("hub")) is not None and back.pid != hub.pid)
     other.click_into(1, line=0)
     other.type("0")
     again = own_service.tab(other.address)
@@ -113,6 +116,13 @@ def test_a_copy_of_another_notebook_is_shown_and_set_aside_when_its_reader_says_
     tab.sees("the copy is kept", lambda: pieces(tab) >= 2)
 
 
+# Everything that the page says about where the notebook is, from now on.
+LISTEN = """() => {
+    window.said = [];
+    const saving = document.querySelector(".saving");
+    const changes = { childList: true, characterData: true, subtree: true };
+    new MutationObserver(() => said.push(saving.innerText)).observe(saving, changes);
+}"""
 IN_DATABASE = """
     const done = (request) => new Promise((resolve, reject) => {
         request.onsuccess = () => resolve(request.result);

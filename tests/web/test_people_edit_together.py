@@ -21,6 +21,13 @@ BEFORE_ADA = """line => {
   return before.textContent;
 }"""
 
+# Two keys in one turn of the page: nothing that a word makes the editor do comes in between.
+TYPE_AND_LEAVE = """() => {
+  const editor = document.activeElement;
+  document.execCommand('insertText', false, 'word');
+  editor.dispatchEvent(new KeyboardEvent('keydown', { key: 'Escape', keyCode: 27, bubbles: true, cancelable: true }));
+}"""
+
 
 def test_two_tabs_and_a_program_type_in_one_cell_at_once_and_every_cursor_stays(service: Service) -> None:
     first = service.start("top\nmiddle\nbottom")
@@ -105,13 +112,23 @@ def test_a_cursor_of_another_is_carried_along_by_the_text(service: Service) -> N
         tab.sees("Ada's is at the end", lambda: line.evaluate(BEFORE_ADA) == "12abc")
 
 
+def test_whoever_types_and_leaves_the_cell_at_once_has_left_it(service: Service) -> None:
+    tab = service.start("a", "b")
+    tab.click_into(0, line=0)
+    tab.page.evaluate(TYPE_AND_LEAVE)
+    assert tab.page.locator(".cell.editing").count() == 0
+    tab.press("d", "d")
+    tab.sees("keys are the cell's", lambda: tab.texts() == ["b"])
+
+
 def test_cells_are_added_deleted_brought_back_moved_and_changed_by_keyboard(service: Service) -> None:
     tab = service.start("a", "b")
     tab.cell(0).locator(".cm-line").first.click()
     tab.press("Escape", "b", "Enter")
     tab.type("new")
     tab.sees("a cell below", lambda: tab.texts() == ["a", "new", "b"])
-    tab.press("Escape", "Alt+ArrowUp")
+    tab.leave_cell()
+    tab.press("Alt+ArrowUp")
     tab.sees("it moved up", lambda: tab.texts() == ["new", "a", "b"])
     tab.press("d", "d")
     tab.sees("it is gone", lambda: tab.texts() == ["a", "b"])

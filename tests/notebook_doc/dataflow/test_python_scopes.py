@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from notebook_doc.dataflow.analysis import Analysis, CellText, analyze
 
@@ -178,8 +180,32 @@ def test_names_of_others_that_are_deleted_are_told() -> None:
     assert said("del a, b\nb = 1\ndel b").deleted == {"a", "b"}
 
 
+_TYPED = [*"a =:,.()[]{}'\\#%!?*\n\0\f", "0b", "    ", '"""', "f'", "def ", "if ", "else", "import ", "lambda "]
+
+
+@given(st.lists(st.sampled_from(_TYPED), max_size=14))
+@settings(max_examples=200)
+def test_a_cell_in_the_middle_of_typing_is_analyzed(typed: list[str]) -> None:
+    analysis = said("".join(typed))
+    for name in analysis.defs:
+        analysis.site(name)
+
+
 @pytest.mark.parametrize(
-    "source", ["\0", "(" * 500, "x" + ".y" * 30_000, "[" * 150 + "]" * 150, "\ud800 = 1", "%%", "!", "?"]
+    "source",
+    [
+        "\0",
+        "(" * 500,
+        "x" + ".y" * 30_000,
+        "[" * 150 + "]" * 150,
+        "\ud800 = 1",
+        "%%",
+        "!",
+        "?",
+        ")",
+        "  x = (",
+        "else:\n]",
+    ],
 )
 def test_whatever_somebody_types_is_analyzed(source: str) -> None:
     said(source)

@@ -342,7 +342,8 @@ function spliceAll(draft: NotebookRoot, cellId: string, edits: readonly TextEdit
   for (const { from, to, insert } of edits) Replica.splice(draft, ["cells", cellId, "source"], from, to - from, insert);
 }
 
-function setAt(target: object, path: readonly string[], value: unknown): void {
+/** Inside a change: set a value named by its path; undefined takes it away. */
+export function setAt(target: object, path: readonly string[], value: unknown): void {
   let map = target as Record<string, unknown>;
   for (const key of path.slice(0, -1)) {
     if (map[key] === null || typeof map[key] !== "object") {

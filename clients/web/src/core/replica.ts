@@ -119,6 +119,15 @@ export class Replica<T extends object> {
     return Array.from({ length }, (_, index) => Automerge.getCursor(this.#doc, [...path], index));
   }
 
+  /** A text as it was at these heads, and for each of its code units the operation that put it there; empty if there was
+   *  none. */
+  textAt(heads: Heads, path: readonly Key[]): { text: string; elements: string[] } {
+    const then = this.at(heads);
+    const found = path.reduce<any>((value, key) => value?.[key], then);
+    if (typeof found !== "string") return { text: "", elements: [] };
+    return { text: found, elements: Array.from(found.split(""), (_, index) => Automerge.getCursor(then, [...path], index)) };
+  }
+
   save(): Uint8Array {
     return Automerge.save(this.#doc);
   }
@@ -156,11 +165,30 @@ export class Replica<T extends object> {
     return holder === undefined ? null : Automerge.getObjectId(holder, path.at(-1) as Key);
   }
 
-  /** An independent copy of the same author's, to see what an edit would do; `merge` takes it in. */
-  fork(): Replica<T> {
-    const own = crypto.getRandomValues(new Uint8Array(8));
-    const actor = Automerge.getActorId(this.#doc).slice(0, 16) + Array.from(own, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  /** An independent copy, of the same author's if no actor is named, to see what an edit would do; `merge` takes it in. */
+  fork(actor = this.#sibling()): Replica<T> {
     return new Replica(Automerge.clone(this.#doc, { actor }));
+  }
+
+  /** An independent copy as it was at these heads, all of which are here. Costs the history: it is built from its changes,
+   *  as the core's own fork of a past fails on concurrent ones. */
+  forkAt(heads: Heads): Replica<T> {
+    const later = new Set(this.hashesSince(heads));
+    const hashes = this.hashesSince([]);
+    const changes = Automerge.getAllChanges(this.#doc).filter((_, index) => !later.has(hashes[index] as string));
+    const [doc] = Automerge.applyChanges(Automerge.init<T>({ actor: this.#sibling() }), changes);
+    return new Replica(doc);
+  }
+
+  #sibling(): string {
+    const own = crypto.getRandomValues(new Uint8Array(8));
+    return Automerge.getActorId(this.#doc).slice(0, 16) + Array.from(own, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+
+  /** What this replica's own actor changed last. */
+  lastChange(): { hash: string; chunk: Uint8Array } | null {
+    const chunk = Automerge.getLastLocalChange(this.#doc);
+    return chunk === undefined ? null : { hash: Automerge.decodeChange(chunk).hash, chunk };
   }
 
   /** Take in what was written on a fork. */

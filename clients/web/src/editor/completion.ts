@@ -1,8 +1,17 @@
 // What the kernel suggests at the cursor: after a dot by itself, elsewhere when asked for with Tab or Ctrl-Space.
 
-import { autocompletion, type Completion, type CompletionContext, type CompletionResult, startCompletion } from "@codemirror/autocomplete";
-import type { Extension } from "@codemirror/state";
-import type { EditorView } from "@codemirror/view";
+import {
+  autocompletion,
+  closeCompletion,
+  type Completion,
+  type CompletionContext,
+  completionKeymap,
+  type CompletionResult,
+  currentCompletions,
+  startCompletion,
+} from "@codemirror/autocomplete";
+import { type Extension, Prec } from "@codemirror/state";
+import { type EditorView, keymap } from "@codemirror/view";
 import { toCodePoints, toCodeUnits } from "../core/offsets.ts";
 
 /** The kernel's answer; cursors and offsets are in code points. Null: it has none. */
@@ -16,8 +25,22 @@ export interface Suggestions {
 
 const TYPES: Record<string, string> = { function: "function", class: "class", module: "namespace", instance: "variable", keyword: "keyword" };
 
+/** Escape closes a list that is seen. CodeMirror's own keymap lets it also end a mere question after each word typed, and
+ * then whoever types and leaves the cell at once stays in it. */
+const KEYS = completionKeymap.map((binding) => (binding.key === "Escape" ? { key: "Escape", run: closeList } : binding));
+
 export function completion(suggest: Suggest): Extension {
-  return autocompletion({ override: [(context) => ask(context, suggest)], icons: false, maxRenderedOptions: 200 });
+  return [
+    autocompletion({ override: [(context) => ask(context, suggest)], icons: false, maxRenderedOptions: 200, defaultKeymap: false }),
+    Prec.highest(keymap.of(KEYS)),
+  ];
+}
+
+/** Close what is asked or shown; true if a list was there to be closed. */
+function closeList(view: EditorView): boolean {
+  const isSeen = currentCompletions(view.state).length > 0;
+  closeCompletion(view);
+  return isSeen;
 }
 
 /** Tab completes after a word or a dot; elsewhere it is for others. */
