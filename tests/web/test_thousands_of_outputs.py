@@ -1,4 +1,4 @@
-"""A cell with thousands of outputs: the first and the last are shown, the others on demand, and updates in their place."""
+"""A cell with thousands of outputs: the first and the last are shown, others on demand, updates in their place."""
 
 from __future__ import annotations
 
