@@ -14,7 +14,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, cast
 
-from notebook_doc.batch import Check, Committed, Create, Delete, Reading, apply
+from notebook_doc.batch import Check, Committed, Reading, apply
+from notebook_doc.edits import Create, Delete
 from notebook_doc.errors import BadEdit, UnknownHeads
 from notebook_doc.history.past import PastNotebook
 from notebook_doc.json_values import Json

@@ -11,7 +11,7 @@ from typing import Any
 
 from clients.agent.planner import Plan
 from clients.agent.report import Report
-from notebook_doc import batch
+from notebook_doc import edits
 from notebook_doc.notebook import NotebookDoc
 
 
@@ -22,7 +22,7 @@ def presence_of(plan: Plan, report: Report, notebook: NotebookDoc) -> dict[str, 
     state: dict[str, Any] = {}
     if here:
         state["cell_id"] = here[-1]
-        if any(isinstance(one, batch.SetSource | batch.Create) and one.cell_id == here[-1] for one in plan.batch):
+        if any(isinstance(one, edits.SetSource | edits.Create) and one.cell_id == here[-1] for one in plan.batch):
             end = len(notebook.source(here[-1]))
             state |= {"anchor": end, "head": end}
     said = [one for one in plan.words if one.text]

@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar, overload
 
-from clients.agent.errors import NoSuchCell
+from clients.agent.errors import AgentError, NoSuchCell
 from notebook_doc.dataflow.fixes import problems_of
 from notebook_doc.dataflow.graph import Graph
 from notebook_doc.dataflow.problems import Problem
-from notebook_doc.notebook import Cell, NotebookDoc
+from notebook_doc.draft import CellsOfNotebook
+from notebook_doc.notebook import Cell
 from notebook_doc.policy import QUIRE
 from notebook_doc.runtime import Manifest, RuntimeDoc
 from relay.messages import PresentPeer
@@ -30,7 +31,7 @@ class Seen(Protocol):
     """What the views read."""
 
     @property
-    def draft(self) -> NotebookDoc:
+    def draft(self) -> CellsOfNotebook:
         """The notebook as the agent has it."""
 
     @property
@@ -191,7 +192,11 @@ class CellsView(Sequence[CellView]):
 
     def grep(self, pattern: str) -> list[tuple[CellView, int, str]]:
         """The lines that match a regular expression: cell, line number from 1, line."""
-        wanted = re.compile(pattern)
+        try:
+            wanted = re.compile(pattern)
+        except re.error as error:
+            told = f"{pattern!r} is no regular expression: {error}."
+            raise AgentError(told, "Put a backslash before what is meant literally, as in \\(.") from error
         return [
             (cell, number, line)
             for cell in self
@@ -205,6 +210,13 @@ class GraphView:
 
     def __init__(self, seen: Seen) -> None:
         self._seen = seen
+
+    def __repr__(self) -> str:
+        graph = self._seen.graph_now
+        return "\n".join(
+            f"<{number}: {one} defines {_listed(graph.analysis(one).defs)}; reads {_listed(graph.refs(one))}>"
+            for number, one in enumerate(graph.order)
+        )
 
     def ancestors(self, cell: CellRef) -> list[CellView]:
         """The cells that this one depends on, over any number of steps, in notebook order."""
@@ -261,7 +273,7 @@ def peer_view(present: PresentPeer) -> PeerView:
     )
 
 
-def resolve(notebook: NotebookDoc, cell: CellRef) -> str:
+def resolve(notebook: CellsOfNotebook, cell: CellRef) -> str:
     """The id of the cell that is meant: by id, name, index (from 0, negative from the end) or view."""
     ids = notebook.cell_ids()
     if isinstance(cell, CellView):
@@ -304,3 +316,7 @@ def _inline(content: Any) -> str:
     if isinstance(inline := content.get("inline"), str):
         return inline
     return f"[{content.get('size')} bytes]"
+
+
+def _listed(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names)) or "nothing"

@@ -13,7 +13,8 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
-from notebook_doc.batch import Create, Delete, Move, Operation, Reading, SetMetadata, SetSource, SetType, commit
+from notebook_doc.batch import Reading, commit
+from notebook_doc.edits import Create, Delete, Move, Operation, SetMetadata, SetSource, SetType
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.taking_back import take_back
 

@@ -7,10 +7,11 @@ import uuid
 
 import pytest
 
-from notebook_doc.batch import Create, Delete, Move, Operation, Reading, SetSource, commit
+from notebook_doc.batch import Reading, commit
+from notebook_doc.edits import Create, Delete, Move, Operation, SetSource
 from notebook_doc.errors import BadEdit, CellDeletedMeanwhile, CellEditedMeanwhile
 from notebook_doc.notebook import NotebookDoc
-from notebook_doc.replica import actor_of, author_key, author_key_of
+from notebook_doc.replica import Replica, actor_of, author_key, author_key_of
 
 
 def no_check(_: NotebookDoc) -> None:
@@ -143,6 +144,22 @@ def test_a_batch_is_one_change(somebody_wrote: bool) -> None:
     heads = doc.replica.heads()
     commit(doc, reading, [SetSource("a", "one"), Create("n", "new"), Move("b"), Delete("a")], no_check)
     assert len(doc.replica.changes_since(heads)) == 1
+
+
+def test_a_merged_batch_brings_no_writer_of_its_own_unless_this_peer_has_written_since() -> None:
+    """A new writer costs every replica as much as the document is long."""
+    doc = notebook("1", "2")
+    reading = Reading.of(doc)
+    person = someone_else(doc)
+    person.set_source("a", "one")
+    doc.replica.merge(person.replica)
+    commit(doc, reading, [SetSource("b", "two")], no_check)
+    commit(doc, reading, [SetSource("b", "2 again")], no_check)  # this peer has written since that was read
+    writers = {change.actor for change in doc.replica.recorded_since(reading.heads)}
+    assert len(writers - {person.replica.actor, doc.replica.actor}) == 1
+    assert doc.source("a") == "one"
+    again = NotebookDoc(Replica.load(doc.replica.save()))
+    assert [cell.source for cell in again.cells()] == [cell.source for cell in doc.cells()]
 
 
 def test_a_fork_is_the_notebook_and_neither_hears_of_the_other() -> None:

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notebook_doc.batch import Create, Delete, Move, Operation, Reading, SetMetadata, SetSource, commit
+from notebook_doc.batch import Reading, commit
+from notebook_doc.edits import Create, Delete, Move, Operation, SetMetadata, SetSource
 from notebook_doc.errors import BadEdit, UnknownHeads
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import Replica, actor_of
