@@ -192,7 +192,8 @@ class NotebookEnvironment(Service):
     async def _look_now(self) -> None:
         """Read what is declared now, and say how that differs from what the kernel has."""
         if self._packages.under_way:
-            return  # what is declared is being changed; it is looked at when that is done
+            self._packages.look_when_done()  # what is declared may be half changed
+            return
         try:
             resolution = await self._look.resolve()
             await self._question.judge(resolution)

@@ -8,7 +8,8 @@ answer says what the asking peer is to declare. It never writes NotebookDoc.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 
 
 class PackageChanges:
-    """See the module. `look_again` is called when a change is done, whatever came of it."""
+    """See the module. `look_again` is called when a change is done, if somebody wanted to look meanwhile."""
 
     def __init__(
         self,
@@ -52,6 +53,7 @@ class PackageChanges:
         self._question = question
         self._runs_in = runs_in
         self._look_again = look_again
+        self._look_is_due = False
         self._changing = asyncio.Lock()
 
     @property
@@ -59,12 +61,26 @@ class PackageChanges:
         """Whether something is being changed: what is declared and what is installed may differ for this long."""
         return self._changing.locked()
 
+    def look_when_done(self) -> None:
+        """Have the notebook looked at when this change is done."""
+        self._look_is_due = True
+
+    @asynccontextmanager
+    async def _alone(self) -> AsyncIterator[None]:
+        try:
+            async with self._changing:
+                yield
+        finally:
+            if self._look_is_due:
+                self._look_is_due = False
+                self._look_again()
+
     def serves(self) -> Served:
         """Which requests."""
         return {AddPackages: self._serve_add, RemovePackages: self._serve_remove, SyncEnvironment: self._serve_sync}
 
     async def _serve_add(self, body: AddPackages, asked: Asked) -> dict[str, Any]:
-        async with self._changing:
+        async with self._alone():
             resolution = await self._look.resolve()
             settings = self._house.settings()
             packages = body.packages
@@ -75,7 +91,7 @@ class PackageChanges:
             return await self._change(resolution, changes.adding(*about), asked)
 
     async def _serve_remove(self, body: RemovePackages, asked: Asked) -> dict[str, Any]:
-        async with self._changing:
+        async with self._alone():
             resolution = await self._look.resolve()
             text = await self._text_of(resolution)
             change = changes.removing(resolution, self._notebook.metadata, body.packages, text)
@@ -108,8 +124,6 @@ class PackageChanges:
             hint = error.hint if isinstance(error, EnvironmentFailed) else None
             self._record.publish(replace(was, log=self._record.state.log, error=told, hint=hint))
             raise
-        finally:
-            self._look_again()  # what was not looked at meanwhile
         phase = was.phase if was.phase in ("ready", "none") else "none"
         why = answer["why"]
         state = replace(self._record.state, phase=phase, error=None, hint=None, restart=why or None, in_sync=not why)
@@ -174,7 +188,7 @@ class PackageChanges:
         return {"installed": installed, "status": status, "why": why}
 
     async def _serve_sync(self, body: SyncEnvironment, asked: Asked) -> dict[str, Any]:
-        async with self._changing:
+        async with self._alone():
             resolution = await self._look.resolve()
             await self._question.judge(resolution)
             if self._question.state.asks:
