@@ -68,9 +68,12 @@ class Packages:
         versions = {name: told.installed.get(name, "") for name in sorted(told.installed)}
         return {**{one: "" for one in told.declared if _name(one) not in told.installed}, **versions}
 
-    async def add(self, *packages: str) -> PackageChange:
-        """Install requirements ("pandas>=2") and declare them. Raises RequestFailed with the installer's words."""
-        return await self._change(AddPackages(packages=list(packages)))
+    async def add(self, *packages: str, only_approved: bool = False) -> PackageChange:
+        """Install requirements ("pandas>=2") and declare them. Raises RequestFailed with the installer's words.
+
+        What somebody has to approve first ("asks") is declared, so that they are asked; with `only_approved` it is not.
+        """
+        return await self._change(AddPackages(packages=list(packages)), declare_asking=not only_approved)
 
     async def remove(self, *names: str) -> PackageChange:
         """Declare these no longer. The running kernel keeps what it has until it is restarted."""
@@ -92,9 +95,10 @@ class Packages:
         heads = [bytes.fromhex(head) for head in trust.heads]
         await self._notebook.request(ApproveDependencies(digest=trust.digest, heads=heads, remember=remember))
 
-    async def _change(self, body: AddPackages | RemovePackages) -> PackageChange:
+    async def _change(self, body: AddPackages | RemovePackages, *, declare_asking: bool = True) -> PackageChange:
         answer = await self._ask(body)
-        if answer["declare"] is not None:  # else it is declared in a file, which the daemon has written
+        wanted = declare_asking or answer["status"] != "asks"
+        if wanted and answer["declare"] is not None:  # else it is declared in a file, which the daemon has written
             declare(self._notebook, answer["declare"])
         return PackageChange(answer["status"], answer["why"], dict(answer["installed"]))
 

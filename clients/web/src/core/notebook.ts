@@ -61,6 +61,7 @@ export class Notebook {
   }
 
   places(): readonly Place[] {
+    if (this.replica.isChanging) this.#places = null; // it may be another order each time
     this.#places ??= inOrder(
       Object.entries(this.#cells).map(([id, cell]) => ({ id, position: readable(plain(cell?.position)) })),
     );
@@ -112,6 +113,13 @@ export class Notebook {
   }
 
   // --- edits ---------------------------------------------------------------------------------------------------------
+
+  /** All edits inside become one change. */
+  together<R>(edit: () => R): R {
+    let result: R | undefined;
+    this.replica.change(() => (result = edit()), this);
+    return result as R;
+  }
 
   /** One change with the text edits of one transaction of an editor. */
   editSource(cellId: string, edits: readonly TextEdit[], origin: Origin): void {

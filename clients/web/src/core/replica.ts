@@ -57,6 +57,7 @@ export class Replica<T extends object> {
   /** Called after each change with what it did. */
   onPatches: (patches: Patch[], origin: Origin) => void = () => {};
   #doc: Automerge.Doc<T>;
+  #draft: T | null = null; // inside a change
 
   private constructor(doc: Automerge.Doc<T>) {
     this.#doc = doc;
@@ -77,8 +78,13 @@ export class Replica<T extends object> {
     return new Replica(doc);
   }
 
+  /** What it says; inside a change, what that has written so far. */
   get value(): Readonly<Automerge.Doc<T>> {
-    return this.#doc;
+    return (this.#draft as Automerge.Doc<T> | null) ?? this.#doc;
+  }
+
+  get isChanging(): boolean {
+    return this.#draft !== null;
   }
 
   get isEmpty(): boolean {
@@ -137,10 +143,19 @@ export class Replica<T extends object> {
     return Automerge.saveSince(this.#doc, [...heads]);
   }
 
-  /** One change, or none if `edit` writes nothing. An exception inside leaves no trace and passes on. */
+  /** One change, or none if `edit` writes nothing; inside another, a part of that. An exception inside leaves no trace and
+   *  passes on. */
   change(edit: (draft: T) => void, origin: Origin): void {
+    if (this.#draft !== null) return edit(this.#draft);
     this.#telling(origin, (patchCallback) => {
-      this.#doc = Automerge.change(this.#doc, { patchCallback, time: 0 }, edit);
+      this.#doc = Automerge.change(this.#doc, { patchCallback, time: 0 }, (draft) => {
+        this.#draft = draft as T;
+        try {
+          edit(this.#draft);
+        } finally {
+          this.#draft = null;
+        }
+      });
     });
   }
 
@@ -151,17 +166,17 @@ export class Replica<T extends object> {
 
   /** A name for what stands at `index` of a text, that others' edits do not shift. */
   cursor(path: readonly Key[], index: number): TextCursor {
-    return { path, text: this.#objectAt(path), at: Automerge.getCursor(this.#doc, [...path], index) };
+    return { path, text: this.#objectAt(path), at: Automerge.getCursor(this.value, [...path], index) };
   }
 
   /** Where in its text that stands now, or stood if it is gone; null if the text is gone. */
   indexOf({ path, text, at }: TextCursor): number | null {
     if (text === null || this.#objectAt(path) !== text) return null; // the core panics on a cursor of another text
-    return Automerge.getCursorPosition(this.#doc, [...path], at);
+    return Automerge.getCursorPosition(this.value, [...path], at);
   }
 
   #objectAt(path: readonly Key[]): string | null {
-    const holder = path.slice(0, -1).reduce<any>((value, key) => value?.[key], this.#doc);
+    const holder = path.slice(0, -1).reduce<any>((value, key) => value?.[key], this.value);
     return holder === undefined ? null : Automerge.getObjectId(holder, path.at(-1) as Key);
   }
 
