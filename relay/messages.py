@@ -139,6 +139,9 @@ class Execute(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag
     PlanRun or a request in the mode `cascade` has shown, instead of cells that are named here; it is made again first,
     and refused (`plan_gone`) if it is not known, was used, or would run cells that it did not show.
 
+    `cache` says whether results may be restored where the notebook keeps them: True, False (run anew), or None, which
+    is True for cells that are not fresh: whoever runs a fresh cell again wants it run.
+
     Result: {"execution_ids": [str]}, in the order of the cells; a cell that was already queued keeps its execution.
     Where there is something to say: "brought" [cell id] came along, "refused" {cell id: [message]} does not run because
     of its problems (`cell_has_problem` if all are), "plan" (see PlanRun) waits to be confirmed and nothing runs yet.
@@ -150,6 +153,7 @@ class Execute(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag
     stdin: Stdin | None = None
     bring: Bring | None = None
     plan_id: str | None = None
+    cache: bool | None = None
 
 
 class PlanRun(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="plan_run"):
