@@ -318,10 +318,12 @@ class AddPackages(msgspec.Struct, frozen=True, kw_only=True, tag_field="method",
     """Install these packages (requirements, `"pandas>=2"`) for the notebook. By the daemon, from owners and editors.
 
     Result: {"status", "why", "installed": {name: version}, "heads": [hash of RuntimeDoc],
-    "declare": {"place": [key], "add": [str], "remove": [str]}}.
+    "declare": {"place": [key], "add": [str], "remove": [str]} | {"cell_id", "old", "new"} | null}.
     "live": the running kernel has them; "restart_needed", and `why`; "ready": the next kernel will; "asks": an agent
     asked, and somebody has to approve. The asking peer then declares them: of the list `dependencies` at `place` in
-    the notebook's metadata it takes out `remove` and puts `add` at the end. If it fails (`environment`, with the
+    the notebook's metadata it takes out `remove` and puts `add` at the end; or in the source of a cell it makes the
+    PEP 723 header `old` into `new`, unless the source has no `old` any more. Null: a project's file declares them,
+    which the daemon has written; for an agent that needs an approval it is not. If it fails (`environment`, with the
     installer's words), nothing has changed and there is nothing to declare.
     """
 
