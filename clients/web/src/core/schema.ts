@@ -73,6 +73,10 @@ export interface Execution {
   execution_count: number | null;
   started: number | null;
   ended: number | null;
+  /** "hit": restored instead of run; "kept", or why it was not kept; empty where nothing is cached. */
+  cache: string;
+  /** Of a hit: how many milliseconds it took when it ran. */
+  saved_ms: number | null;
   requested_by: { name?: string; peer_id?: string; kind?: string };
   outputs: Outputs;
 }
@@ -139,6 +143,8 @@ export function readExecution(root: Readonly<RuntimeRoot>, id: string): Executio
     execution_count: number(value["execution_count"]),
     started: number(value["started"]),
     ended: number(value["ended"]),
+    cache: text(value["cache"], ""),
+    saved_ms: number(value["saved_ms"]),
     requested_by: record(plain(value["requested_by"])),
     outputs: Array.isArray(value["outputs"]) ? new Outputs(value["outputs"]) : Outputs.NONE,
   };
