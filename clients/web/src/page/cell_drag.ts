@@ -26,7 +26,7 @@ export function drag({ list, order, drop }: Dragging, cellIds: readonly string[]
 
   const others = () => order().filter((id) => !moving.has(id));
   const show = () => {
-    const cells = [...list.querySelectorAll<HTMLElement>(":scope > .cell")];
+    const cells = [...list.querySelectorAll<HTMLElement>(":scope > .cell:not([hidden])")];
     const before = cells.find((cell) => {
       const { top, height } = cell.getBoundingClientRect();
       return pointer < top + height / 2;
