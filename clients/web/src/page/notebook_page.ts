@@ -268,8 +268,7 @@ export class NotebookPage implements Page, CellActions {
   }
 
   #arrange(): void {
-    this.cells.arrange(this.notebook.cellIds());
-    for (const [id, view] of this.cells) view.setHidden(this.sections.isHidden(id));
+    this.cells.arrange(this.notebook.cellIds(), (id) => this.sections.isHidden(id));
     this.selection.settle();
   }
 
@@ -277,7 +276,7 @@ export class NotebookPage implements Page, CellActions {
   #showSections(): void {
     const { active } = this.selection;
     if (active !== null && this.sections.isHidden(active)) return this.sections.reveal(active); // which brings us here again
-    for (const [id, view] of this.cells) view.setHidden(this.sections.isHidden(id));
+    this.cells.fold((id) => this.sections.isHidden(id));
     this.selection.settle();
   }
 
