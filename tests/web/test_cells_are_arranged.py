@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from random import Random
 
 import quire
 from tests.web.tabs import Service
@@ -43,6 +44,31 @@ def test_undo_of_a_deletion_leaves_what_others_did_meanwhile(service: Service) -
         tab.press("z")
         tab.page.locator(".toast", has_text="Nothing of yours to undo").wait_for()
         assert sorted(cell.source for cell in peer.cells) == ["mine", "other", "theirs, changed"]
+
+
+def test_whatever_others_do_to_the_order_of_many_cells_it_is_the_order_on_the_page(service: Service) -> None:
+    tab = service.start(*(f"cell {number}" for number in range(70)))
+    tab.click_into(3, line=0)
+    kept = tab.cell(3).get_attribute("data-cell")
+    shown = "cells => cells.map(cell => cell.dataset.cell)"
+    random = Random(1)
+    with quire.open(service.notebook, name="Ada") as peer:
+        for _ in range(6):
+            with peer.edit():
+                for number in range(12):
+                    movable = [cell for cell in peer.cells if cell.id != kept]
+                    chosen, other = random.sample(movable, 2)
+                    if number % 3 == 0:
+                        chosen.move(before=other)
+                    elif number % 3 == 1:
+                        chosen.delete()
+                    else:
+                        peer.cells.add("new", before=other)
+            order = [cell.id for cell in peer.cells]
+            tab.sees("the same order", lambda order=order: tab.page.locator(".cell").evaluate_all(shown) == order)
+        tab.type("!")
+        peer.until(lambda: peer.cells[kept].source == "cell 3!")
+    assert service.errors == []
 
 
 def test_a_cell_is_dragged_to_another_place(service: Service) -> None:

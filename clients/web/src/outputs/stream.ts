@@ -21,6 +21,7 @@ export class StreamView implements Shown {
   readonly #settled = h("span");
   readonly #open = h("span");
   readonly #pieces = new Map<string, Promise<Uint8Array<ArrayBuffer>>>();
+  #output: Output | null = null;
   #contents: readonly Content[] = [];
   #settledText = "";
   #large: LargeText | null = null;
@@ -37,7 +38,9 @@ export class StreamView implements Shown {
   }
 
   update(output: Output): boolean {
+    if (output === this.#output) return true;
     if (output.output_type !== "stream" || (output.name ?? "stdout") !== this.#name) return false;
+    this.#output = output;
     const contents = output.text ?? [];
     if (JSON.stringify(contents) === JSON.stringify(this.#contents) && this.#version > 0) return true;
     this.#contents = contents;
