@@ -36,8 +36,8 @@ PING_INTERVAL: Final = 20.0
 PING_TIMEOUT: Final = 20.0
 # Connections waiting to be accepted.
 BACKLOG: Final = 512
-# Seconds that a thread which computes keeps the interpreter from the event loop. Files are written by a thread, 0.1 s of
-# computing for 1,000 cells, and with Python's own 5 ms everything that passes meanwhile waits so long at each of its
+# Seconds that a thread which computes keeps the interpreter from the event loop. Files are written by a thread, 0.1 s
+# of computing for 1,000 cells, and with Python's own 5 ms everything that passes meanwhile waits so long at each of its
 # turns: an echo beside a busy thread took 12 ms, with this it takes 0.8 ms.
 SWITCH_SECONDS: Final = 0.0005
 
