@@ -51,7 +51,7 @@ def main(arguments: Sequence[str]) -> None:
     if "running" in which:
         run(run_cells(20, 1) if options.quick else run_cells())
     if "agents" in which:
-        run(agents(10 if options.quick else 60))
+        run(agents(10) if options.quick else agents())
     if "day" in which:
         run(day(quick=options.quick))
     if "page" in which:
