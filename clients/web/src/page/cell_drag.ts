@@ -26,7 +26,7 @@ export function drag({ list, order, drop }: Dragging, cellIds: readonly string[]
 
   const others = () => order().filter((id) => !moving.has(id));
   const show = () => {
-    const cells = [...list.querySelectorAll<HTMLElement>(".stretch:not(.far) > .cell")]; // near the screen
+    const cells = [...list.querySelectorAll<HTMLElement>(".stretch:not(.far) > .cell:not([hidden])")]; // near the screen
     const before = cells.find((cell) => {
       const { top, height } = cell.getBoundingClientRect();
       return pointer < top + height / 2;

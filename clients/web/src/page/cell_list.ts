@@ -37,8 +37,8 @@ export class CellList {
     return this.#views.entries();
   }
 
-  /** Have exactly these cells on the page, in this order. */
-  arrange(ids: readonly string[]): void {
+  /** Have exactly these cells on the page, in this order, those that are folded away out of sight. */
+  arrange(ids: readonly string[], isFolded: (cellId: string) => boolean): void {
     const here = new Set(ids);
     for (const [id, view] of this.#views) {
       if (here.has(id)) continue;
@@ -57,6 +57,13 @@ export class CellList {
     });
     this.#stretches.arrange(views);
     for (const view of fresh) this.added.emit(view);
-    this.#near.arranged(this.#stretches.all);
+    this.fold(isFolded);
+  }
+
+  /** Other cells are folded away. */
+  fold(isFolded: (cellId: string) => boolean): void {
+    for (const [id, view] of this.#views) view.setHidden(isFolded(id));
+    for (const { element, cells } of this.#stretches.all) element.hidden = cells.every((cell) => cell.element.hidden);
+    this.#near.arranged(this.#stretches.all.filter(({ element }) => !element.hidden)); // what is hidden is nowhere
   }
 }

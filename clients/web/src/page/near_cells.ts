@@ -46,7 +46,7 @@ export class NearCells {
     const [near, notFar] = [within(this.#stretches, NEAR), new Set(within(this.#stretches, FAR))];
     for (const stretch of this.#stretches) stretch.isFar ||= !notFar.has(stretch);
     for (const stretch of near) stretch.isFar = false;
-    const cells = this.#stretches.filter(({ isFar }) => !isFar).flatMap((stretch) => stretch.cells);
+    const cells = this.#stretches.filter(({ isFar }) => !isFar).flatMap((stretch) => stretch.cells).filter((cell) => !cell.element.hidden);
     const come = within(cells, NEAR).filter((cell) => !this.#near.has(cell));
     for (const cell of this.#near.difference(new Set(within(cells, FAR)))) {
       this.#near.delete(cell);
