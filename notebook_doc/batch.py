@@ -4,7 +4,8 @@ Somebody reads a notebook, thinks for half a minute, and writes. A `Reading` kee
 of operations is applied to that and merged with what others did meanwhile, so that what they typed, moved and inserted
 stays, character by character. `commit` refuses a batch, and then leaves nothing behind, when it changes a cell that
 somebody deleted, deletes one that somebody wrote in, or when the merged notebook fails the caller's `check`. New and
-moved cells go next to where their neighbours are now. Its result says what was merged and how to undo it.
+moved cells go next to where their neighbours are now. Its result says what was merged and by
+which hash it can be taken back.
 """
 
 from __future__ import annotations
@@ -13,88 +14,22 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
+from notebook_doc.draft import Draft
+from notebook_doc.edits import (
+    Create,
+    Delete,
+    Move,
+    Operation,
+    SetAttachments,
+    SetMetadata,
+    SetNotebookMetadata,
+    SetSource,
+    SetType,
+)
 from notebook_doc.errors import BadEdit, CellDeletedMeanwhile, CellEditedMeanwhile, UnknownCell
 from notebook_doc.events import CellAdded, CellChanged, CellRemoved
-from notebook_doc.json_values import Json
-from notebook_doc.notebook import Cell, CellType, NotebookDoc
+from notebook_doc.notebook import CellType, NotebookDoc
 from notebook_doc.replica import Heads
-
-# --- operations -------------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Create:
-    """A new cell after or before another, at the end if neither is named; or at a `position`, as an undo makes it."""
-
-    cell_id: str
-    source: str
-    cell_type: str = "code"
-    after: str | None = None
-    before: str | None = None
-    metadata: dict[str, Json] | None = None
-    attachments: dict[str, Json] | None = None
-    position: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class SetSource:
-    """Make a cell's source this: the difference to what was read is what is written."""
-
-    cell_id: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True)
-class SetType:
-    """Make a cell code, markdown or raw."""
-
-    cell_id: str
-    cell_type: str
-
-
-@dataclass(frozen=True, slots=True)
-class SetMetadata:
-    """Make a cell's metadata equal to this; keys that are the same as in what was read are not written."""
-
-    cell_id: str
-    metadata: dict[str, Json]
-
-
-@dataclass(frozen=True, slots=True)
-class SetAttachments:
-    """The same for its attachments; None takes them away."""
-
-    cell_id: str
-    attachments: dict[str, Json] | None
-
-
-@dataclass(frozen=True, slots=True)
-class SetNotebookMetadata:
-    """The same for the notebook's."""
-
-    metadata: dict[str, Json]
-
-
-@dataclass(frozen=True, slots=True)
-class Move:
-    """Put a cell after or before another, at the end if neither is named; or at a `position`, as an undo does."""
-
-    cell_id: str
-    after: str | None = None
-    before: str | None = None
-    position: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Delete:
-    """Remove a cell. Refused if somebody wrote in it meanwhile, unless `despite_edits`."""
-
-    cell_id: str
-    despite_edits: bool = False
-
-
-Operation = Create | SetSource | SetType | SetMetadata | SetAttachments | SetNotebookMetadata | Move | Delete
-
 
 # --- what was read, and what came of it -------------------------------------------------------------------------------
 
@@ -134,7 +69,7 @@ class Committed:
     meanwhile: tuple[Meanwhile, ...]
     heads: Heads
     after: Reading
-    inverse: tuple[Operation, ...]
+    change: bytes | None  # its hash, by which it can be taken back; None if there was nothing to write
 
     @property
     def shared(self) -> tuple[Meanwhile, ...]:
@@ -158,24 +93,39 @@ def commit(notebook: NotebookDoc, reading: Reading, operations: Sequence[Operati
     Raises CellDeletedMeanwhile, CellEditedMeanwhile, UnknownCell and BadEdit, and what `check` raises for the merged
     notebook.
     """
-    before = notebook.fork()
+    as_read = notebook.replica.heads() == reading.heads
+    before = reading.notebook if as_read else notebook.fork()
     meanwhile = changed_meanwhile(notebook, reading)
     wanted = tuple(operations)
     operations = _settled(wanted, before, meanwhile)
-    if meanwhile or before.replica.heads() != reading.heads:
-        work, heads = reading.notebook.fork(), reading.heads
+    if not as_read:
+        work, heads = _fork_to_write(reading, notebook), reading.heads
         apply(where_they_are(operations, before), work)
         merged = notebook.fork()
         merged.replica.merge(work.replica)
         check(merged)
-        if work.replica.heads() != heads:
+        written = work.replica.heads() != heads
+        (change,) = work.replica.heads() if written else (None,)
+        if written:
             notebook.replica.merge(work.replica)
     else:
         with notebook.edit():
             for operation in operations:
                 _apply(operation, notebook)
             check(notebook)
-    return _committed(wanted, operations, before, notebook, meanwhile)
+        heads = notebook.replica.heads()
+        (change,) = heads if heads != reading.heads else (None,)
+    return _committed(wanted, operations, before, notebook, meanwhile, change)
+
+
+def _fork_to_write(reading: Reading, notebook: NotebookDoc) -> NotebookDoc:
+    """A fork of what was read, to be written once and merged into the notebook at once.
+
+    It writes as the notebook does, if that has written nothing since: it is then the next change of the same actor. An
+    actor of its own would cost the document at every replica (15 ms for 1,000 cells), and stay in it for ever.
+    """
+    actor = notebook.replica.actor
+    return reading.notebook.fork(None if notebook.replica.own_changes_since(reading.heads) else actor)
 
 
 def changed_meanwhile(notebook: NotebookDoc, reading: Reading) -> tuple[Meanwhile, ...]:
@@ -225,7 +175,7 @@ def _settled(operations: Sequence[Operation], now: NotebookDoc, meanwhile: Seque
 def where_they_are(operations: Sequence[Operation], now: NotebookDoc) -> list[Operation]:
     """The same with neighbours replaced by positions: a cell goes next to where its neighbour is now, not where it was
     when it was read. A neighbour that is gone leaves its place."""
-    plan = now.fork()
+    plan = Draft(now)
     placed: list[Operation] = []
     for operation in operations:
         if isinstance(operation, Create | Move) and operation.position is None:
@@ -233,12 +183,12 @@ def where_they_are(operations: Sequence[Operation], now: NotebookDoc) -> list[Op
             if gone:
                 placed.append(operation)
                 continue
-            _apply(operation, plan)
+            plan.apply([operation])
             placed.append(replace(operation, after=None, before=None, position=plan.position(operation.cell_id)))
         else:
             placed.append(operation)
             if not isinstance(operation, SetNotebookMetadata) and operation.cell_id in plan:
-                _apply(operation, plan)
+                plan.apply([operation])
     return placed
 
 
@@ -276,7 +226,7 @@ def _apply(operation: Operation, notebook: NotebookDoc) -> None:
             raise BadEdit(f"{unknown!r} is no operation on a notebook.")
 
 
-# --- what came of it, and back ----------------------------------------------------------------------------------------
+# --- what came of it --------------------------------------------------------------------------------------------------
 
 
 def _committed(
@@ -285,6 +235,7 @@ def _committed(
     before: NotebookDoc,
     notebook: NotebookDoc,
     meanwhile: tuple[Meanwhile, ...],
+    change: bytes | None,
 ) -> Committed:
     created = [one.cell_id for one in operations if isinstance(one, Create) and one.cell_id in notebook]
     deleted = [one.cell_id for one in operations if isinstance(one, Delete) and one.cell_id in before]
@@ -292,13 +243,6 @@ def _committed(
     edited = [one.cell_id for one in operations if isinstance(one, changing) and one.cell_id in before]
     moved = [one.cell_id for one in operations if isinstance(one, Move) and one.cell_id in before]
     gone = [one.cell_id for one in wanted if isinstance(one, Delete) and one not in operations]
-    inverse: list[Operation] = [_again(before.cell(cell_id)) for cell_id in deleted]
-    for cell_id in dict.fromkeys((*edited, *moved)):
-        if cell_id in notebook:
-            inverse += _back(before.cell(cell_id), notebook.cell(cell_id))
-    if any(isinstance(one, SetNotebookMetadata) for one in operations):
-        inverse.append(SetNotebookMetadata(before.metadata()))
-    inverse += [Delete(cell_id) for cell_id in created]
     return Committed(
         created=tuple(created),
         edited=tuple(dict.fromkeys(edited)),
@@ -308,74 +252,5 @@ def _committed(
         meanwhile=meanwhile,
         heads=notebook.replica.heads(),
         after=Reading.of(notebook),
-        inverse=tuple(inverse),
+        change=change,
     )
-
-
-def _again(cell: Cell) -> Create:
-    """What brings a deleted cell back, under its id and where it stood."""
-    return Create(
-        cell.id,
-        cell.source,
-        cell.cell_type,
-        metadata=cell.metadata,
-        attachments=cell.attachments,
-        position=cell.position,
-    )
-
-
-def _back(before: Cell, after: Cell) -> list[Operation]:
-    """What makes a cell again what it was before the batch."""
-    found: list[Operation] = []
-    if before.source != after.source:
-        found.append(SetSource(before.id, before.source))
-    if before.cell_type != after.cell_type:
-        found.append(SetType(before.id, before.cell_type))
-    if before.metadata != after.metadata:
-        found.append(SetMetadata(before.id, before.metadata))
-    if before.attachments != after.attachments:
-        found.append(SetAttachments(before.id, before.attachments))
-    if before.position != after.position:
-        found.append(Move(before.id, position=before.position))
-    return found
-
-
-@dataclass(frozen=True, slots=True)
-class Undone:
-    """An undo that was applied. `kept` are cells that the batch had made and others have written in since."""
-
-    committed: Committed
-    kept: tuple[str, ...]
-    gone: tuple[str, ...]  # cells that the batch had changed and somebody has deleted since
-
-
-def undo(notebook: NotebookDoc, batch: Committed, check: Check) -> Undone:
-    """The inverse of a batch as a new edit: what others did since stays. Raises what `check` raises."""
-    return undo_to(notebook, batch.after, batch.inverse, check)
-
-
-def undo_to(notebook: NotebookDoc, after: Reading, back: Sequence[Operation], check: Check) -> Undone:
-    """The same, of what was done up to `after`, by the operations that lead back from there."""
-    since = {one.cell_id: one for one in changed_meanwhile(notebook, after)}
-    inverse: list[Operation] = []
-    kept: list[str] = []
-    gone: list[str] = []
-    for operation in back:
-        if isinstance(operation, SetNotebookMetadata):
-            inverse.append(operation)
-            continue
-        other = since.get(operation.cell_id)
-        if isinstance(operation, Delete) and other is not None and other.what == "changed":
-            kept.append(operation.cell_id)
-        elif isinstance(operation, Create):
-            if operation.cell_id not in notebook:
-                inverse.append(operation)
-        elif isinstance(operation, Delete) and operation.cell_id not in notebook:
-            pass  # somebody was faster
-        elif operation.cell_id not in notebook:
-            gone.append(operation.cell_id)
-        elif isinstance(operation, Move) and other is not None and "position" in other.fields:
-            kept.append(operation.cell_id)  # somebody has moved it since: where they put it counts
-        else:
-            inverse.append(operation)
-    return Undone(commit(notebook, after, inverse, check), tuple(kept), tuple(dict.fromkeys(gone)))

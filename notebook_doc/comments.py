@@ -16,7 +16,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
-from notebook_doc.authors import KINDS, Author, AuthorKind
+from notebook_doc.authors import Author, author_json, author_of_json
 from notebook_doc.errors import BadEdit, UnknownThread
 from notebook_doc.json_values import Json
 from notebook_doc.plain import well_formed
@@ -126,19 +126,12 @@ def _messages(stored: Mapping[str, Json]) -> Iterator[Message]:
         if isinstance(value, dict) and isinstance(text := value.get("text"), str):
             edited = value.get("edited")
             yield Message(
-                name, _author(value), text, _time(value.get("time")), None if edited is None else _time(edited)
+                name,
+                author_of_json(value.get("author")),
+                text,
+                _time(value.get("time")),
+                None if edited is None else _time(edited),
             )
-
-
-def _author(value: Mapping[str, Json]) -> Author:
-    said = value.get("author")
-    said = said if isinstance(said, dict) else {}
-    kind = said.get("kind")
-    return Author(
-        str(said.get("peer_id", "")),
-        str(said.get("name", "somebody")),
-        cast(AuthorKind, kind) if kind in KINDS else "unknown",
-    )
 
 
 def _anchor(value: Mapping[str, Json]) -> Anchor | None:
@@ -147,7 +140,7 @@ def _anchor(value: Mapping[str, Json]) -> Anchor | None:
 
 
 def _resolved(value: Mapping[str, Json]) -> Resolved:
-    return Resolved(_author(value), _time(value.get("time")))
+    return Resolved(author_of_json(value.get("author")), _time(value.get("time")))
 
 
 def _time(value: Json) -> float:
@@ -201,7 +194,7 @@ def resolve(notebook: NotebookDoc, thread_id: str, author: Author, time: float) 
     """Close a thread: it stays, and can be opened again. Raises UnknownThread."""
     with notebook.edit():
         obj = _thread_object(notebook, thread_id)
-        notebook.transaction.put_json(obj, "resolved", {"author": _written(author), "time": time})
+        notebook.transaction.put_json(obj, "resolved", {"author": author_json(author), "time": time})
 
 
 def reopen(notebook: NotebookDoc, thread_id: str) -> None:
@@ -241,7 +234,7 @@ def _say(notebook: NotebookDoc, obj: ObjectId, text: str, author: Author, time: 
     if messages is None:
         messages = notebook.transaction.make_map(obj, "messages")
     message = notebook.transaction.make_map(messages, message_id)
-    notebook.transaction.fill(message, {"author": _written(author), "text": text, "time": time})
+    notebook.transaction.fill(message, {"author": author_json(author), "text": text, "time": time})
     return message_id
 
 
@@ -257,10 +250,6 @@ def _thread_object(notebook: NotebookDoc, thread_id: str) -> ObjectId:
     if obj is None:
         raise UnknownThread(thread_id)
     return obj
-
-
-def _written(author: Author) -> dict[str, Json]:
-    return {"peer_id": author.peer_id, "name": well_formed(author.name), "kind": author.kind}
 
 
 def _checked(text: str) -> str:

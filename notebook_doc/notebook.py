@@ -12,14 +12,14 @@ replaced.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cache
 from typing import Final, Literal, cast
 
 from notebook_doc import comments
-from notebook_doc.cell_order import UNREADABLE, CellOrder, readable
+from notebook_doc.cell_order import UNREADABLE, CellOrder, Placement, readable
 from notebook_doc.change_writer import ChangeWriter
 from notebook_doc.document import Document
 from notebook_doc.errors import BadEdit, CorruptDocument, UnknownCell
@@ -137,14 +137,15 @@ class NotebookDoc(Document):
         minor = self.replica.scalar(ROOT, "nbformat_minor")
         return minor if isinstance(minor, int) else DEFAULT_NBFORMAT_MINOR
 
-    def fork(self) -> NotebookDoc:
-        """An independent copy with an actor of its own, to edit what was read and merge later.
+    def fork(self, actor: bytes | None = None) -> NotebookDoc:
+        """An independent copy, to edit what was read and merge later; with an actor of its own unless one is given.
 
-        Cheap, however many cells there are: the index is copied, not read again.
+        Cheap, however many cells there are: the index is copied, not read again. The first write of an actor that is
+        new costs the document.
         """
         self._refresh()
         fork = copy(self)
-        fork.replica = self.replica.fork()
+        fork.replica = self.replica.fork(actor)
         fork._objects = self._objects.for_fork(fork.replica)
         fork._entries = dict(self._entries)
         fork._order = self._order.copy()
@@ -158,6 +159,11 @@ class NotebookDoc(Document):
         """The ids of all cells, in order."""
         self._refresh()
         return self._order.cell_ids()
+
+    def order(self) -> CellOrder:
+        """A copy of the order of all cells, to see what an edit would do to it."""
+        self._refresh()
+        return self._order.copy()
 
     def __len__(self) -> int:
         self._refresh()
@@ -228,7 +234,7 @@ class NotebookDoc(Document):
 
         Raises UnknownCell for the neighbour, BadEdit for an id that is taken or an unknown cell type.
         """
-        _check_cell_type(cell_type)
+        check_cell_type(cell_type)
         cell_id = new_cell_id() if cell_id is None else cell_id
         with self.edit():
             if cell_id in self._entries:
@@ -299,7 +305,7 @@ class NotebookDoc(Document):
 
     def set_cell_type(self, cell_id: str, cell_type: CellType) -> None:
         """Change a cell's type. Raises UnknownCell, BadEdit."""
-        _check_cell_type(cell_type)
+        check_cell_type(cell_type)
         with self.edit():
             self._tx.put(self._entry(cell_id).obj, "cell_type", cell_type)
 
@@ -467,12 +473,7 @@ class NotebookDoc(Document):
 
     def _place(self, after: str | None, before: str | None) -> str:
         """A position for a cell that goes after or before another, once there is room for it."""
-        if after is not None and before is not None:
-            raise BadEdit("a cell goes either after or before another.", "Name one of the two.")
-        placement = self._order.placement(
-            after=None if after is None else (self._entry(after).position, after),
-            before=None if before is None else (self._entry(before).position, before),
-        )
+        placement = place_for(self._order, lambda cell_id: self._entry(cell_id).position, after, before)
         for cell_id, position in placement.others:
             self._set_position(cell_id, position)
         return placement.position
@@ -513,6 +514,17 @@ def cell_values(
     return values
 
 
-def _check_cell_type(cell_type: str) -> None:
+def place_for(order: CellOrder, position: Callable[[str], str], after: str | None, before: str | None) -> Placement:
+    """Where a cell goes that comes after or before another, at the end if neither is named. Raises BadEdit for both."""
+    if after is not None and before is not None:
+        raise BadEdit("a cell goes either after or before another.", "Name one of the two.")
+    return order.placement(
+        after=None if after is None else (position(after), after),
+        before=None if before is None else (position(before), before),
+    )
+
+
+def check_cell_type(cell_type: str) -> None:
+    """Raises BadEdit for a type that nbformat does not have."""
     if cell_type not in CELL_TYPES:
         raise BadEdit(f"{cell_type!r} is no cell type.", "Use code, markdown or raw.")

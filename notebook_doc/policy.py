@@ -13,6 +13,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final, Literal, cast
 
+from notebook_doc.draft import CellsOfNotebook
 from notebook_doc.errors import NotebookDocError
 from notebook_doc.events import CellChanged, CellRemoved, MetadataChanged, NotebookEvent, Reset
 from notebook_doc.json_values import Json
@@ -86,7 +87,7 @@ def is_agents_own(metadata: Mapping[str, Json]) -> bool:
     return _map(_map(metadata.get(QUIRE)).get(MADE_BY)).get("kind") == "agent"
 
 
-def broken_rule(before: NotebookDoc, after: NotebookDoc, events: Iterable[NotebookEvent]) -> AgentsMayNot | None:
+def broken_rule(before: NotebookDoc, after: CellsOfNotebook, events: Iterable[NotebookEvent]) -> AgentsMayNot | None:
     """The rule that an agent breaks whose edit makes `after` of `before` by these events; None if it breaks none."""
     policy = policy_of(before.metadata())
     for event in events:
@@ -97,7 +98,7 @@ def broken_rule(before: NotebookDoc, after: NotebookDoc, events: Iterable[Notebo
 
 
 def _broken_by(
-    event: NotebookEvent, policy: AgentPolicy, before: NotebookDoc, after: NotebookDoc
+    event: NotebookEvent, policy: AgentPolicy, before: NotebookDoc, after: CellsOfNotebook
 ) -> AgentsMayNot | None:
     match event:
         case CellChanged(cell_id) if policy.cells_of_people == "propose" and _is_peoples(before, cell_id):

@@ -17,16 +17,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, cast
 
-from notebook_doc.authors import KINDS, Author, AuthorKind
-from notebook_doc.batch import (
-    Check,
-    Meanwhile,
-    Operation,
-    Reading,
-    SetNotebookMetadata,
-    apply,
-    where_they_are,
-)
+from notebook_doc.authors import Author, author_json, author_of_json
+from notebook_doc.batch import Check, Meanwhile, Reading, apply, where_they_are
+from notebook_doc.edits import Operation, SetNotebookMetadata
 from notebook_doc.errors import BadEdit, CellDeletedMeanwhile, CellEditedMeanwhile, NotebookDocError, UnknownProposal
 from notebook_doc.events import CellAdded, CellChanged, CellRemoved
 from notebook_doc.history.past import PastNotebook
@@ -102,7 +95,7 @@ def propose(
     UnknownCell.
     """
     work = reading.notebook.fork()
-    apply(where_they_are(operations, notebook.fork()), work)
+    apply(where_they_are(operations, notebook), work)
     changes = work.replica.changes_since(reading.heads)
     if not changes:
         raise BadEdit("the proposal changes nothing.", "Queue an edit before proposing it.")
@@ -225,7 +218,7 @@ def _decided(wanted: Proposal, decision: Decision) -> Proposal:
 def _as_json(wanted: Proposal) -> dict[str, Json]:
     value: dict[str, Json] = {
         "title": wanted.title,
-        "author": _author_json(wanted.author),
+        "author": author_json(wanted.author),
         "at": wanted.at,
         "base": [head.hex() for head in wanted.base],
         "change": base64.b64encode(wanted.change).decode(),
@@ -234,7 +227,7 @@ def _as_json(wanted: Proposal) -> dict[str, Json]:
     if (decision := wanted.decision) is not None:
         value["decision"] = {
             "status": decision.status,
-            "by": _author_json(decision.by),
+            "by": author_json(decision.by),
             "at": decision.at,
             "note": decision.note,
         }
@@ -253,7 +246,7 @@ def _read(notebook: NotebookDoc, proposal_id: str, value: Json) -> Proposal | No
     found = Proposal(
         proposal_id,
         _text(value, "title"),
-        _read_author(value.get("author")),
+        author_of_json(value.get("author")),
         _number(value, "at"),
         base,
         change,
@@ -273,21 +266,7 @@ def _read_decision(value: Json) -> Decision | None:
     if not isinstance(value, dict) or value.get("status") not in ("accepted", "rejected", "withdrawn"):
         return None
     status = cast(Status, value["status"])
-    return Decision(status, _read_author(value.get("by")), _number(value, "at"), _text(value, "note"))
-
-
-def _author_json(author: Author) -> dict[str, Json]:
-    return {"peer_id": author.peer_id, "name": author.name, "kind": author.kind}
-
-
-def _read_author(value: Json) -> Author:
-    known = value if isinstance(value, dict) else {}
-    kind = _text(known, "kind")
-    return Author(
-        _text(known, "peer_id"),
-        _text(known, "name") or "somebody",
-        cast(AuthorKind, kind) if kind in KINDS else "unknown",
-    )
+    return Decision(status, author_of_json(value.get("by")), _number(value, "at"), _text(value, "note"))
 
 
 def _text(value: dict[str, Json], key: str) -> str:

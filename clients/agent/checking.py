@@ -23,6 +23,7 @@ from notebook_doc.dataflow.fixes import problems_of
 from notebook_doc.dataflow.graph import Graph
 from notebook_doc.dataflow.notebook_dataflow import Dataflow, Mode
 from notebook_doc.dataflow.problems import Problem, ProblemCode
+from notebook_doc.draft import CellsOfNotebook
 from notebook_doc.events import CellChanged, CellField, CellRemoved, MetadataChanged, NotebookEvent
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.policy import QUIRE, AgentsMayNot, broken_rule
@@ -47,7 +48,7 @@ class Checker:
         self._strict = strict
         self._dataflow = dataflow
 
-    def findings(self, before: Graph, mode: Mode, merged: NotebookDoc, touched: Iterable[str]) -> Findings:
+    def findings(self, before: Graph, mode: Mode, merged: CellsOfNotebook, touched: Iterable[str]) -> Findings:
         """What is wrong with the merged notebook that was not before, in the cells that the batch touches."""
         touched = list(touched)
         after = overlay(before, merged, touched)
@@ -102,11 +103,11 @@ def _events(planner: Planner) -> Iterator[NotebookEvent]:
         yield MetadataChanged(frozenset((QUIRE,)))
 
 
-def _field(notebook: NotebookDoc, cell_id: str, field: CellField) -> object:
+def _field(notebook: CellsOfNotebook, cell_id: str, field: CellField) -> object:
     return getattr(notebook.cell(cell_id), field)
 
 
-def overlay(graph: Graph, notebook: NotebookDoc, touched: Iterable[str]) -> Graph:
+def overlay(graph: Graph, notebook: CellsOfNotebook, touched: Iterable[str]) -> Graph:
     """The graph as it would be with these cells, and the order, as this notebook has them."""
     after = graph.copy()
     language = language_of_notebook(notebook.metadata())
@@ -121,7 +122,7 @@ def overlay(graph: Graph, notebook: NotebookDoc, touched: Iterable[str]) -> Grap
     return after
 
 
-def _introduced(before: Graph, after: Graph, notebook: NotebookDoc, touched: Iterable[str]) -> Iterator[Problem]:
+def _introduced(before: Graph, after: Graph, notebook: CellsOfNotebook, touched: Iterable[str]) -> Iterator[Problem]:
     for cell_id in touched:
         if cell_id not in notebook:
             continue
@@ -138,6 +139,6 @@ def _introduced(before: Graph, after: Graph, notebook: NotebookDoc, touched: Ite
                     pass
                 case _:
                     yield problem
-    for cell_id in after.order:
-        if after.is_setup(cell_id) and set(after.inputs(cell_id)) - set(before.inputs(cell_id)):
+    for cell_id in after.setup_cells:
+        if set(after.inputs(cell_id)) - set(before.inputs(cell_id)):
             yield from (one for one in problems_of(after, cell_id, notebook.source) if one.code == "setup_reads_others")

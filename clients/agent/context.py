@@ -34,15 +34,17 @@ from clients.agent.operations import (
 from clients.agent.packages import changed, declaring
 from clients.agent.planner import NO_PACKAGES, Plan, Planner
 from clients.agent.presence import presence_of
-from clients.agent.report import Report, Run, report_of
+from clients.agent.report import Report, Run, actors_of, report_of
 from clients.agent.running import run_cells
 from clients.agent.variables import Variable, variables_of
 from clients.agent.views import CellRef, CellsView, CellView, GraphView, PeerView, peer_view, resolve
 from clients.agent.widgets import widget_of
 from clients.peer.notebook import Notebook
-from notebook_doc.batch import Reading
+from notebook_doc.batch import Committed, Reading
 from notebook_doc.dataflow.graph import Graph
 from notebook_doc.dataflow.notebook_dataflow import Dataflow
+from notebook_doc.dataflow.problems import Problem
+from notebook_doc.draft import Draft
 from notebook_doc.notebook import CellType, NotebookDoc, new_cell_id
 from notebook_doc.policy import broken_rule
 from notebook_doc.proposals import Proposal
@@ -79,7 +81,8 @@ class Context:
     def __init__(self, notebook: Notebook, *, strict: bool, format: bool) -> None:
         self._nb = notebook
         self._format = format
-        self._checker = Checker(_dataflow_of(notebook), strict=strict)
+        self._dataflow = _dataflow_of(notebook)
+        self._checker = Checker(self._dataflow, strict=strict)
         self._graph: tuple[Reading, Graph] | None = None  # of what was read
         self._planner: Planner | None = None
         self._title: str | None = None
@@ -124,17 +127,27 @@ class Context:
         return [peer_view(one) for one in self.watchers() if one.peer.peer_id != me and one.role != "daemon"]
 
     @property
-    def draft(self) -> NotebookDoc:
+    def draft(self) -> Draft:
         """The notebook as it was read, with what is queued."""
         return self._queue.draft
 
     @property
     def graph_now(self) -> Graph:
         """The dataflow of the draft."""
-        queue = self._queue
-        if self._graph is None or self._graph[0] is not queue.reading:
-            self._graph = queue.reading, Dataflow(queue.reading.notebook).graph
-        return overlay(self._graph[1], queue.draft, queue.plan.touched)
+        reading, plan = self._queue.reading, self._queue.plan
+        if self._graph is None or self._graph[0] is not reading:
+            self._graph = reading, self._call(lambda: self._graph_of(reading))
+            self._graph[1].cycles()  # found here once, and not in every copy
+        if not plan.touched:
+            return self._graph[1]
+        return overlay(self._graph[1], self._queue.draft, plan.touched)
+
+    def _graph_of(self, reading: Reading) -> Graph:
+        """The dataflow of what was read: as far as nobody has written since, what is known already."""
+        if reading.heads != self._nb.doc.replica.heads():
+            return Dataflow(reading.notebook).graph
+        self._dataflow.update(self._nb.doc)
+        return self._dataflow.graph.copy()
 
     def live(self, read: Callable[[RuntimeDoc], R]) -> R:
         """Read RuntimeDoc as it is now."""
@@ -269,9 +282,10 @@ class Context:
         if plan.packages.add or plan.packages.remove:
             self._commit_to_a_copy(planner)
             async with changed(self._nb, plan.packages):
-                report = self._write(planner)
+                written = self._write(planner)
         else:
-            report = self._write(planner)
+            written = self._write(planner)
+        report = Report() if written is None else await self._told(*written)
         self.report += report
         self._say(plan, report)
         if plan.runs:
@@ -281,17 +295,19 @@ class Context:
             await self._nb.widgets[wanted.comm_id].set(**wanted.traits)
         return report
 
-    def _write(self, planner: Planner) -> Report:
+    def _write(self, planner: Planner) -> tuple[Committed, tuple[Problem, ...]] | None:
+        """What was committed, and what is to be warned of; None if nothing was queued."""
         nb = self._nb
         if not planner.plan.batch:
             self._read()
-            return Report()
+            return None
         check = self._checker.checks(nb.doc, planner)
-        heads = nb.doc.replica.heads()
         done = nb.commit(planner.reading, planner.plan.batch, check)
         self._continue_from(done.after)
-        changes = nb.doc.replica.hashed_changes_since(heads)
-        return report_of(done, check.warnings, changes[-1][0] if changes else b"", self._name)
+        return done, check.warnings
+
+    async def _told(self, done: Committed, warnings: tuple[Problem, ...]) -> Report:
+        return report_of(done, warnings, await self._nb.names_of(actors_of(done.meanwhile)))
 
     def refuse_acceptance(self, wanted: Proposal) -> None:
         """Raises AgentsMayNot if the policy keeps this agent from merging a proposal itself."""
@@ -318,10 +334,6 @@ class Context:
 
         check = self._checker.checks(self._nb.doc, planner)
         commit(self._nb.doc.fork(), planner.reading, planner.plan.batch, check)
-
-    def _name(self, actor: bytes) -> str | None:
-        found = self._nb.author(actor)
-        return None if found is None else found.name
 
     def _say(self, plan: Plan, report: Report) -> None:
         state = presence_of(plan, report, self._nb.doc)
@@ -366,8 +378,7 @@ class Context:
     def _undo(self, change: bytes) -> Report:
         undone = self._nb.take_back(change)
         self._read()
-        done = undone.committed
-        return report_of(done, (), b"", self._name)
+        return report_of(undone.committed, (), {})
 
 
 class Packages:

@@ -18,7 +18,8 @@ from pydantic import BaseModel, Field
 
 from clients.agent.code_mode import CodeMode
 from clients.agent.desk import Desk
-from clients.agent.mcp_tools import Answer, Caller, Picture, Tools
+from clients.agent.mcp_answers import Answer, Picture
+from clients.agent.mcp_tools import Caller, Tools
 from clients.peer.errors import PeerError
 from notebook_doc.errors import NotebookDocError
 from relay.errors import WireError
@@ -223,7 +224,7 @@ def make_server(desk: Desk, *, version: str, agent: str | None = None) -> MCPSer
     @tool()
     async def scratch(notebook: Notebook, code: str, ctx: Context[Any, Any], seconds: float = 60) -> Answer:
         """Run code in the kernel without a cell, in a copy of its names. Interrupted after so many seconds."""
-        return await tools.scratch(who(ctx), notebook, code, seconds)
+        return await tools.scratch(who(ctx), notebook, code, seconds, _progress(ctx))
 
     @tool(_READS)
     async def variables(notebook: Notebook, ctx: Context[Any, Any]) -> str:

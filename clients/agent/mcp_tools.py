@@ -7,47 +7,24 @@ happened and what to do next. `mcp_server` tells MCP of these methods.
 
 from __future__ import annotations
 
-import asyncio
-import base64
-import json
-import re
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 from clients.agent.code_mode import CodeMode, code_mode
 from clients.agent.desk import Desk
 from clients.agent.errors import AgentError, described
-from clients.agent.report import merged_of
-from clients.agent.scratch import run_scratch
+from clients.agent.mcp_answers import Answer, as_diff, cut, decision, heading, in_a_line, in_full, in_short, shown
+from clients.agent.mcp_running import Progress, results, run_and_tell, scratch_and_tell
+from clients.agent.report import actors_of, merged_of
 from clients.agent.variables import variables_of
-from clients.agent.views import CellView
 from clients.peer.execution import Execution
 from clients.peer.notebook import Notebook
-from notebook_doc.history.diff import diff
-from notebook_doc.proposals import Proposal, proposal
-from relay.messages import Execute
+from notebook_doc.proposals import proposal
 
-# Characters of one output that an answer holds; of a whole answer; and of a cell in an overview.
-MAX_OUTPUT: Final = 8_000
-MAX_ANSWER: Final = 60_000
-OVERVIEW_LINES: Final = 3
 # Cells of an overview in one answer.
 PAGE: Final = 100
-PICTURES: Final = ("image/png", "image/jpeg", "image/gif", "image/webp")
 
-
-@dataclass(frozen=True, slots=True)
-class Picture:
-    """An image among the outputs."""
-
-    mime: str
-    data: bytes
-
-
-Answer = list[str | Picture]
-Progress = Callable[[float, float, str], Awaitable[None]]
 Action = Literal["accept", "reject", "withdraw"]
 
 
@@ -99,15 +76,15 @@ class Tools:
         nb = await self._open(caller, notebook)
         async with self._context(nb) as ctx:
             cells = ctx.cells[start : start + PAGE]
-            lines = [_heading(nb, len(ctx.cells), self._desk.keep(nb.id, nb.read()))]
-            lines += [_in_short(cell) for cell in cells]
+            lines = [heading(nb, len(ctx.cells), self._desk.keep(nb.id, nb.read()))]
+            lines += [in_short(cell) for cell in cells]
             if start + PAGE < len(ctx.cells):
                 lines.append(f"… {len(ctx.cells) - start - PAGE} more: start={start + PAGE}")
             if here := ctx.peers:
                 lines.append("here: " + ", ".join(f"{one.name} ({one.kind})" for one in here))
         if waiting := nb.proposals():
             lines.append(f"{len(waiting)} proposals are open: call proposals")
-        return _cut("\n".join(lines))
+        return cut("\n".join(lines))
 
     async def read_cells(self, caller: Caller, notebook: str, cells: Sequence[str], outputs: bool) -> Answer:
         """Cells in full, with their outputs, and the version."""
@@ -116,7 +93,7 @@ class Tools:
         async with self._context(nb) as ctx:
             for wanted in cells:
                 cell = ctx.cells[_ref(wanted)]
-                answer.append(_in_full(cell))
+                answer.append(in_full(cell))
                 if outputs:
                     answer += shown(await ctx.outputs(cell))
         return answer
@@ -126,7 +103,7 @@ class Tools:
         nb = await self._open(caller, notebook)
         async with self._context(nb) as ctx:
             found = [f"{cell.index} {cell.id}:{number}: {line}" for cell, number, line in ctx.cells.grep(pattern)]
-        return _cut("\n".join(found) or f"Nothing matches {pattern!r}.")
+        return cut("\n".join(found) or f"Nothing matches {pattern!r}.")
 
     # --- editing ------------------------------------------------------------------------------------------------------
 
@@ -157,7 +134,7 @@ class Tools:
             answer.append(f"undo with change {report.change[:16]}")
         if run and not propose:
             written = [cell_id for cell_id in (*report.created, *report.edited) if nb.doc.cell_type(cell_id) == "code"]
-            answer += await self._run(nb, Execute(cell_ids=written), None, progress) if written else []
+            answer += await self._run(nb, written, None, progress) if written else []
         return answer
 
     async def undo(self, caller: Caller, notebook: str, change: str) -> str:
@@ -169,7 +146,7 @@ class Tools:
         undone = nb.take_back(found[0].hash)
         done = undone.committed
         parts = [("brought back", done.created), ("deleted", done.deleted), ("restored", (*done.edited, *done.moved))]
-        parts += [("kept, for others wrote in it since", undone.kept), ("gone since", undone.gone)]
+        parts += [("kept as others have changed it since", undone.kept), ("gone since", undone.gone)]
         told = "; ".join(f"{what} {', '.join(cells)}" for what, cells in parts if cells)
         return f"{told or 'nothing was left to undo'}\nversion {self._desk.keep(nb.id, nb.read())}"
 
@@ -181,53 +158,17 @@ class Tools:
         """Run cells (none named: all), and wait for them so long; they go on if it takes longer, or nobody waits."""
         nb = await self._open(caller, notebook)
         if not cells:
-            return await self._run(nb, Execute(), seconds, progress)
+            return await self._run(nb, None, seconds, progress)
         async with self._context(nb) as ctx:
             ids = [ctx.cells[_ref(one)].id for one in cells]
-        return await self._run(nb, Execute(cell_ids=ids), seconds, progress)
+        return await self._run(nb, ids, seconds, progress)
 
-    async def _run(self, nb: Notebook, body: Execute, seconds: float | None, progress: Progress | None) -> Answer:
-        executions = await nb.start(body.cell_ids, stdin="eof")
-        nb.set_presence(status="running", **({"cell_id": body.cell_ids[-1]} if body.cell_ids else {}))
-        for number, execution in enumerate(executions):
-            if progress is not None:
-                await progress(number, len(executions), f"execution {execution.id}")
-            if not await self._ended(nb, execution, seconds, progress and partial(progress, number, len(executions))):
-                left = ", ".join(one.id for one in executions[number:])
-                return [
-                    *await self._results(executions[:number]),
-                    f"still running after {seconds:g} s: {left}\nIt goes on. Ask with `result`, or stop it with "
-                    "`interrupt`.",
-                ]
-        return await self._results(executions)
-
-    async def _ended(
-        self, nb: Notebook, execution: Execution, seconds: float | None, say: Callable[[str], Awaitable[None]] | None
-    ) -> bool:
-        """Wait until it has ended, telling what it prints."""
-        told = -1
-        deadline = None if seconds is None else _now() + seconds
-
-        def moved() -> bool:
-            return nb.runtime.output_count(execution.id) != told or execution.has_ended
-
-        while not execution.has_ended:
-            left = None if deadline is None else max(0.0, deadline - _now())
-            if not await nb.until(moved, left):
-                return False
-            if (count := nb.runtime.output_count(execution.id)) != told and say is not None and count:
-                await say(f"{count} outputs")
-            told = count
-        await execution.wait()
-        return True
-
-    async def _results(self, executions: Sequence[Execution]) -> Answer:
-        answer: Answer = []
-        for execution in executions:
-            record = execution.record
-            answer.append(f"{record.cell_id}: {record.status} (execution {execution.id})")
-            answer += shown(await execution.outputs())
-        return answer
+    async def _run(
+        self, nb: Notebook, cell_ids: list[str] | None, seconds: float | None, progress: Progress | None
+    ) -> Answer:
+        executions = await nb.start(cell_ids, stdin="eof")
+        nb.set_presence(status="running", **({"cell_id": cell_ids[-1]} if cell_ids else {}))
+        return await run_and_tell(nb, executions, seconds, progress)
 
     async def result(self, caller: Caller, notebook: str, execution_id: str) -> Answer:
         """What an execution has put out so far, also after its caller went away."""
@@ -235,7 +176,7 @@ class Tools:
         execution = Execution(nb, execution_id)
         if nb.runtime.execution(execution_id) is None:
             raise AgentError(f"There is no execution {execution_id!r}.", "read_cells names the latest of each cell.")
-        return await self._results([execution])
+        return await results([execution])
 
     async def interrupt(self, caller: Caller, notebook: str, executions: Sequence[str]) -> str:
         """Stop these executions, and no others; none named: those that this agent asked for."""
@@ -250,16 +191,16 @@ class Tools:
         nb = await self._open(caller, notebook)
         async with self._context(nb) as ctx:
             if not cell:
-                lines = [f"{one.id}: defines {_names(one.defs)}; reads {_names(one.refs)}" for one in ctx.cells]
-                return _cut("\n".join([*(described(one) for one in ctx.graph.problems()), *lines]))
+                lines = [f"{one.id}: defines {in_a_line(one.defs)}; reads {in_a_line(one.refs)}" for one in ctx.cells]
+                return cut("\n".join([*(described(one) for one in ctx.graph.problems()), *lines]))
             one = ctx.cells[_ref(cell)]
             ancestors = [other.id for other in ctx.graph.ancestors(one)]
             descendants = [other.id for other in ctx.graph.descendants(one)]
             return "\n".join(
                 (
-                    f"defines {_names(one.defs)}; reads {_names(one.refs)}",
-                    f"depends on {_names(ancestors)}",
-                    f"is needed by {_names(descendants)}",
+                    f"defines {in_a_line(one.defs)}; reads {in_a_line(one.refs)}",
+                    f"depends on {in_a_line(ancestors)}",
+                    f"is needed by {in_a_line(descendants)}",
                     *(described(problem) for problem in one.problems),
                 )
             )
@@ -279,11 +220,11 @@ class Tools:
             lines.append(f"{moment.id[:16]} by {who}: {', '.join(sorted(moment.cells | moment.roots))[:200]}")
         return "\n".join(lines)
 
-    async def scratch(self, caller: Caller, notebook: str, code: str, seconds: float) -> Answer:
+    async def scratch(
+        self, caller: Caller, notebook: str, code: str, seconds: float, progress: Progress | None
+    ) -> Answer:
         """Run code without a cell, and see what it says."""
-        nb = await self._open(caller, notebook)
-        execution = await run_scratch(nb, code, seconds)
-        return [f"{execution.status} (execution {execution.id})", *shown(await execution.outputs())]
+        return await scratch_and_tell(await self._open(caller, notebook), code, seconds, progress)
 
     async def packages(self, caller: Caller, notebook: str, add: Sequence[str], remove: Sequence[str]) -> str:
         """Change what is declared and installed, and say what there is."""
@@ -298,7 +239,7 @@ class Tools:
     async def variables(self, caller: Caller, notebook: str) -> str:
         """The variables of the kernel."""
         nb = await self._open(caller, notebook)
-        return _cut("\n".join(map(str, await variables_of(nb)))) or "The kernel has no variables yet."
+        return cut("\n".join(map(str, await variables_of(nb)))) or "The kernel has no variables yet."
 
     # --- proposals ----------------------------------------------------------------------------------------------------
 
@@ -306,9 +247,9 @@ class Tools:
         """What is proposed and not decided, each as a diff; or what became of the others."""
         nb = await self._open(caller, notebook)
         if decided:
-            lines = [_decided(one) for one in nb.proposals(all=True) if one.decision is not None]
+            lines = [decision(one) for one in nb.proposals(all=True) if one.decision is not None]
             return "\n".join(lines[-50:]) or "None was decided yet."
-        return _cut("\n\n".join(_proposed(nb, one) for one in nb.proposals())) or "No proposal is open."
+        return cut("\n\n".join(as_diff(nb, one) for one in nb.proposals())) or "No proposal is open."
 
     async def decide_proposal(self, caller: Caller, notebook: str, wanted: str, action: Action, note: str) -> str:
         """Accept, reject or withdraw a proposal."""
@@ -317,7 +258,8 @@ class Tools:
             return f"{nb.reject(wanted, note).status}"
         self._context(nb).refuse_acceptance(proposal(nb.doc, wanted))
         done = nb.accept(wanted)
-        told = [f"merged with {one}" for one in merged_of(done.meanwhile, done.proposal.cells, _namer(nb))]
+        names = await nb.names_of(actors_of(done.meanwhile))
+        told = [f"merged with {one}" for one in merged_of(done.meanwhile, done.proposal.cells, names)]
         told += [f"{cell_id} was deleted since and stays so" for cell_id in done.gone]
         return "\n".join(["accepted", *told])
 
@@ -330,96 +272,6 @@ class Tools:
         return code_mode(nb)
 
 
-def _namer(nb: Notebook) -> Callable[[bytes], str | None]:
-    def name(actor: bytes) -> str | None:
-        found = nb.author(actor)
-        return None if found is None else found.name
-
-    return name
-
-
 def _ref(cell: str) -> str | int:
     """An index where it reads as one: ids have sixteen digits or letters."""
     return int(cell) if cell.lstrip("-").isdigit() and len(cell) < 8 else cell
-
-
-def _heading(nb: Notebook, cells: int, version: str) -> str:
-    kernel = nb.kernel
-    return f"notebook {nb.id}, {cells} cells, kernel {kernel.name or 'none'} {kernel.lifecycle}, version {version}"
-
-
-def _in_short(cell: CellView) -> str:
-    lines = cell.code.splitlines()
-    more = [f"… {len(lines) - OVERVIEW_LINES} more lines"] if len(lines) > OVERVIEW_LINES else []
-    body = "".join(f"\n    {line}" for line in (*lines[:OVERVIEW_LINES], *more))
-    outputs = " ".join(" ".join(cell.outputs).split())[:120]
-    return f"[{cell.index}] {_label(cell)}{body}" + (f"\n  → {outputs}" if outputs else "")
-
-
-def _in_full(cell: CellView) -> str:
-    execution = f", execution {cell.execution_id}" if cell.execution_id else ""
-    problems = "".join(f"\nproblem: {described(one)}" for one in cell.problems)
-    return f"[{cell.index}] {_label(cell)}{execution}{problems}\n```\n{cell.code}\n```"
-
-
-def _label(cell: CellView) -> str:
-    name = f" {cell.name!r}" if cell.name else ""
-    people = f", {', '.join(cell.people)} is in it" if cell.people else ""
-    return f"{cell.id}{name} {cell.type}, {cell.status}{people}"
-
-
-def _proposed(nb: Notebook, one: Proposal) -> str:
-    lines = [f"proposal {one.id} by {one.author.name}: {one.title}"]
-    for cell in diff(nb.doc, nb.preview(one)).cells:
-        lines.append(f"  {cell.kind} {cell.cell_id}")
-        signs = {"same": " ", "added": "+", "deleted": "-"}
-        lines += [f"    {signs[line.kind]}{line.text}" for line in cell.lines() if line.kind != "same"]
-    return "\n".join(lines)
-
-
-def _decided(one: Proposal) -> str:
-    assert one.decision is not None, "only those that are decided"
-    note = f": {one.decision.note}" if one.decision.note else ""
-    return f"proposal {one.id} by {one.author.name}, {one.title}: {one.status} by {one.decision.by.name}{note}"
-
-
-def _names(names: Any) -> str:
-    return ", ".join(sorted(names)) or "nothing"
-
-
-def _now() -> float:
-    return asyncio.get_running_loop().time()
-
-
-def _cut(text: str, most: int = MAX_ANSWER) -> str:
-    return text if len(text) <= most else f"{text[:most]}\n… {len(text) - most} characters more"
-
-
-def shown(outputs: Sequence[dict[str, Any]]) -> Answer:
-    """Outputs for an agent to see: text, and pictures as pictures."""
-    answer: Answer = []
-    for output in outputs:
-        match output:
-            case {"output_type": "stream", "text": text, "name": name}:
-                answer.append(("stderr: " if name == "stderr" else "") + _cut(_joined(text), MAX_OUTPUT))
-            case {"output_type": "error", "traceback": list(lines)}:
-                answer.append(_cut("\n".join(map(_plain, lines)), MAX_OUTPUT))
-            case {"data": dict(data)}:
-                pictures = [mime for mime in PICTURES if mime in data]
-                answer += [Picture(mime, base64.b64decode(_joined(data[mime]))) for mime in pictures[:1]]
-                text = next((data[mime] for mime in ("text/markdown", "text/plain", "text/html") if mime in data), None)
-                if text is not None and not pictures:
-                    answer.append(_cut(_joined(text), MAX_OUTPUT))
-                elif text is None and not pictures:
-                    mime, value = next(iter(data.items()), ("", ""))
-                    answer.append(_cut(f"{mime}: {value if isinstance(value, str) else json.dumps(value)}", MAX_OUTPUT))
-    return answer
-
-
-def _joined(text: Any) -> str:
-    return "".join(text) if isinstance(text, list) else str(text)
-
-
-def _plain(line: str) -> str:
-    """Without the colours of a terminal."""
-    return re.sub(r"\x1b\[[0-9;]*m", "", line)

@@ -1,6 +1,6 @@
 """From what an agent wants to one batch for the document. Pure.
 
-A Planner owns a fork of what the agent read, its *draft*. Each operation is carried out on the draft at once, so a
+A Planner owns a draft of what the agent read. Each operation is carried out on the draft at once, so a
 mistake is told where it is made and what is read afterwards is what was written; the notebook itself is not touched.
 `plan` is what came of it: the batch, and what is to be done beside it (packages, runs, widgets, words).
 """
@@ -26,10 +26,11 @@ from clients.agent.operations import (
     Say,
     SetWidget,
 )
-from notebook_doc import batch
-from notebook_doc.batch import Operation, Reading
+from notebook_doc import edits
+from notebook_doc.batch import Reading
+from notebook_doc.draft import Draft
+from notebook_doc.edits import Operation
 from notebook_doc.json_values import Json
-from notebook_doc.notebook import NotebookDoc
 from notebook_doc.policy import AGENTS, QUIRE, marked_as_made_by
 
 NO_PACKAGES: Final = ChangePackages()
@@ -49,13 +50,13 @@ class Plan:
     @property
     def touched(self) -> tuple[str, ...]:
         """The cells that the batch names, each once."""
-        named = (one.cell_id for one in self.batch if not isinstance(one, batch.SetNotebookMetadata))
+        named = (one.cell_id for one in self.batch if not isinstance(one, edits.SetNotebookMetadata))
         return tuple(dict.fromkeys(named))
 
     @property
     def edited(self) -> tuple[str, ...]:
         """Those of them whose source it makes or changes."""
-        named = (one.cell_id for one in self.batch if isinstance(one, batch.Create | batch.SetSource))
+        named = (one.cell_id for one in self.batch if isinstance(one, edits.Create | edits.SetSource))
         return tuple(dict.fromkeys(named))
 
 
@@ -64,7 +65,7 @@ class Planner:
 
     def __init__(self, reading: Reading, agent: str) -> None:
         self.reading = reading
-        self.draft: NotebookDoc = reading.notebook.fork()
+        self.draft = Draft(reading.notebook)
         self._agent = agent
         self.plan = Plan()
 
@@ -74,7 +75,7 @@ class Planner:
             case CreateCell():
                 metadata = marked_as_made_by(self._agent, _shown({}, operation.name, operation.hide_code, None, None))
                 self._write(
-                    batch.Create(
+                    edits.Create(
                         operation.cell_id,
                         operation.code,
                         operation.cell_type,
@@ -84,14 +85,14 @@ class Planner:
                     )
                 )
             case EditCell(cell_id, code):
-                self._write(batch.SetSource(cell_id, code))
+                self._write(edits.SetSource(cell_id, code))
             case ReplaceText():
-                self._write(batch.SetSource(operation.cell_id, _replaced(self.draft, operation)))
+                self._write(edits.SetSource(operation.cell_id, _replaced(self.draft, operation)))
             case DeleteCell(cell_id):
-                self._write(batch.Delete(cell_id))
+                self._write(edits.Delete(cell_id))
                 self.plan = replace(self.plan, runs=tuple(one for one in self.plan.runs if one != cell_id))
             case MoveCell(cell_id, after, before):
-                self._write(batch.Move(cell_id, after=after, before=before))
+                self._write(edits.Move(cell_id, after=after, before=before))
             case ConfigureCell():
                 self._configure(operation)
             case ConfigureNotebook(settings):
@@ -101,7 +102,7 @@ class Planner:
                 if AGENTS in settings:
                     raise AgentError("What agents may do is for people to say.", "Ask somebody to change it.")
                 quire = {key: value for key, value in quire.items() if value is not None}
-                self._write(batch.SetNotebookMetadata({**metadata, QUIRE: quire}))
+                self._write(edits.SetNotebookMetadata({**metadata, QUIRE: quire}))
             case RunCell(cell_id):
                 if (kind := self.draft.cell_type(cell_id)) != "code":
                     raise AgentError(f"Cell {cell_id!r} is a {kind} cell, which does not run.", "Run a code cell.")
@@ -118,18 +119,18 @@ class Planner:
 
     def declare(self, metadata: dict[str, Json]) -> None:
         """Make the notebook's metadata this: for a proposal, which declares packages and installs none."""
-        self._write(batch.SetNotebookMetadata(metadata))
+        self._write(edits.SetNotebookMetadata(metadata))
 
     def _configure(self, wanted: ConfigureCell) -> None:
         cell = self.draft.cell(wanted.cell_id)
         if wanted.cell_type is not None:
-            self._write(batch.SetType(cell.id, wanted.cell_type))
+            self._write(edits.SetType(cell.id, wanted.cell_type))
         metadata = _shown(cell.metadata, wanted.name, wanted.hide_code, wanted.hide_output, wanted.tags)
         if metadata != cell.metadata:
-            self._write(batch.SetMetadata(cell.id, metadata))
+            self._write(edits.SetMetadata(cell.id, metadata))
 
     def _write(self, operation: Operation) -> None:
-        batch.apply([operation], self.draft)
+        self.draft.apply([operation])
         self.plan = replace(self.plan, batch=(*self.plan.batch, operation))
 
 
@@ -141,7 +142,7 @@ def plan(operations: Iterable[AgentOperation], reading: Reading, agent: str) -> 
     return planner.plan
 
 
-def _replaced(draft: NotebookDoc, wanted: ReplaceText) -> str:
+def _replaced(draft: Draft, wanted: ReplaceText) -> str:
     source = draft.source(wanted.cell_id)
     count = source.count(wanted.old) if wanted.old else 0
     if count == 0:

@@ -1,7 +1,7 @@
 """What an agent tells the others of itself once it has written: where it is, what it says, what it did. Pure.
 
 `cell_id`, `anchor` and `head` are as every peer says them; `toast` and `report` are lines for people to read, each with
-an id of its own, so that a page shows it once.
+an id of its own, so that a page shows it once; a report names its change, by which it can be undone.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import Any
 
 from clients.agent.planner import Plan
 from clients.agent.report import Report
-from notebook_doc import batch
+from notebook_doc import edits
 from notebook_doc.notebook import NotebookDoc
 
 
@@ -22,7 +22,7 @@ def presence_of(plan: Plan, report: Report, notebook: NotebookDoc) -> dict[str, 
     state: dict[str, Any] = {}
     if here:
         state["cell_id"] = here[-1]
-        if any(isinstance(one, batch.SetSource | batch.Create) and one.cell_id == here[-1] for one in plan.batch):
+        if any(isinstance(one, edits.SetSource | edits.Create) and one.cell_id == here[-1] for one in plan.batch):
             end = len(notebook.source(here[-1]))
             state |= {"anchor": end, "head": end}
     said = [one for one in plan.words if one.text]
@@ -30,6 +30,8 @@ def presence_of(plan: Plan, report: Report, notebook: NotebookDoc) -> dict[str, 
         state["toast"] = _line(said[-1].text, said[-1].cell_id, report)
     if text := _in_short(report):
         state["report"] = _line(text, here[-1] if here else None, report)
+        if report.change:
+            state["report"]["change"] = report.change
     if state:
         state["status"] = "running" if plan.runs else "editing"
     return state

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -107,25 +107,21 @@ class Report:
         )
 
 
-def report_of(
-    done: Committed, warnings: Iterable[Problem], change: bytes, name: Callable[[bytes], str | None]
-) -> Report:
-    """The report of a committed batch; `name` says who writes under an actor, if it is known."""
+def report_of(done: Committed, warnings: Iterable[Problem], names: Mapping[bytes, str]) -> Report:
+    """The report of a committed batch; `names` are those of the actors that wrote meanwhile, as far as known."""
     return Report(
         created=done.created,
         edited=done.edited,
         moved=done.moved,
         deleted=done.deleted,
         already_deleted=done.already_deleted,
-        merged=merged_of(done.meanwhile, done.edited, name),
+        merged=merged_of(done.meanwhile, done.edited, names),
         warnings=tuple(warnings),
-        change=change.hex(),
+        change="" if done.change is None else done.change.hex(),
     )
 
 
-def merged_of(
-    meanwhile: Iterable[Meanwhile], edited: Iterable[str], name: Callable[[bytes], str | None]
-) -> tuple[Merged, ...]:
+def merged_of(meanwhile: Iterable[Meanwhile], edited: Iterable[str], names: Mapping[bytes, str]) -> tuple[Merged, ...]:
     """What others did, with their names."""
     own = set(edited)
     return tuple(
@@ -133,8 +129,13 @@ def merged_of(
             one.cell_id,
             one.what,
             tuple(sorted(one.fields)),
-            tuple(sorted({found for actor in one.actors if (found := name(actor)) is not None})),
+            tuple(sorted({names[actor] for actor in one.actors if actor in names})),
             shared=one.cell_id in own,
         )
         for one in meanwhile
     )
+
+
+def actors_of(meanwhile: Iterable[Meanwhile]) -> set[bytes]:
+    """Everyone who wrote meanwhile."""
+    return {actor for one in meanwhile for actor in one.actors}

@@ -1,7 +1,8 @@
 """The scratchpad: code run in the notebook's kernel without a cell, followed as it runs.
 
-What it prints is told as it comes, up to a limit; the rest is in the execution's record, under its id. Whoever stops
-waiting stops this execution, queued or running, and no other.
+What it prints is told as it comes, up to a limit; the rest is in the execution's record, under its id. A kernel runs
+one thing at a time, so it waits behind a cell that runs, and says behind which. Whoever stops waiting stops this
+execution, queued or running, and no other.
 """
 
 from __future__ import annotations
@@ -19,6 +20,10 @@ from relay.errors import WireError
 
 # Characters that are told of one execution unless somebody asks for more.
 LIMIT: Final = 100_000
+
+# Seconds after which whoever waits in the queue is told behind what, and those after which it is told so again.
+TELL_AFTER: Final = 1.0
+TELL_AGAIN: Final = 15.0
 
 Channel = Literal["stdout", "stderr"]
 Tell = Callable[[Channel, str], None]
@@ -50,10 +55,22 @@ async def _withdraw(notebook: Notebook, asking: asyncio.Future[Execution]) -> No
             await stop(notebook, [await asking])
 
 
-async def follow(notebook: Notebook, execution: Execution, tell: Tell, limit: int | None = LIMIT) -> int:
-    """Tell what an execution puts out, as it comes, until it has ended; return how many characters were left out."""
+async def follow(
+    notebook: Notebook,
+    execution: Execution,
+    tell: Tell,
+    limit: int | None = LIMIT,
+    *,
+    tell_waiting: Callable[[str], None] | None = None,
+) -> int:
+    """Tell what an execution puts out, as it comes, until it has ended; return how many characters were left out.
+
+    `tell_waiting` is told behind what it waits, if it does for more than a moment.
+    """
     teller = _Teller(tell, limit)
     try:
+        if tell_waiting is not None:
+            await _until_it_begins(notebook, execution, tell_waiting)
         while not execution.has_ended:
             seen = _extent(notebook, execution)
             await teller.take(notebook, execution)
@@ -65,6 +82,13 @@ async def follow(notebook: Notebook, execution: Execution, tell: Tell, limit: in
     teller.left_out = 0
     await teller.take(notebook, execution, ended=True)
     return teller.left_out
+
+
+async def _until_it_begins(notebook: Notebook, execution: Execution, tell: Callable[[str], None]) -> None:
+    seconds = TELL_AFTER
+    while not await notebook.until(lambda: execution.waits_for is None, seconds):
+        tell(str(execution.waits_for))
+        seconds = TELL_AGAIN
 
 
 def _extent(notebook: Notebook, execution: Execution) -> tuple[int, object]:

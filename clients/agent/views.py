@@ -15,7 +15,8 @@ from clients.agent.errors import NoSuchCell
 from notebook_doc.dataflow.fixes import problems_of
 from notebook_doc.dataflow.graph import Graph
 from notebook_doc.dataflow.problems import Problem
-from notebook_doc.notebook import Cell, NotebookDoc
+from notebook_doc.draft import CellsOfNotebook
+from notebook_doc.notebook import Cell
 from notebook_doc.policy import QUIRE
 from notebook_doc.runtime import Manifest, RuntimeDoc
 from relay.messages import PresentPeer
@@ -30,7 +31,7 @@ class Seen(Protocol):
     """What the views read."""
 
     @property
-    def draft(self) -> NotebookDoc:
+    def draft(self) -> CellsOfNotebook:
         """The notebook as the agent has it."""
 
     @property
@@ -261,7 +262,7 @@ def peer_view(present: PresentPeer) -> PeerView:
     )
 
 
-def resolve(notebook: NotebookDoc, cell: CellRef) -> str:
+def resolve(notebook: CellsOfNotebook, cell: CellRef) -> str:
     """The id of the cell that is meant: by id, name, index (from 0, negative from the end) or view."""
     ids = notebook.cell_ids()
     if isinstance(cell, CellView):

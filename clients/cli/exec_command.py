@@ -49,7 +49,7 @@ async def _execute(target: str, code: str, timeout: float | None, limit: int | N
             execution = Execution(notebook, result)
             if notebook.runtime.execution(result) is None:
                 raise CliError(f"There is no execution {result!r} in this notebook.", "Check its id.")
-        left_out = await follow(notebook, execution, _print, limit)
+        left_out = await follow(notebook, execution, _print, limit, tell_waiting=_print_waiting)
         if left_out:
             where = f"quire exec --notebook {notebook.id} --result {execution.id}"
             print(f"quire: {left_out} characters are left out. All of it: {where}", file=sys.stderr)
@@ -60,6 +60,10 @@ async def _execute(target: str, code: str, timeout: float | None, limit: int | N
 
 def _print(channel: Channel, text: str) -> None:
     print(text, end="", flush=True, file=sys.stderr if channel == "stderr" else sys.stdout)
+
+
+def _print_waiting(what: str) -> None:
+    print(f"quire: {what}", file=sys.stderr, flush=True)
 
 
 def _source(code: str | None, file: str | None) -> str:

@@ -64,7 +64,8 @@ def _run(options: argparse.Namespace) -> int:
             from clients.cli.up import open_here
 
             service = running_service(state_folder())
-            return open_here(options.path, create=options.create, browser=not options.no_browser, service=service)
+            browser = not options.no_browser
+            return open_here(options.path, create=options.create, browser=browser, role=options.role, service=service)
         case "run":
             from clients.cli.run import Limits, run
 
@@ -210,6 +211,8 @@ def _parser() -> argparse.ArgumentParser:
     open_.add_argument("path", type=Path, help="a notebook (.ipynb)")
     open_.add_argument("--create", action="store_true", help="make the notebook if there is none")
     open_.add_argument("--no-browser", action="store_true", help="only print the link")
+    what = "what the page may do: edit and run, run alone, or only read (default: editor)"
+    open_.add_argument("--role", choices=("editor", "runner", "viewer"), default="editor", help=what)
 
     run = commands.add_parser("run", help="execute a notebook from top to bottom and save it")
     run.add_argument("path", type=Path, metavar="IN.ipynb", help="the notebook")

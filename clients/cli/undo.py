@@ -8,8 +8,8 @@ from clients.cli.errors import OK, CliError, ServiceFailed
 from clients.peer.errors import PeerError
 from clients.peer.notebook import Notebook
 from clients.peer.opening import open
-from notebook_doc.batch import Undone
 from notebook_doc.errors import NotebookDocError
+from notebook_doc.taking_back import Undone
 from relay.errors import WireError
 
 # Seconds for the hub to store the undo.
@@ -52,7 +52,7 @@ def _said(undone: Undone) -> list[str]:
         ("Brought back", done.created),
         ("Restored", tuple(dict.fromkeys((*done.edited, *done.moved)))),
         ("Deleted", done.deleted),
-        ("Kept, for others wrote in it since:", undone.kept),
+        ("Kept as others have changed it since:", undone.kept),
         ("Gone since:", undone.gone),
     )
     return [f"{what} {', '.join(cells)}." for what, cells in parts if cells]

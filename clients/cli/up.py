@@ -11,7 +11,7 @@ import sys
 import threading
 import webbrowser
 from pathlib import Path
-from typing import Final
+from typing import Final, Literal
 
 from clients.cli.errors import OK
 from clients.cli.foreground import run_in_foreground
@@ -24,6 +24,8 @@ from clients.cli.version import version
 from clients.cli.web_page import web_page
 
 _LABEL_WIDTH: Final = 12
+
+PageRole = Literal["editor", "runner", "viewer"]
 
 
 def up(path: Path | None, *, port: int, browser: bool, create: bool, detach: bool) -> int:
@@ -48,19 +50,23 @@ def up(path: Path | None, *, port: int, browser: bool, create: bool, detach: boo
     return asyncio.run(run_in_foreground(state, port, lock, greet))
 
 
-def open_here(path: Path, *, create: bool, browser: bool, service: Service) -> int:
+def open_here(path: Path, *, create: bool, browser: bool, role: PageRole, service: Service) -> int:
     """`quire open`: a notebook in the service that runs."""
-    _open_in(service, notebook_path(path, may_be_missing=create), create=create, browser=browser)
+    _open_in(service, notebook_path(path, may_be_missing=create), create=create, browser=browser, role=role)
     return OK
 
 
-def _open_in(service: Service, notebook: Path | None, *, create: bool, browser: bool) -> None:
-    print(_opened(service.hub_http, notebook, create, browser, "quire stop"))
+def _open_in(
+    service: Service, notebook: Path | None, *, create: bool, browser: bool, role: PageRole = "editor"
+) -> None:
+    print(_opened(service.hub_http, notebook, create, browser, "quire stop", role))
     if service.supervisor is not None:
         print(_row("service", f"process {service.supervisor.pid}, its state in {service.state}"))
 
 
-def _opened(hub: HubHttp, notebook: Path | None, create: bool, browser: bool, how_to_stop: str) -> str:
+def _opened(
+    hub: HubHttp, notebook: Path | None, create: bool, browser: bool, how_to_stop: str, role: PageRole = "editor"
+) -> str:
     """Open the notebook and say where everything is."""
     rows = [f"Quire {version()}", ""]
     place = "/"
@@ -68,7 +74,7 @@ def _opened(hub: HubHttp, notebook: Path | None, create: bool, browser: bool, ho
         notebook_id = hub.open_notebook(notebook, create=create)
         rows += [_row("notebook", str(notebook)), _row("id", notebook_id)]
         if web_page() is not None:
-            place = f"/notebooks/{notebook_id}"
+            place = f"/notebooks/{notebook_id}" + ("" if role == "editor" else f"?role={role}")
         else:
             rows.append(_row("page", "was not built; installing Quire again, with the network at hand, builds it"))
     rows += [

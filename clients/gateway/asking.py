@@ -182,9 +182,7 @@ class Asking:
         theirs = [record.id for record in waiting if record.requested_by.kind == "agent"]
         if not theirs:
             raise Refusal("No agent is running anything here.")
-        await self._cancel(theirs)
-        told = {"ok": False, "job_id": theirs[0], "content": None, "cancelled": True, "error": None}
-        self._session.broadcast("agent_done", told)
+        await self._cancel(theirs)  # `agent_done` follows when it has ended
 
     async def _inspect(self, client: Client, message: InspectOpen | InspectEval | InspectClose) -> None:
         match message:

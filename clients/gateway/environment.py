@@ -51,6 +51,7 @@ class Environment:
             "phase": state.phase,
             "progress": state.progress,
             "restart_required": state.restart,
+            "approval_needed": [*trust.packages, *trust.pip] if trust.asks else [],
             "error": state.error,
             **self.dependencies(),
         }

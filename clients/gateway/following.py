@@ -31,12 +31,14 @@ class _Stream:
 
 
 class FollowedRun:
-    """One execution, while it runs. `told_running` and the like are for whoever follows it."""
+    """One execution, while it runs. `began` and `console`, what a terminal shows that was sent all that was told, are
+    for whoever follows it."""
 
     def __init__(self, notebook: Notebook, execution_id: str) -> None:
         self._notebook = notebook
         self.id = execution_id
         self.began = False
+        self.console = {"stdout": "", "stderr": ""}
         self._streams: dict[int, _Stream] = {}
 
     async def increments(self) -> AsyncIterator[tuple[str, str]]:

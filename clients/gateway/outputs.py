@@ -141,3 +141,11 @@ def increment(before: str, now: str) -> str:
     if now[:line] == before[:line]:
         return "\r" + now[line:]  # a progress bar: the line is written again
     return "\n" + now
+
+
+def applied(shown: str, told: str) -> str:
+    """What a terminal shows that showed `shown` and is sent this increment; its end if that is very long."""
+    if told.startswith("\r"):
+        shown, told = shown[: shown.rfind("\n") + 1], told[1:]
+    text = shown + told
+    return text if len(text) <= MAX_CONSOLE else text[-MAX_CONSOLE:]

@@ -74,6 +74,14 @@ class Runs:
         """A cell is gone."""
         self._shown.pop(cell_id, None)
 
+    def under_way(self, cell_id: str) -> Payload:
+        """What a cell that runs has printed, as far as everybody was told; empty if it does not run."""
+        run = self._runs.get(self._facts.running.get(cell_id, ""))
+        if run is None:
+            return {}
+        told = {f"console_{stream}": text for stream, text in run.console.items()}
+        return {"display_outputs": [], **told}
+
     async def shown(self, cell_id: str) -> Payload:
         """What a cell shows: of its latest run that has ended."""
         latest = self._notebook.runtime.latest(cell_id)
@@ -95,6 +103,7 @@ class Runs:
             self._facts.moved(replace(record, status="running"))  # it may have ended since
             self._tell_status(cell_id, CellFacts("running"))
         async for stream, text in run.increments():
+            run.console[stream] = shapes.applied(run.console.get(stream, ""), text)
             self._tell("cell_console", {"cell_id": cell_id, "stream": stream, "text": text})
         if record.is_terminal:
             await self._ended(record, run)

@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from clients.gateway import view
+from clients.gateway.agents import Agents
 from clients.gateway.asking import Asking, refusal_of
 from clients.gateway.client import Client
 from clients.gateway.environment import Action, Environment
@@ -62,9 +63,12 @@ class Session:
         self._tasks: set[asyncio.Task[None]] = set()
         self.runs = Runs(notebook, self.facts, self.broadcast, self._tell_status)
         self._asking = Asking(self)
+        self.agents = Agents()
         for cell_id in self._order:
             if (waiting := self.runs.unfinished(cell_id)) is not None:
                 self.note_execution(waiting)
+            elif (latest := notebook.runtime.latest(cell_id)) is not None:
+                self.agents.past([latest])
 
     # --- what happens in the notebook ---------------------------------------------------------------------------------
 
@@ -75,6 +79,7 @@ class Session:
         try:
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(self._watch(events), name="watch the notebook for JSON clients")
+                tasks.create_task(self._watch_agents(), name="watch what agents say")
                 while True:
                     await self._wake.wait()
                     await asyncio.sleep(GATHER + rest)
@@ -92,6 +97,19 @@ class Session:
         async for event in events:
             self._note(event)
             self._wake.set()
+
+    async def _watch_agents(self) -> None:
+        while True:
+            lines = self._lines_of_agents()
+            for peer_id, name, state in lines:
+                for kind, payload in self.agents.said(peer_id, name, state):
+                    self.broadcast(kind, payload)
+            await self.notebook.until(lambda: self._lines_of_agents() != lines)  # noqa: B023 (it is awaited here)
+
+    def _lines_of_agents(self) -> list[tuple[str, str, dict[str, Any]]]:
+        """What each agent that is here says: peer id, name, state."""
+        here = [one for one in self.notebook.peers if one.peer.kind == "agent"]
+        return [(one.peer.peer_id, one.peer.name, one.state) for one in here]
 
     def _note(self, event: Event) -> None:
         match event:
@@ -135,10 +153,12 @@ class Session:
         moved, self._moved = self._moved, {}
         records = [record for one in moved if (record := self.notebook.runtime.execution(one)) is not None]
         for record in sorted(records, key=lambda record: record.seq):
+            name = self.facts.name(record.cell_id) if record.cell_id in self.facts.flow else ""
+            for kind, payload in self.agents.moved(record, name):
+                self.broadcast(kind, payload)
             if record.cell_id in self.facts.flow and record.status != "queued":
                 await self.runs.follow(record)
-        if self.environment.look():
-            self.broadcast("environment_job_progress", {"environment_job": self.environment.job})
+        self._tell_job()
         self._tell_statuses()
 
     def _cell_is_gone(self, cell_id: str) -> None:
@@ -191,6 +211,9 @@ class Session:
         order = self.notebook.doc.cell_ids()
         sources = self.sources()
         said = sources.by_cell
+        for cell_id in order:  # in this turn: what is told after it goes on where this ends
+            if under_way := self.runs.under_way(cell_id):
+                shown[cell_id] = under_way
         cells = [
             view.cell(self.facts, said, cell_id, number, shown.get(cell_id, {})) for number, cell_id in enumerate(order)
         ]
@@ -226,12 +249,17 @@ class Session:
         self.spawn(lambda: self._do_job(action, package), f"{action} {package}")
         return job
 
+    def _tell_job(self) -> None:
+        if self.environment.look():
+            self.broadcast("environment_job_progress", {"environment_job": self.environment.job})
+
     async def _do_job(self, action: Action, package: str) -> None:
         error: str | None = None
         try:
             await self.environment.work(action, package)
         except (Refusal, PeerError, WireError, NotebookDocError, TimeoutError) as failure:
             error = refusal_of(failure, NotebookSync()).error
+        self._tell_job()
         self.facts.look(self.notebook.doc, self.notebook.runtime)
         stale = [one for one, facts in self.facts.all(self.facts.flow.code_cells).items() if facts.status == "stale"]
         job = self.environment.finish(stale, error)

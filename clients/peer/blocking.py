@@ -30,7 +30,7 @@ from clients.peer.flow import EditImpact, Profile, RunPlan
 from clients.peer.history import Named
 from clients.peer.opened import Opened
 from clients.peer.watching import EventStream
-from notebook_doc.batch import Committed, Undone
+from notebook_doc.batch import Committed
 from notebook_doc.dataflow.notebook_dataflow import Mode
 from notebook_doc.dataflow.problems import Fix
 from notebook_doc.dataflow.view import GraphView
@@ -38,6 +38,7 @@ from notebook_doc.events import Event
 from notebook_doc.history.blame import Blamed
 from notebook_doc.policy import AgentPolicy
 from notebook_doc.runtime import KernelState, Namespace
+from notebook_doc.taking_back import Undone
 from relay.errors import WireError
 from relay.messages import Bring, PeerKind, PresentPeer, Role, Stdin
 

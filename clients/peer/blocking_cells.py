@@ -13,6 +13,7 @@ from clients.peer import cell as core_cell
 from clients.peer import execution as core_execution
 from clients.peer.blocking_comments import Comments
 from clients.peer.face import Face, here, waits
+from clients.peer.waiting import Waiting
 from notebook_doc.dataflow.problems import Problem
 from notebook_doc.dataflow.staleness import Freshness
 from notebook_doc.notebook import CellType
@@ -61,6 +62,11 @@ class Execution(Face[core_execution.Execution]):
     def result(self) -> dict[str, Any] | None:
         """The value of its last expression, as MIME types and contents; None if it had none."""
         return self._wait(lambda execution: execution.result())
+
+    @property
+    def waits_for(self) -> Waiting | None:
+        """What it waits for while it is queued, which reads as a line; None once it runs or has ended."""
+        return self._here(lambda execution: execution.waits_for)
 
     def wait(self, timeout: float | None = None) -> Execution:
         """Wait until it has ended, however it did. Raises TimeoutError after `timeout` seconds."""

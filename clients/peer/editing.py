@@ -8,14 +8,20 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 
 from clients.peer.errors import NotAllowed
 from clients.peer.part import Part
 from clients.peer.session import EDITORS
-from notebook_doc.batch import Check, Committed, Operation, Reading, Undone, commit, undo
+from notebook_doc.batch import Check, Committed, Reading, commit
+from notebook_doc.edits import Operation
+from notebook_doc.errors import BadEdit
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import author_key
 from relay.messages import PeerInfo
+
+if TYPE_CHECKING:
+    from notebook_doc.taking_back import Undone
 
 
 def _nothing(_: NotebookDoc) -> None:
@@ -26,6 +32,7 @@ class Editing(Part):
     """See the module."""
 
     _authors: dict[bytes, PeerInfo]  # everyone who was here, by what their actors begin with
+    _reading: Reading | None = None  # the latest: what has not changed since is not copied again
 
     @contextmanager
     def edit(self) -> Iterator[None]:
@@ -69,7 +76,10 @@ class Editing(Part):
 
     def read(self) -> Reading:
         """What the notebook says now, kept to be edited later with `commit`, however much others write meanwhile."""
-        return Reading.of(self._session.notebook)
+        notebook = self._session.notebook
+        if self._reading is None or self._reading.heads != notebook.replica.heads():
+            self._reading = Reading.of(notebook)
+        return self._reading
 
     def commit(self, reading: Reading, operations: Sequence[Operation], check: Check = _nothing) -> Committed:
         """Apply a batch that was made to what was read: merged with what others did since, whole or not at all.
@@ -79,15 +89,16 @@ class Editing(Part):
         """
         self._check_may_edit()
         committed = commit(self._session.notebook, reading, operations, check)
+        self._reading = committed.after
         self.touch()
         return committed
 
     def undo(self, batch: Committed, check: Check = _nothing) -> Undone:
-        """The inverse of a batch as a new edit: what it deleted comes back, what others did since stays."""
-        self._check_may_edit()
-        undone = undo(self._session.notebook, batch, check)
-        self.touch()
-        return undone
+        """The inverse of a batch as a new edit: what it deleted comes back, what others did since stays. Costs the
+        history; raises BadEdit if nothing is left to undo, as of a batch that wrote nothing."""
+        if batch.change is None:
+            raise BadEdit("the batch has changed nothing.", "There is nothing to undo.")
+        return self.take_back(batch.change, check)
 
     def take_back(self, change: bytes, check: Check = _nothing) -> Undone:
         """Undo one change of the history, by its hash, as a new edit. Costs the history; raises UnknownHeads."""

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from clients.peer.archives import archived
 from clients.peer.errors import ExecutionFailed, NotConnected, RequestFailed
 from clients.peer.excerpt import excerpt
+from clients.peer.waiting import Waiting, waiting
 from notebook_doc.errors import CorruptDocument
 from notebook_doc.rotation import ArchivedExecution
 from notebook_doc.runtime import TERMINAL_STATUSES, ExecutionStatus, Prompt
@@ -69,6 +71,11 @@ class Execution:
     def ok(self) -> bool:
         """Whether it ended well."""
         return self.status == "done"
+
+    @property
+    def waits_for(self) -> Waiting | None:
+        """What it waits for while it is queued, which reads as a line; None once it runs or has ended."""
+        return waiting(self._notebook.runtime, self.id, time.time())
 
     async def wait(self) -> Execution:
         """Wait until it has ended, however it did; all its outputs are here then."""

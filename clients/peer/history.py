@@ -9,12 +9,14 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from clients.peer.editing import Editing
+from clients.peer.errors import RequestFailed
 from notebook_doc.authors import KINDS, Author
-from notebook_doc.batch import Committed, Reading, Undone
+from notebook_doc.batch import Committed, Reading
 from notebook_doc.errors import UnknownCell
 from notebook_doc.history.authors import Authors, Span
 from notebook_doc.history.blame import Blamed, blame
@@ -29,7 +31,7 @@ from notebook_doc.json_values import Json
 from notebook_doc.notebook import Cell as CellThen
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import author_key
-from notebook_doc.taking_back import take_back_latest
+from notebook_doc.taking_back import Undone, take_back_latest
 from relay.messages import Writers
 
 if TYPE_CHECKING:
@@ -163,6 +165,22 @@ class HistoryReading(Editing):
         self.touch()
 
     # --- who ----------------------------------------------------------------------------------------------------------
+
+    async def names_of(self, actors: Iterable[bytes]) -> dict[bytes, str]:
+        """The names of those who write under these actors; who is not known is left out.
+
+        Who was here since this was opened is known; of others the hub is asked, and what it noted lately may not be on
+        its disk yet.
+        """
+        found = {actor: self.author(actor) for actor in actors}
+        unknown = {actor for actor, author in found.items() if author is None}
+        names = {actor: author.name for actor, author in found.items() if author is not None}
+        if unknown:
+            with suppress(RequestFailed, TimeoutError):  # without an answer what was told earlier has to do
+                await self._writers()
+            spans = sorted(self._spans.values(), key=lambda span: span.from_seq)
+            names |= {one.actor: one.author.name for one in spans if one.actor in unknown and one.author.is_known}
+        return names
 
     def _changes(self) -> ChangeLog:
         if self._log is None:

@@ -12,7 +12,8 @@ from typing import Literal
 from clients.peer.editing import Editing
 from notebook_doc import proposals as kept
 from notebook_doc.authors import Author
-from notebook_doc.batch import Check, Operation, Reading
+from notebook_doc.batch import Check, Reading
+from notebook_doc.edits import Operation
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.policy import AgentPolicy, policy_of, with_policy
 from notebook_doc.proposals import Accepted, Proposal

@@ -10,7 +10,7 @@ A cell that reads a name gets it from its owner; of several owners, from the las
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import dataclass
 from heapq import heapify, heappop, heappush
 from typing import Final
@@ -29,6 +29,43 @@ class Edge:
     name: str
 
 
+class _CellsByName:
+    """Names, and the cells that have to do with each. A copy shares the sets until one of the two writes to them."""
+
+    def __init__(self) -> None:
+        self._cells: dict[str, set[str]] = {}
+        self._own: set[str] | None = None  # the names whose sets nobody shares; None: all of them
+
+    def copy(self) -> _CellsByName:
+        other = _CellsByName()
+        other._cells = dict(self._cells)
+        self._own, other._own = set(), set()
+        return other
+
+    def __contains__(self, name: str) -> bool:
+        return name in self._cells
+
+    def __getitem__(self, name: str) -> Set[str]:
+        return self._cells.get(name, _NOTHING)
+
+    def add(self, name: str, cell_id: str) -> None:
+        self._to_write(name).add(cell_id)
+
+    def discard(self, name: str, cell_id: str) -> None:
+        cells = self._to_write(name)
+        cells.discard(cell_id)
+        if not cells:
+            del self._cells[name]
+
+    def _to_write(self, name: str) -> set[str]:
+        if self._own is None:
+            return self._cells.setdefault(name, set())
+        if name not in self._own or name not in self._cells:
+            self._own.add(name)
+            self._cells[name] = set(self._cells.get(name, ()))
+        return self._cells[name]
+
+
 class Graph:
     """See the module. `order` is the notebook's, of all cells, code or not."""
 
@@ -36,19 +73,21 @@ class Graph:
         self._order: list[str] = []
         self._index: dict[str, int] = {}
         self._analyses: dict[str, Analysis] = {}
-        self._owners: dict[str, set[str]] = {}
-        self._readers: dict[str, set[str]] = {}
+        self._owners = _CellsByName()
+        self._readers = _CellsByName()
         self._disputed: set[str] = set()  # names with several owners
         self._cycles: tuple[frozenset[str], ...] | None = ()
         self._in_cycle: dict[str, frozenset[str]] = {}
         self._setup: set[str] = set()
 
     def copy(self) -> Graph:
-        """An independent graph that says the same, to see what an edit would do to it."""
+        """An independent graph that says the same, to see what an edit would do to it.
+
+        Costs some tens of microseconds for 1,000 cells: dictionaries are copied, what stands in them is shared.
+        """
         other = Graph()
         other._order, other._index, other._analyses = self._order, self._index, dict(self._analyses)
-        other._owners = {name: set(cells) for name, cells in self._owners.items()}
-        other._readers = {name: set(cells) for name, cells in self._readers.items()}
+        other._owners, other._readers = self._owners.copy(), self._readers.copy()
         other._disputed, other._setup = set(self._disputed), set(self._setup)
         other._cycles, other._in_cycle = self._cycles, self._in_cycle
         return other
@@ -70,14 +109,12 @@ class Graph:
         was_disputed = not gone.isdisjoint(disputed)
         for names, index in ((gone, self._owners), (unread, self._readers)):
             for name in names:
-                index[name].discard(cell_id)
-                if not index[name]:
-                    del index[name]
+                index.discard(name, cell_id)
         for names, index in ((new, self._owners), (read, self._readers)):
             for name in names:
-                index.setdefault(name, set()).add(cell_id)
+                index.add(name, cell_id)
         for name in gone | new:
-            (disputed.add if len(self._owners.get(name, _NOTHING)) > 1 else disputed.discard)(name)
+            (disputed.add if len(self._owners[name]) > 1 else disputed.discard)(name)
         self._look_for_cycles(cell_id, was_disputed or bool(self._in_cycle), gone | new | unread | read)
         return set(gone | new | unread | read)
 
@@ -89,14 +126,19 @@ class Graph:
         return changed
 
     def set_order(self, order: Sequence[str]) -> bool:
-        """The notebook's order, of exactly the cells that were put; return whether edges may have changed by it."""
+        """The notebook's order, of exactly the cells that were put; return whether edges may have changed by it: those
+        of names with several owners, if cells that were there before stand in another order among themselves now."""
         if self._order == order:
             return False
+        before, known = self._order, self._index
         self._order = list(order)
         self._index = {cell_id: number for number, cell_id in enumerate(order)}
-        if self._disputed:
-            self._cycles = None
-        return bool(self._disputed)
+        if not self._disputed or [one for one in before if one in self._index] == [
+            one for one in order if one in known
+        ]:
+            return False
+        self._cycles = None
+        return True
 
     def forget_cycles(self) -> None:
         """Much is about to change: cycles are looked for when somebody asks, not at each `put`."""
@@ -142,21 +184,26 @@ class Graph:
         """Whether this is a setup cell, which runs before the others and reads nothing of theirs."""
         return cell_id in self._setup
 
+    @property
+    def setup_cells(self) -> list[str]:
+        """All setup cells, in notebook order."""
+        return sorted(self._setup, key=self.place)
+
     def place(self, cell_id: str) -> int:
         """Where a cell stands in the notebook, from 0; after the end if it is not there."""
         return self._index.get(cell_id, len(self._index))
 
     def owners(self, name: str) -> list[str]:
         """The cells that define a name, in notebook order."""
-        return sorted(self._owners.get(name, ()), key=self.place)
+        return sorted(self._owners[name], key=self.place)
 
     def readers(self, name: str) -> list[str]:
         """The cells that read a name, in notebook order."""
-        return sorted(self._readers.get(name, ()), key=self.place)
+        return sorted(self._readers[name], key=self.place)
 
     def refs(self, cell_id: str) -> frozenset[str]:
         """The names that a cell reads and that some other cell defines."""
-        return frozenset(name for name in self.analysis(cell_id).reads if self._owners.get(name, _NOTHING) - {cell_id})
+        return frozenset(name for name in self.analysis(cell_id).reads if self._owners[name] - {cell_id})
 
     @property
     def disputed(self) -> frozenset[str]:
@@ -165,7 +212,7 @@ class Graph:
 
     def source_of(self, name: str, reader: str) -> str | None:
         """The cell that a reader takes a name from; None if no other cell defines it."""
-        owners = self._owners.get(name)
+        owners = self._owners[name]
         if not owners:
             return None
         if len(owners) == 1:

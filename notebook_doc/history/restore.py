@@ -11,7 +11,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Protocol
 
-from notebook_doc.batch import (
+from notebook_doc.batch import apply
+from notebook_doc.cell_order import UNREADABLE
+from notebook_doc.edits import (
     Create,
     Delete,
     Move,
@@ -21,9 +23,7 @@ from notebook_doc.batch import (
     SetNotebookMetadata,
     SetSource,
     SetType,
-    apply,
 )
-from notebook_doc.cell_order import UNREADABLE
 from notebook_doc.history.diff import Readable
 from notebook_doc.history.past import PastNotebook
 from notebook_doc.json_values import Json, same_scalar

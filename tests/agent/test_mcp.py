@@ -197,10 +197,19 @@ async def test_runs_stream_progress_return_images_and_go_on_when_nobody_waits(tm
             assert [part.text for part in done.content if isinstance(part, TextContent)][1] == "hello\n"
             (picture,) = [part for part in done.content if isinstance(part, ImageContent)]
             assert picture.mime_type == "image/png"
-            assert any("execution" in line for line in agent.told)
             await agent.text("create_cell", notebook=notebook, code=SLOW, name="slow")
-            left = await agent.text("run_cells", notebook=notebook, cells=["slow"], seconds=0.5)
-            execution = re.findall(r"still running after 0.5 s: (\S+)", left)[0]
+            slow = here.ann.cells[-1].id if await here.ann.until(lambda: len(here.ann.cells) == 3, 10) else ""
+            agent.told.clear()
+            running = asyncio.create_task(agent.call("run_cells", notebook=notebook, cells=["c0", "slow"]))
+            while not any(f"cell {slow}: running for" in line and line.endswith(": begun") for line in agent.told):
+                await asyncio.sleep(0.01)  # until it is told
+            done = [float(line.partition("/")[0]) for line in agent.told if "/2 " in line]
+            assert done == sorted(set(done)), "MCP wants progress that rises with each word"
+            behind = await agent.error("scratch", notebook=notebook, code="1 / 0", seconds=0.3)
+            assert f"queued behind cell {slow}, running for" in behind
+            assert "nothing of it has run" in behind
+            execution = re.findall(r"\(execution (\w+)\)", behind)[0]
+            running.cancel()  # it goes on
         (tmp_path / "go").touch()
         async with by_http(here.service.address) as agent:  # another session
             text = ""

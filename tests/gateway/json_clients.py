@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
+import socket
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -18,6 +20,18 @@ from sync_server.guard import AUTHENTICATED
 from tests.daemon.service import TOKEN, Service
 
 SECONDS = 30.0
+# What was exchanged over real sockets in this process, and did not fail: message types that were sent and received, and
+# REST companions as the documentation lists them.
+SENT: set[str] = set()
+RECEIVED: set[str] = set()
+ANSWERED: set[str] = set()
+COMPANIONS = (
+    *("GET /config", "POST /create", "POST /open", "GET /sessions", "GET /sessions/{sid}", "GET /discover"),
+    *("PUT /{sid}/name", "GET /{sid}/cells", "POST /{sid}/cells", "PUT /{sid}/cells/reorder", "PUT /{sid}/cells/{cid}"),
+    *("DELETE /{sid}/cells/{cid}", "GET /{sid}/dag", "POST /{sid}/cells/{cid}/execute", "GET /{sid}/environment"),
+    *("GET /{sid}/environment/jobs", "POST /{sid}/environment/jobs", "GET /{sid}/dependencies"),
+    *("POST /{sid}/dependencies", "DELETE /{sid}/dependencies/{package}", "GET /{sid}/export"),
+)
 AUTHORIZED = {"Authorization": f"Bearer {TOKEN}"}
 
 
@@ -30,6 +44,7 @@ class JsonClient:
         self._read = 0
 
     async def send(self, kind: str, /, **payload: Any) -> None:
+        SENT.add(kind)
         await self._socket.send(json.dumps({"type": kind, "payload": payload}))
 
     async def send_raw(self, data: str | bytes) -> None:
@@ -40,6 +55,7 @@ class JsonClient:
         assert frame["seq"] == len(self.frames) + 1, "seq rises by one"
         assert frame["ts"].endswith("Z")
         self.frames.append(frame)
+        RECEIVED.add(frame["type"])
         return frame
 
     async def until(self, kind: str, **fields: Any) -> dict[str, Any]:
@@ -82,13 +98,32 @@ class JsonService(Service):
 
     def http(self) -> httpx.AsyncClient:
         base = f"{self.address.url}/v1/notebooks"
-        return httpx.AsyncClient(base_url=base, headers=AUTHORIZED, timeout=SECONDS, trust_env=False)
+        hooks = {"response": [_note_companion]}
+        return httpx.AsyncClient(base_url=base, headers=AUTHORIZED, timeout=SECONDS, trust_env=False, event_hooks=hooks)
 
     @asynccontextmanager
-    async def client(self, session_id: str, query: str = "") -> AsyncIterator[JsonClient]:
+    async def client(self, session_id: str, query: str = "", *, slow: bool = False) -> AsyncIterator[JsonClient]:
+        """One that reads whatever comes at once, or, if it is `slow`, only what it is told to receive."""
         url = f"ws{self.address.url.removeprefix('http')}/v1/notebooks/ws/{session_id}{query}"
-        async with connect(url, additional_headers=AUTHORIZED, compression=None, proxy=None, max_size=None) as socket:
-            yield JsonClient(socket)
+        options: dict[str, Any] = {}
+        if slow:
+            where = socket.socket()
+            where.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            where.setblocking(False)
+            await asyncio.get_running_loop().sock_connect(where, ("127.0.0.1", self._port))
+            options = {"sock": where, "max_queue": 1, "ping_interval": None}
+        async with connect(
+            url, additional_headers=AUTHORIZED, compression=None, proxy=None, max_size=None, **options
+        ) as connection:
+            yield JsonClient(connection)
+
+
+async def _note_companion(answer: httpx.Response) -> None:
+    asked = f"{answer.request.method} {answer.request.url.path.partition('/v1/notebooks')[2]}"
+    for companion in COMPANIONS:
+        if answer.is_success and re.fullmatch(re.sub(r"\{\w+\}", "[^/]+", companion), asked):
+            ANSWERED.add(companion)
+            return
 
 
 @asynccontextmanager

@@ -7,7 +7,17 @@ from typing import Any
 
 import pytest
 
-from clients.gateway.outputs import console, displays, error, increment, meta, missing_package, of_inspection, result
+from clients.gateway.outputs import (
+    applied,
+    console,
+    displays,
+    error,
+    increment,
+    meta,
+    missing_package,
+    of_inspection,
+    result,
+)
 
 ERROR = {
     "output_type": "error",
@@ -84,3 +94,5 @@ def test_a_failed_import_names_what_may_be_installed() -> None:
 )
 def test_an_increment_is_what_a_terminal_lacks(before: str, now: str, sent: str) -> None:
     assert increment(before, now) == sent
+    if not sent.startswith("\n"):  # the terminal keeps what was cleared
+        assert applied(before, sent) == now

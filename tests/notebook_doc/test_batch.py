@@ -1,4 +1,4 @@
-"""Edits relative to what was read: what others did meanwhile stays, a batch is whole or not, and can be undone."""
+"""Edits relative to what was read: what others did meanwhile stays, a batch is whole or not."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ import uuid
 
 import pytest
 
-from notebook_doc.batch import Create, Delete, Move, Operation, Reading, SetMetadata, SetSource, commit, undo
+from notebook_doc.batch import Reading, commit
+from notebook_doc.edits import Create, Delete, Move, Operation, SetSource
 from notebook_doc.errors import BadEdit, CellDeletedMeanwhile, CellEditedMeanwhile
 from notebook_doc.notebook import NotebookDoc
-from notebook_doc.replica import actor_of, author_key, author_key_of
+from notebook_doc.replica import Replica, actor_of, author_key, author_key_of
 
 
 def no_check(_: NotebookDoc) -> None:
@@ -145,42 +146,20 @@ def test_a_batch_is_one_change(somebody_wrote: bool) -> None:
     assert len(doc.replica.changes_since(heads)) == 1
 
 
-def test_undo_takes_back_the_batch_and_leaves_what_others_did_since() -> None:
-    doc = notebook("one", "two", "three")
-    doc.set_cell_metadata("c", {"tags": ["kept"]})
+def test_a_merged_batch_brings_no_writer_of_its_own_unless_this_peer_has_written_since() -> None:
+    """A new writer costs every replica as much as the document is long."""
+    doc = notebook("1", "2")
     reading = Reading.of(doc)
-    batch: list[Operation] = [
-        SetSource("a", "ONE"),
-        Move("b"),
-        Delete("c"),
-        Create("n", "new"),
-        Create("m", "also new"),
-        SetMetadata("b", {"name": "second"}),
-    ]
-    done = commit(doc, reading, batch, no_check)
     person = someone_else(doc)
-    person.splice_source("a", 3, 0, "!")
-    person.splice_source("m", 0, 0, "mine: ")
+    person.set_source("a", "one")
     doc.replica.merge(person.replica)
-
-    undone = undo(doc, done, no_check)
-
-    assert doc.cell_ids() == ["a", "b", "c", "m"]
-    assert doc.source("a") == "one!"
-    assert (doc.source("c"), doc.cell("c").metadata) == ("three", {"tags": ["kept"]})
-    assert doc.cell("b").metadata == {}
-    assert doc.source("m") == "mine: also new"
-    assert undone.kept == ("m",)
-
-
-def test_undo_says_what_is_gone_and_does_not_bring_it_back() -> None:
-    doc = notebook("one", "two")
-    done = commit(doc, Reading.of(doc), [SetSource("a", "ONE"), SetSource("b", "TWO")], no_check)
-    doc.delete_cell("a")
-    undone = undo(doc, done, no_check)
-    assert undone.gone == ("a",)
-    assert doc.cell_ids() == ["b"]
-    assert doc.source("b") == "two"
+    commit(doc, reading, [SetSource("b", "two")], no_check)
+    commit(doc, reading, [SetSource("b", "2 again")], no_check)  # this peer has written since that was read
+    writers = {change.actor for change in doc.replica.recorded_since(reading.heads)}
+    assert len(writers - {person.replica.actor, doc.replica.actor}) == 1
+    assert doc.source("a") == "one"
+    again = NotebookDoc(Replica.load(doc.replica.save()))
+    assert [cell.source for cell in again.cells()] == [cell.source for cell in doc.cells()]
 
 
 def test_a_fork_is_the_notebook_and_neither_hears_of_the_other() -> None:

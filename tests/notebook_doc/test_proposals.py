@@ -7,7 +7,8 @@ import uuid
 import pytest
 
 from notebook_doc.authors import Author
-from notebook_doc.batch import Create, Delete, Move, Operation, Reading, SetSource
+from notebook_doc.batch import Reading
+from notebook_doc.edits import Create, Delete, Move, Operation, SetSource
 from notebook_doc.errors import BadEdit, CellDeletedMeanwhile, CellEditedMeanwhile, UnknownProposal
 from notebook_doc.events import ProposalChanged
 from notebook_doc.notebook import NotebookDoc

@@ -15,18 +15,29 @@ P = ParamSpec("P")
 TEST_SECONDS: Final = 60.0  # far above what any test takes on a slow machine; only a hang gets there
 
 
-def aio(test: Callable[P, Coroutine[Any, Any, None]]) -> Callable[P, None]:
-    """Make a test of a coroutine function; fixtures and parameters pass through.
+Test = Callable[P, Coroutine[Any, Any, None]]
 
-    Raises TimeoutError after TEST_SECONDS, and whatever the test raises.
+
+def aio_within(seconds: float) -> Callable[[Test[P]], Callable[P, None]]:
+    """Make a test of a coroutine function that may take so long; fixtures and parameters pass through.
+
+    Raises TimeoutError after that, and whatever the test raises.
     """
 
-    @functools.wraps(test)
-    def run(*args: P.args, **kwargs: P.kwargs) -> None:
-        async def bounded() -> None:
-            async with asyncio.timeout(TEST_SECONDS):
-                await test(*args, **kwargs)
+    def decorate(test: Test[P]) -> Callable[P, None]:
+        @functools.wraps(test)
+        def run(*args: P.args, **kwargs: P.kwargs) -> None:
+            async def bounded() -> None:
+                async with asyncio.timeout(seconds):
+                    await test(*args, **kwargs)
 
-        asyncio.run(bounded(), debug=False)
+            asyncio.run(bounded(), debug=False)
 
-    return run
+        return run
+
+    return decorate
+
+
+def aio(test: Test[P]) -> Callable[P, None]:
+    """Make a test of a coroutine function; it has TEST_SECONDS."""
+    return aio_within(TEST_SECONDS)(test)

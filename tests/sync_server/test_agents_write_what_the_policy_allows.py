@@ -12,7 +12,7 @@ import pytest
 from clients.peer.errors import RequestFailed
 from clients.peer.notebook import Notebook
 from notebook_doc.authors import Author
-from notebook_doc.batch import Delete, SetSource
+from notebook_doc.edits import Delete, SetSource
 from notebook_doc.policy import AgentPolicy, marked_as_made_by, with_policy
 from notebook_doc.proposals import accept, propose
 from relay.errors import Refused

@@ -16,7 +16,7 @@ import pytest
 
 from clients.cli.web_page import web_page
 from tests.cli.services import Home
-from tests.web.tabs import CHROMIUM_FLAGS, Browser, Service
+from tests.web.tabs import CHROMIUM_FLAGS, Browser, Context, Service, new_person
 
 REQUIRED: Final = os.environ.get("QUIRE_TEST_BROWSER") == "required"
 if REQUIRED:
@@ -48,21 +48,37 @@ def shared_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
         yield home
 
 
+@pytest.fixture(scope="package")
+def person(browser: Browser) -> Iterator[Context]:
+    """The person whom the tests here share: a browser that compiles the page anew takes a second."""
+    context = new_person(browser)
+    yield context
+    context.close()
+
+
 @pytest.fixture
-def service(shared_home: Home, tmp_path: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    """A notebook and a browser context of its own, in the service that all share: leave its processes as they are."""
+def service(shared_home: Home, tmp_path: Path, person: Context, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
+    """A notebook of its own, in the service and browser that all share: leave the processes as they are."""
     monkeypatch.setenv("QUIRE_HOME", str(shared_home.folder))
-    service = Service(shared_home, tmp_path / "work" / "book.ipynb", browser)
+    service = Service(shared_home, tmp_path / "work" / "book.ipynb", person)
     yield service
     service.close()
 
 
-@pytest.fixture
-def own_service(tmp_path: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service]:
-    """A service of its own, whose processes the test may end; what is left of them is killed."""
-    monkeypatch.setenv("QUIRE_HOME", str(tmp_path / "home"))
-    with Home.at(tmp_path / "home") as home:
+@pytest.fixture(scope="package")
+def restless_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Home]:
+    """A second service, for tests that kill its hub; the service starts it again."""
+    with Home.at(tmp_path_factory.mktemp("restless") / "home") as home:
         home.up()
-        service = Service(home, tmp_path / "work" / "book.ipynb", browser)
-        yield service
-        service.close()
+        yield home
+
+
+@pytest.fixture
+def own_service(
+    restless_home: Home, tmp_path: Path, browser: Browser, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Service]:
+    """A notebook and a browser context of its own in a service whose hub the test may kill."""
+    monkeypatch.setenv("QUIRE_HOME", str(restless_home.folder))
+    context = new_person(browser)
+    yield Service(restless_home, tmp_path / "work" / "book.ipynb", context)
+    context.close()

@@ -12,6 +12,7 @@ from tests.cli.services import Home, until, write_notebook
 
 # playwright's types are not imported here: it may not be installed, and then these tests say so by themselves.
 Browser = Any
+Context = Any
 Page = Any
 
 CHROMIUM_FLAGS: Final = [
@@ -34,14 +35,24 @@ _TEXT: Final = """cell => {
   return lines.join('\\n');
 }"""
 
+_AXE_RUN: Final = """async checks => {
+  for (let frame = 0; frame < 2; frame++) await new Promise(requestAnimationFrame);  // the page has taken the scheme
+  return (await axe.run(checks)).violations;
+}"""
+
+
+def new_person(browser: Browser) -> Context:
+    """A browser context of their own: cookies, cache and storage."""
+    context = browser.new_context(viewport={"width": 1200, "height": 900})
+    context.set_default_timeout(PATIENCE)
+    return context
+
 
 class Service:
     """A notebook in a service, and the browser of one person who has it open."""
 
-    def __init__(self, home: Home, notebook: Path, browser: Browser) -> None:
-        self.home, self.notebook = home, notebook
-        self._context = browser.new_context(viewport={"width": 1200, "height": 900})
-        self._context.set_default_timeout(PATIENCE)
+    def __init__(self, home: Home, notebook: Path, context: Context) -> None:
+        self.home, self.notebook, self._context = home, notebook, context
         self.requests: list[str] = []
         self.errors: list[str] = []
 
@@ -76,8 +87,17 @@ class Service:
         return str(cookie["name"])
 
     def close(self) -> None:
-        """Close all tabs."""
-        self._context.close()
+        """Close all tabs, and have the browser forget what it kept; it stays logged in and keeps the page's files."""
+        if not self._context.pages:
+            return
+        *others, last = self._context.pages
+        for page in others:
+            page.close()
+        last.goto("about:blank")
+        browser = self._context.new_cdp_session(last)
+        kept = "indexeddb,local_storage"
+        browser.send("Storage.clearDataForOrigin", {"origin": self.home.address.url, "storageTypes": kept})
+        last.close()
 
 
 class Tab:
@@ -143,9 +163,16 @@ class Tab:
         return str(self.page.locator(".saving").inner_text())
 
     def axe_finds(self) -> str:
-        """What axe, which was put into the page, finds wrong with it for a keyboard or a screen reader."""
-        found: list[dict[str, Any]] = self.page.evaluate("async () => (await axe.run()).violations")
-        return "\n".join(f"{one['id']}: {node['html'][:120]}" for one in found for node in one["nodes"])
+        """What axe, which was put into the page, finds wrong for a keyboard or a screen reader, in light and in dark.
+
+        Nothing but colours differs between the two.
+        """
+        wrong: list[str] = []
+        for scheme, checks in (("light", {}), ("dark", {"runOnly": ["color-contrast"]})):
+            self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            found: list[dict[str, Any]] = self.page.evaluate(_AXE_RUN, checks)
+            wrong += [f"{scheme}: {one['id']}: {node['html'][:120]}" for one in found for node in one["nodes"]]
+        return "\n".join(wrong)
 
     def output(self, number: int) -> str:
         """The text of a cell's outputs."""

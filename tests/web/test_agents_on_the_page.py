@@ -1,4 +1,5 @@
-"""An agent and a person in one notebook: what the page shows of the agent, and what the person decides there."""
+"""An agent and a person in one notebook: what the page shows of it, what the person decides there,
+and takes back."""
 
 from __future__ import annotations
 
@@ -49,5 +50,16 @@ def test_a_person_accepts_an_edited_proposal_rejects_another_and_sets_what_agent
         with quire.code_mode(agent) as ctx:
             ctx.create_cell("draft = 1")
         page.locator('[data-mark="agent"][title="A draft by claude: it has not run yet"]').wait_for()
-        page.locator(".toast", has_text="claude: created 1 cell").wait_for()
+        page.locator(".toast", has_text="claude: created 1 cell").get_by_role("button", name="Undo").click()
+        tab.sees("the draft is gone", lambda: tab.texts()[1:] == ["print(price)"])
+        page.locator(".toast", has_text="Undone: what claude did in one cell.").get_by_role(
+            "button", name="Redo"
+        ).click()
+        tab.sees("the draft is there again", lambda: tab.texts()[1:] == ["print(price)", "draft = 1"])
+
+        page.get_by_role("button", name="History").click()
+        page.locator(".moments .author.file").wait_for()  # the hub has told who wrote what
+        its = page.locator(".moments li", has=page.locator(".author.agent")).first
+        its.get_by_role("button", name="Undo").click()
+        page.locator(".moments li.undone").first.wait_for()
     assert service.errors == []

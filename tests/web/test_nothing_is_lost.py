@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Any
 
 import nbformat
 import psutil
+import pytest
 
-from tests.cli.services import until
-from tests.web.tabs import Service, Tab
+from tests.cli.services import Home, until
+from tests.sync_server.conftest import SmallDisk, small_disk
+from tests.web.tabs import Browser, Service, Tab
+
+__all__ = ["small_disk"]  # a fixture
 
 
 def test_what_was_typed_is_there_after_a_reload_and_in_the_file(service: Service) -> None:
@@ -41,6 +46,42 @@ def test_a_late_answer_about_the_file_does_not_make_newer_edits_look_saved(servi
     assert tab.saving == "Saved on the server, not in the file"
     later = service.tab(first.address)  # who comes after the error is told of it too
     later.sees("it is only on the server", lambda: later.saving == "Saved on the server, not in the file")
+
+
+def test_a_file_that_cannot_be_written_is_told_and_the_edits_are_safe_on_the_server(service: Service) -> None:
+    tab = service.start("x = 1")
+    tab.sees("all is well", lambda: tab.saving == "Saved")
+    service.notebook.unlink()
+    service.notebook.mkdir()  # whoever may write everywhere cannot write over a folder
+    tab.click_into(0, line=0)
+    tab.type("0")
+    tab.sees("what is wrong", lambda: tab.saving == "Saved on the server, not in the file")
+    assert str(service.notebook) in (tab.page.locator(".saving").get_attribute("title") or "")
+    service.notebook.rmdir()
+    tab.page.locator(".saving").click()
+    tab.sees("all is well again", lambda: tab.saving == "Saved")
+    assert nbformat.read(service.notebook, 4).cells[0].source == "x = 10"
+
+
+@pytest.mark.slow
+def test_a_full_disk_is_told_and_nothing_is_lost_when_there_is_room_again(
+    small_disk: SmallDisk, browser: Browser, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    if not small_disk.mounted:
+        pytest.skip("no small disk can be mounted here")
+    monkeypatch.setenv("QUIRE_HOME", str(small_disk.folder / "home"))
+    with Home.at(small_disk.folder / "home") as home:
+        home.up()
+        service = Service(home, tmp_path / "book.ipynb", browser)
+        tab = service.start("x = 1")
+        tab.sees("all is well", lambda: tab.saving == "Saved")
+        with small_disk.full():
+            tab.click_into(0, line=0)
+            tab.type("0")
+            tab.sees("what is wrong", lambda: tab.saving == "Not saved: the server's disk fails")
+        tab.sees("all is well again", lambda: tab.saving == "Saved")
+        assert nbformat.read(service.notebook, 4).cells[0].source == "x = 10"
+        service.close()
 
 
 def test_a_hub_that_is_killed_and_comes_back_gets_what_was_typed_meanwhile(own_service: Service) -> None:

@@ -48,6 +48,7 @@ export class Link {
       this.flush();
     };
     socket.onmessage = ({ data }) => {
+      if (socket !== this.#socket) return;
       this.#arrived.push(new Uint8Array(data as ArrayBuffer));
       this.#schedule();
     };
@@ -57,6 +58,16 @@ export class Link {
   /** Do not wait for the next attempt. */
   connectNow(): void {
     if (this.#socket === null) this.connect();
+  }
+
+  /** Begin the session anew, at once: the hub learns who a peer is when that greets it. */
+  greetAgain(): void {
+    const socket = this.#socket;
+    this.#socket = null; // what it still says is nobody's
+    this.#arrived = [];
+    this.#session.disconnected();
+    socket?.close();
+    this.connect();
   }
 
   /** Something may have to be sent: at the end of this turn. */

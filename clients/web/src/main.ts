@@ -3,6 +3,7 @@
 import wasmAddress from "@automerge/automerge/automerge.wasm?url";
 import { actorOf } from "./core/history/authors.ts";
 import { Notebook } from "./core/notebook.ts";
+import type { Role } from "./core/messages.ts";
 import { type Heads, initialize, Replica } from "./core/replica.ts";
 import type { NotebookRoot } from "./core/schema.ts";
 import { type Kept, type Refused, Session } from "./core/session.ts";
@@ -26,7 +27,7 @@ async function openNotebook(notebookId: string): Promise<void> {
   const me = you();
   const [store, actor] = await Promise.all([keeping(notebookId), actorOf(me.peer_id), loadCore()]);
   const kept = store === null ? null : await restore(store, actor);
-  const session = new Session(notebookId, me, kept, actor);
+  const session = new Session(notebookId, me, kept, actor, askedRole());
   const notebook = new Notebook(session.notebook);
   const scheme = location.protocol === "https:" ? "wss" : "ws";
   const link = new Link(session, `${scheme}://${location.host}/v1/notebooks/${encodeURIComponent(notebookId)}/sync`);
@@ -53,6 +54,12 @@ async function openNotebook(notebookId: string): Promise<void> {
   };
   link.onRefused = (refusal) => refused(refusal, notebookId, store, page);
   link.connect();
+}
+
+/** To read, or to run, is what one may ask for in the address; the hub says what one gets. */
+function askedRole(): Role {
+  const asked = new URLSearchParams(location.search).get("role");
+  return asked === "viewer" || asked === "runner" ? asked : "editor";
 }
 
 async function loadCore(): Promise<void> {

@@ -8,12 +8,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from notebook_doc.dataflow.graph import Edge
+from notebook_doc.dataflow.analysis import CellText, analyze
+from notebook_doc.dataflow.graph import Edge, Graph
 from notebook_doc.dataflow.notebook_dataflow import Dataflow
 from notebook_doc.notebook import NotebookDoc
 from tests.notebook_doc.dataflow.stories import NOTEBOOK_ID, Story
 
 NAMES = "abcd"
+
+
+def graph_says(graph: Graph) -> object:
+    """What a graph says of its cells."""
+    inputs = {one: (graph.inputs(one), graph.readers_of(one), graph.refs(one)) for one in graph.order}
+    return inputs, graph.edges(), graph.cycles(), graph.disputed, graph.setup_cells
 
 
 def said(flow: Dataflow) -> object:
@@ -160,6 +167,28 @@ def test_following_edit_by_edit_says_the_same_as_from_scratch(seed: int, edits: 
                 problems, inputs, text = before[one]
                 assert (flow.graph.inputs(one), flow.source(one)) == (inputs, text)
                 assert [each.code for each in flow.problems(one)] == [each.code for each in problems]
+
+
+@settings(max_examples=30)
+@given(st.integers(0, 2**32))
+def test_a_copy_of_a_graph_and_the_graph_do_not_hear_of_each_other(seed: int) -> None:
+    rng = random.Random(seed)
+    doc = NotebookDoc.create(NOTEBOOK_ID)
+    for _ in range(8):
+        act(rng, doc)
+    flow = Dataflow(doc)
+    kept = []
+    for _ in range(3):
+        copy = flow.graph.copy()
+        kept.append((copy, graph_says(copy)))
+        act(rng, doc)
+        flow.update(doc)
+        assert said(flow) == said(Dataflow(doc))
+        mine = copy.copy()
+        for cell_id in mine.order[:2]:
+            mine.put(cell_id, analyze(CellText("python", source(rng))))
+            mine.remove(mine.order[-1])
+    assert [graph_says(copy) for copy, _ in kept] == [before for _, before in kept]
 
 
 @settings(max_examples=30)

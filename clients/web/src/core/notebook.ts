@@ -61,6 +61,7 @@ export class Notebook {
   }
 
   places(): readonly Place[] {
+    if (this.replica.isChanging) this.#places = null; // it may be another order each time
     this.#places ??= inOrder(
       Object.entries(this.#cells).map(([id, cell]) => ({ id, position: readable(plain(cell?.position)) })),
     );
@@ -112,6 +113,13 @@ export class Notebook {
   }
 
   // --- edits ---------------------------------------------------------------------------------------------------------
+
+  /** All edits inside become one change. */
+  together<R>(edit: () => R): R {
+    let result: R | undefined;
+    this.replica.change(() => (result = edit()), this);
+    return result as R;
+  }
 
   /** One change with the text edits of one transaction of an editor. */
   editSource(cellId: string, edits: readonly TextEdit[], origin: Origin): void {
@@ -342,7 +350,8 @@ function spliceAll(draft: NotebookRoot, cellId: string, edits: readonly TextEdit
   for (const { from, to, insert } of edits) Replica.splice(draft, ["cells", cellId, "source"], from, to - from, insert);
 }
 
-function setAt(target: object, path: readonly string[], value: unknown): void {
+/** Inside a change: set a value named by its path; undefined takes it away. */
+export function setAt(target: object, path: readonly string[], value: unknown): void {
   let map = target as Record<string, unknown>;
   for (const key of path.slice(0, -1)) {
     if (map[key] === null || typeof map[key] !== "object") {

@@ -57,6 +57,7 @@ export class Replica<T extends object> {
   /** Called after each change with what it did. */
   onPatches: (patches: Patch[], origin: Origin) => void = () => {};
   #doc: Automerge.Doc<T>;
+  #draft: T | null = null; // inside a change
 
   private constructor(doc: Automerge.Doc<T>) {
     this.#doc = doc;
@@ -77,8 +78,13 @@ export class Replica<T extends object> {
     return new Replica(doc);
   }
 
+  /** What it says; inside a change, what that has written so far. */
   get value(): Readonly<Automerge.Doc<T>> {
-    return this.#doc;
+    return (this.#draft as Automerge.Doc<T> | null) ?? this.#doc;
+  }
+
+  get isChanging(): boolean {
+    return this.#draft !== null;
   }
 
   get isEmpty(): boolean {
@@ -119,6 +125,15 @@ export class Replica<T extends object> {
     return Array.from({ length }, (_, index) => Automerge.getCursor(this.#doc, [...path], index));
   }
 
+  /** A text as it was at these heads, and for each of its code units the operation that put it there; empty if there was
+   *  none. */
+  textAt(heads: Heads, path: readonly Key[]): { text: string; elements: string[] } {
+    const then = this.at(heads);
+    const found = path.reduce<any>((value, key) => value?.[key], then);
+    if (typeof found !== "string") return { text: "", elements: [] };
+    return { text: found, elements: Array.from(found.split(""), (_, index) => Automerge.getCursor(then, [...path], index)) };
+  }
+
   save(): Uint8Array {
     return Automerge.save(this.#doc);
   }
@@ -128,10 +143,19 @@ export class Replica<T extends object> {
     return Automerge.saveSince(this.#doc, [...heads]);
   }
 
-  /** One change, or none if `edit` writes nothing. An exception inside leaves no trace and passes on. */
+  /** One change, or none if `edit` writes nothing; inside another, a part of that. An exception inside leaves no trace and
+   *  passes on. */
   change(edit: (draft: T) => void, origin: Origin): void {
+    if (this.#draft !== null) return edit(this.#draft);
     this.#telling(origin, (patchCallback) => {
-      this.#doc = Automerge.change(this.#doc, { patchCallback, time: 0 }, edit);
+      this.#doc = Automerge.change(this.#doc, { patchCallback, time: 0 }, (draft) => {
+        this.#draft = draft as T;
+        try {
+          edit(this.#draft);
+        } finally {
+          this.#draft = null;
+        }
+      });
     });
   }
 
@@ -142,25 +166,44 @@ export class Replica<T extends object> {
 
   /** A name for what stands at `index` of a text, that others' edits do not shift. */
   cursor(path: readonly Key[], index: number): TextCursor {
-    return { path, text: this.#objectAt(path), at: Automerge.getCursor(this.#doc, [...path], index) };
+    return { path, text: this.#objectAt(path), at: Automerge.getCursor(this.value, [...path], index) };
   }
 
   /** Where in its text that stands now, or stood if it is gone; null if the text is gone. */
   indexOf({ path, text, at }: TextCursor): number | null {
     if (text === null || this.#objectAt(path) !== text) return null; // the core panics on a cursor of another text
-    return Automerge.getCursorPosition(this.#doc, [...path], at);
+    return Automerge.getCursorPosition(this.value, [...path], at);
   }
 
   #objectAt(path: readonly Key[]): string | null {
-    const holder = path.slice(0, -1).reduce<any>((value, key) => value?.[key], this.#doc);
+    const holder = path.slice(0, -1).reduce<any>((value, key) => value?.[key], this.value);
     return holder === undefined ? null : Automerge.getObjectId(holder, path.at(-1) as Key);
   }
 
-  /** An independent copy of the same author's, to see what an edit would do; `merge` takes it in. */
-  fork(): Replica<T> {
-    const own = crypto.getRandomValues(new Uint8Array(8));
-    const actor = Automerge.getActorId(this.#doc).slice(0, 16) + Array.from(own, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  /** An independent copy, of the same author's if no actor is named, to see what an edit would do; `merge` takes it in. */
+  fork(actor = this.#sibling()): Replica<T> {
     return new Replica(Automerge.clone(this.#doc, { actor }));
+  }
+
+  /** An independent copy as it was at these heads, all of which are here. Costs the history: it is built from its changes,
+   *  as the core's own fork of a past fails on concurrent ones. */
+  forkAt(heads: Heads): Replica<T> {
+    const later = new Set(this.hashesSince(heads));
+    const hashes = this.hashesSince([]);
+    const changes = Automerge.getAllChanges(this.#doc).filter((_, index) => !later.has(hashes[index] as string));
+    const [doc] = Automerge.applyChanges(Automerge.init<T>({ actor: this.#sibling() }), changes);
+    return new Replica(doc);
+  }
+
+  #sibling(): string {
+    const own = crypto.getRandomValues(new Uint8Array(8));
+    return Automerge.getActorId(this.#doc).slice(0, 16) + Array.from(own, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+
+  /** What this replica's own actor changed last. */
+  lastChange(): { hash: string; chunk: Uint8Array } | null {
+    const chunk = Automerge.getLastLocalChange(this.#doc);
+    return chunk === undefined ? null : { hash: Automerge.decodeChange(chunk).hash, chunk };
   }
 
   /** Take in what was written on a fork. */

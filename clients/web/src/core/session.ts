@@ -50,11 +50,10 @@ export interface Kept {
 
 export class Session {
   readonly notebookId: string;
-  readonly peer: PeerInfo;
   readonly notebook: Replica<NotebookRoot>;
   readonly notebookSync: DocSync;
   phase: Phase = "offline";
-  role: Role = "editor";
+  role: Role;
   genesis: string | null;
   /** Another RuntimeDoc is shown from now on. */
   onRuntime: (runtime: Replica<RuntimeRoot>) => void = () => {};
@@ -64,14 +63,30 @@ export class Session {
   #pending = new Map<string, Request>();
   #presence: Record<string, unknown> | null = null;
   #runtimeShown = false;
+  #peer: PeerInfo;
+  readonly #asks: Role;
 
-  /** `actor` is whom the changes made here are by; see `actorOf`. */
-  constructor(notebookId: string, peer: PeerInfo, kept: Kept | null, actor?: string) {
+  /** `actor` is whom the changes made here are by; see `actorOf`. `asks` is the role that the hub is asked for. */
+  constructor(notebookId: string, peer: PeerInfo, kept: Kept | null, actor?: string, asks: Role = "editor") {
     this.notebookId = notebookId;
-    this.peer = peer;
+    this.#peer = peer;
+    this.#asks = this.role = asks;
     this.genesis = kept?.genesis ?? null;
     this.notebook = kept?.notebook ?? Replica.empty(actor);
     this.notebookSync = new DocSync(this.notebook, () => this.mayEdit, kept?.unsaved);
+  }
+
+  get peer(): PeerInfo {
+    return this.#peer;
+  }
+
+  /** Be called this; the hub learns it at the next greeting. */
+  rename(name: string): void {
+    this.#peer = { ...this.#peer, name };
+  }
+
+  get mayRun(): boolean {
+    return this.mayEdit || this.role === "runner";
   }
 
   get mayEdit(): boolean {
@@ -88,7 +103,7 @@ export class Session {
         notebook_id: this.notebookId,
         peer: this.peer,
         token: "",
-        role: "editor",
+        role: this.#asks,
         genesis: this.genesis === null ? null : fromHex(this.genesis),
       }),
     ];

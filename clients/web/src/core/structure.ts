@@ -126,9 +126,7 @@ export class Structure {
       steps.push(this.#placing(moved.map(({ record, now }) => ({ id: now.id, now: now.position, other: record.position }))));
       steps.push(this.#describingNotebook(then.metadata));
     }
-    const back = all(steps)();
-    if (back !== null) this.#remember(what, back);
-    return back !== null;
+    return this.#do(what, all(steps));
   }
 
   // --- taking back -----------------------------------------------------------------------------------------------------
@@ -144,7 +142,7 @@ export class Structure {
 
   #step(from: Entry[], to: Entry[]): string | null {
     for (let entry = from.pop(); entry !== undefined; entry = from.pop()) {
-      const back = entry.step();
+      const back = this.#notebook.together(entry.step);
       if (back === null) continue; // others have seen to it that there is nothing left of it
       to.push({ what: entry.what, step: back });
       return entry.what;
@@ -152,9 +150,10 @@ export class Structure {
     return null;
   }
 
-  #do(what: string, step: Step): void {
-    const back = step();
+  #do(what: string, step: Step): boolean {
+    const back = this.#notebook.together(step);
     if (back !== null) this.#remember(what, back);
+    return back !== null;
   }
 
   #remember(what: string, step: Step): void {

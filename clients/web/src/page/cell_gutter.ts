@@ -3,7 +3,8 @@
 
 import type { Execution } from "../core/schema.ts";
 import { CellMarks } from "./cell_marks.ts";
-import { colourOf } from "./colours.ts";
+import type { AuthorKind } from "../core/history/authors.ts";
+import { colours } from "./colours.ts";
 import { button, h } from "./dom.ts";
 import { icon } from "./icons.ts";
 
@@ -70,7 +71,7 @@ export class CellGutter {
     if (this.#by.textContent === who) return;
     this.#by.textContent = who;
     this.#by.title = who === "" ? "" : `${who} runs this${kind === "agent" ? " (an agent)" : ""}`;
-    this.#by.className = `run-by ${who === "" ? "" : colourOf(`${kind ?? "person"} ${who}`)}`;
+    this.#by.className = `run-by ${who === "" ? "" : colours.of({ kind: (kind ?? "person") as AuthorKind, name: who })}`;
   }
 }
 

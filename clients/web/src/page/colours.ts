@@ -1,33 +1,39 @@
-// A colour for everybody, the same in every tab and in the history: from name and kind. The colours are in people.css. Pure.
+// A colour for everybody, the same in every tab, at their cursor and in the history: from name and kind. The colours
+// themselves are in people.css. Pure but for `colours`, which is the page's one table of who has which.
 
-import type { PeerInfo } from "../core/messages.ts";
+import type { Author } from "../core/history/authors.ts";
+
+type Who = Pick<Author, "kind" | "name">;
 
 const COLOURS = 10;
 
-/** The class that gives an element the colour of this name, as `--peer`. */
-export function colourOf(name: string): string {
-  return `peer-${preferred(name)}`;
-}
+/** Who has which colour: everybody that of their name, save that of two who are here and would have the same, the one
+ *  whose name comes later gets the next that is free. All tabs of one person have one, and everybody sees the same. */
+export class Colours {
+  #here = new Map<string, number>();
 
-export const colourName = ({ kind, name }: Pick<PeerInfo, "kind" | "name">): string => `${kind} ${name}`;
-
-/**
- * The colours of those who are here, by peer id: everybody's own, save that of two who would have the same the one with
- * the later peer id gets the next that is free. The same in every tab that sees the same peers.
- */
-export function coloursOf(peers: readonly PeerInfo[]): Map<string, string> {
-  const taken = new Set<number>();
-  const colours = new Map<string, string>();
-  for (const peer of peers.toSorted((a, b) => (a.peer_id < b.peer_id ? -1 : 1))) {
-    let colour = preferred(colourName(peer));
-    if (peer.kind !== "daemon") {
+  /** These are here now. */
+  setHere(people: Iterable<Who>): void {
+    const taken = new Set<number>();
+    this.#here = new Map();
+    for (const name of [...new Set(Array.from(people, nameOf))].sort()) {
+      let colour = preferred(name);
       while (taken.has(colour) && taken.size < COLOURS) colour = (colour + 1) % COLOURS;
       taken.add(colour);
+      this.#here.set(name, colour);
     }
-    colours.set(peer.peer_id, `peer-${colour}`);
   }
-  return colours;
+
+  /** The class that gives an element somebody's colour, as `--peer`. */
+  of(who: Who): string {
+    const name = nameOf(who);
+    return `peer-${this.#here.get(name) ?? preferred(name)}`;
+  }
 }
+
+export const colours = new Colours();
+
+const nameOf = ({ kind, name }: Who): string => `${kind} ${name}`;
 
 function preferred(name: string): number {
   let hash = 7;

@@ -78,6 +78,7 @@ export class NotebookPage implements Page, CellActions {
     const column = h("div", { class: "column" }, this.cells.element, this.#adding());
     const desk = h("div", { class: "desk" }, column, this.panels.element);
     this.element = h("div", { class: "page" }, this.bar.element, this.#banner, this.notices, desk, this.toasts.element);
+    this.#showRole();
     this.selection.changed.add((change) => this.#showSelection(change));
     this.executions.changed.add((patches) => this.#runtimeChanged(patches));
     this.widgets.failed.add(({ message, hint }) => this.toasts.say(`${message} ${hint}`));
@@ -121,6 +122,7 @@ export class NotebookPage implements Page, CellActions {
   }
 
   take(message: Incoming): void {
+    if (message.type === "welcome") this.#showRole();
     if (message.type === "peers") this.people.take(message.peers);
     else if (message.type === "left") this.people.left(message.peer_id);
     else if (message.type === "comm_message") this.widgets.hear(message.comm_id, message.data, message.buffers);
@@ -133,6 +135,17 @@ export class NotebookPage implements Page, CellActions {
   say(text: string | null, ...actions: HTMLElement[]): void {
     this.#banner.hidden = text === null;
     this.#banner.replaceChildren(...(text === null ? [] : [h("span", {}, text), ...actions]));
+  }
+
+  rename(name: string): void {
+    this.session.rename(name);
+    this.#link.greetAgain();
+    this.#showPeople();
+  }
+
+  mayRun(): boolean {
+    if (!this.session.mayRun) this.toasts.say("You may read this notebook, but not run it.");
+    return this.session.mayRun;
   }
 
   mayEdit(): boolean {
@@ -276,6 +289,12 @@ export class NotebookPage implements Page, CellActions {
     }
     this.#places = seen;
     for (const cellId of touched) this.cells.get(cellId)?.setVisitors(this.people.visitors(cellId));
+  }
+
+  /** What this role cannot do is not offered (base.css). */
+  #showRole(): void {
+    this.element.classList.toggle("may-not-edit", !this.session.mayEdit);
+    this.element.classList.toggle("may-not-run", !this.session.mayRun);
   }
 
   #adding(): HTMLElement {

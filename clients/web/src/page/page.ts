@@ -38,6 +38,10 @@ export interface Page {
   /** The hub said something. */
   readonly heard: Signal<Incoming>;
   readonly linkChanged: Signal<LinkState>;
+  /** Be called this from now on. */
+  rename(name: string): void;
+  /** May this tab run cells; if not, the reader is told. */
+  mayRun(): boolean;
   /** May this tab edit; if not, the reader is told. */
   mayEdit(): boolean;
   /** Between bar and cells: what is wrong and can be mended. */

@@ -8,7 +8,7 @@ import type { Session } from "../core/session.ts";
 import { Signal } from "../core/signal.ts";
 import type { Link } from "../link.ts";
 import type { Visitor } from "./cell_editor.ts";
-import { colourOf, coloursOf } from "./colours.ts";
+import { colours } from "./colours.ts";
 
 const SAY_EVERY = 80;
 
@@ -22,7 +22,6 @@ export class People {
   readonly came = new Signal<PresentPeer>();
   #place: Record<string, unknown> = { status: "reading" };
   #view: object | null = null;
-  #colours: Map<string, string> | null = null;
   /** One object for each place that a peer has named, the same until it names another. */
   readonly #said = new Map<string, object>();
   #timer: ReturnType<typeof setTimeout> | null = null;
@@ -50,35 +49,31 @@ export class People {
 
   /** These are here, or somewhere else now. */
   take(peers: readonly PresentPeer[]): void {
-    this.#colours = null;
     const fresh = peers.filter(({ peer }) => !this.#peers.has(peer.peer_id));
     for (const present of peers) {
       const id = present.peer.peer_id;
       if (!isSamePlace(this.#peers.get(id)?.state, present.state)) this.#said.set(id, {});
       this.#peers.set(id, present);
     }
-    this.changed.emit();
+    this.#changed();
     for (const present of fresh) this.came.emit(present);
   }
 
   left(peerId: string): void {
     this.#peers.delete(peerId);
     this.#said.delete(peerId);
-    this.#colours = null;
-    this.changed.emit();
+    this.#changed();
   }
 
   /** Nothing is known of anybody while the link is down. */
   clear(): void {
     this.#peers.clear();
-    this.#colours = null;
-    this.changed.emit();
+    this.#changed();
   }
 
-  /** The colour of somebody who is here. */
-  colourOf(peerId: string): string {
-    this.#colours ??= coloursOf([this.self, ...this.others].map(({ peer }) => peer));
-    return this.#colours.get(peerId) ?? colourOf(peerId);
+  #changed(): void {
+    colours.setHere([this.self, ...this.others].filter(({ role }) => role !== "daemon").map(({ peer }) => peer));
+    this.changed.emit();
   }
 
   /** Who is in a cell. */
@@ -116,7 +111,7 @@ export class People {
     const place = (value: unknown) => (typeof value === "number" && value >= 0 ? value : null);
     const { peer_id: peerId, name, kind } = peer;
     const said = this.#said.get(peerId) ?? state;
-    return { peerId, name, kind, colour: this.colourOf(peerId), anchor: place(state["anchor"]), head: place(state["head"]), said };
+    return { peerId, name, kind, colour: colours.of({ name, kind }), anchor: place(state["anchor"]), head: place(state["head"]), said };
   }
 }
 

@@ -1,18 +1,15 @@
 // How authors and times are written. Pure but for the clock.
 
 import type { Author } from "../core/history/authors.ts";
-import { colourOf } from "./colours.ts";
+import { colours } from "./colours.ts";
 import { h } from "./dom.ts";
-
-/** The class that gives an author's colour: by name and kind, so that all of somebody's tabs have one. */
-export const colourOfAuthor = ({ name, kind }: Author): string => colourOf(`${kind} ${name}`);
 
 const KIND_WORDS: Partial<Record<Author["kind"], string>> = { agent: "agent", program: "program", daemon: "daemon" };
 
 /** A name in its colour; who is no person says so. */
 export function authorChip(author: Author): HTMLElement {
   const kind = KIND_WORDS[author.kind];
-  return h("span", { class: `author ${author.kind} ${colourOfAuthor(author)}` }, author.name, kind === undefined ? null : h("small", {}, kind));
+  return h("span", { class: `author ${author.kind} ${colours.of(author)}` }, author.name, kind === undefined ? null : h("small", {}, kind));
 }
 
 /** A time as a person says it: "14:03", "yesterday 14:03", "31 Jan 14:03". */

@@ -1,26 +1,36 @@
-// A short message at the foot of the page, perhaps with something to press; it goes by itself.
+// A short message at the foot of the page, perhaps with things to press; it goes by itself, but not from under a pointer.
 
 import { h } from "./dom.ts";
 
 const SECONDS = 8;
 
+export interface ToastAction {
+  readonly label: string;
+  readonly press: () => void;
+}
+
 export class Toasts {
   readonly element = h("div", { class: "toasts", role: "status", "aria-live": "polite" });
 
-  say(text: string, action?: { label: string; press: () => void }): void {
-    const toast = h("div", { class: "toast" }, h("span", {}, text));
-    const timer = setTimeout(() => toast.remove(), SECONDS * 1000);
-    const close = () => {
-      clearTimeout(timer);
-      toast.remove();
-    };
-    if (action !== undefined) {
+  say(text: string, ...actions: readonly (ToastAction | undefined)[]): void {
+    const toast = h("div", { class: "toast" }, h("span", {}, text.charAt(0).toUpperCase() + text.slice(1)));
+    let timer: ReturnType<typeof setTimeout> | undefined;
+    const wait = () => (timer = setTimeout(() => toast.remove(), SECONDS * 1000));
+    const stay = () => clearTimeout(timer);
+    for (const action of actions) {
+      if (action === undefined) continue;
       const press = () => {
-        close();
+        stay();
+        toast.remove();
         action.press();
       };
       toast.append(h("button", { type: "button", click: press }, action.label));
     }
+    toast.addEventListener("pointerenter", stay);
+    toast.addEventListener("pointerleave", wait);
+    toast.addEventListener("focusin", stay);
+    toast.addEventListener("focusout", wait);
     this.element.replaceChildren(toast);
+    wait();
   }
 }

@@ -56,8 +56,23 @@ export class Authors {
 
 /** The first half of all actors of a peer, and a random other half: everybody can tell whose changes these are. */
 export async function actorOf(peerId: string): Promise<string> {
-  const actor = crypto.getRandomValues(new Uint8Array(16));
-  const digest = await crypto.subtle?.digest("SHA-256", new TextEncoder().encode(`quire author\0${peerId}`));
-  if (digest !== undefined) actor.set(new Uint8Array(digest, 0, 8)); // without, as over plain HTTP, the hub goes by who sends
-  return Array.from(actor, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  const own = crypto.getRandomValues(new Uint8Array(16)); // all of it over plain HTTP, where the hub goes by who sends
+  const actor = toHex(own);
+  return ((await authorKeyOf(peerId)) ?? actor.slice(0, KEY_DIGITS)) + actor.slice(KEY_DIGITS);
 }
+
+/** What all actors of this author begin with; null where the browser has no hashes, which it has not over plain HTTP. */
+export function authorKeyOf(authorId: string): Promise<string | null> {
+  let key = keys.get(authorId);
+  if (key === undefined) keys.set(authorId, (key = digested(authorId)));
+  return key;
+}
+
+const keys = new Map<string, Promise<string | null>>();
+
+async function digested(authorId: string): Promise<string | null> {
+  const digest = await crypto.subtle?.digest("SHA-256", new TextEncoder().encode(`quire author\0${authorId}`));
+  return digest === undefined ? null : toHex(new Uint8Array(digest, 0, KEY_DIGITS / 2));
+}
+
+const toHex = (bytes: Uint8Array) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");

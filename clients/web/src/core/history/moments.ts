@@ -23,6 +23,8 @@ export interface Moment {
   readonly ended: number | null;
   readonly brought: boolean;
   readonly changes: number;
+  /** Its changes, oldest first. */
+  readonly written: readonly { readonly hash: string; readonly author: Author }[];
   readonly names: readonly string[];
 }
 
@@ -226,6 +228,7 @@ function moment(
     ended: times.length > 0 ? Math.max(...times) : null,
     brought: all.some(({ by }) => by.brought),
     changes: all.length,
+    written: all.map(({ change, by }) => ({ hash: change.hash, author: by.author })),
     names: all.flatMap(({ change }) => named.get(change.hash) ?? []),
   };
 }

@@ -3,6 +3,7 @@
 import { madeBy, type Policy, readPolicy, setPolicy } from "../../core/agents.ts";
 import { latestExecution } from "../../core/schema.ts";
 import { h } from "../dom.ts";
+import { undoChanges } from "../history/taking_back.ts";
 import type { Page } from "../page.ts";
 
 const RULES: readonly { word: keyof Policy; text: string; on: string; off: string }[] = [
@@ -18,14 +19,19 @@ export function agents(page: Page): void {
   people.changed.add(() => {
     for (const { peer, state } of people.others) {
       for (const said of [state?.["report"], state?.["toast"]]) {
-        const { id, text, cell_id } = (said ?? {}) as Record<string, unknown>;
+        const { id, text, cell_id, change } = (said ?? {}) as Record<string, unknown>;
         if (typeof id !== "string" || typeof text !== "string" || text === "" || heard.has(id)) continue;
         heard.add(id);
         const show = () => {
           selection.choose(`${cell_id}`);
           cells.get(`${cell_id}`)?.element.scrollIntoView({ block: "center", behavior: "smooth" });
         };
-        toasts.say(`${peer.name}: ${text}`, typeof cell_id === "string" && notebook.has(cell_id) ? { label: "Show", press: show } : undefined);
+        const undo = () => void undoChanges(page, [`${change}`], peer.name);
+        toasts.say(
+          `${peer.name}: ${text}`,
+          typeof cell_id === "string" && notebook.has(cell_id) ? { label: "Show", press: show } : undefined,
+          typeof change === "string" && page.session.mayEdit ? { label: "Undo", press: undo } : undefined,
+        );
       }
     }
   });

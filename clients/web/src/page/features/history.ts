@@ -5,12 +5,14 @@
 // while it is open. While the past is shown, the cells are hidden and go on living: nothing that others write is missed.
 
 import { actorOf } from "../../core/history/authors.ts";
+import { notTakenBack } from "../../core/history/taking_back.ts";
 import { History, KnownPeers, LONGEST_NAME } from "../../core/history/history.ts";
 import type { Moment } from "../../core/history/moments.ts";
 import type { Heads } from "../../core/replica.ts";
 import { Blame } from "../history/blame.ts";
 import { type Comparison, PastView } from "../history/past_view.ts";
-import { Timeline } from "../history/timeline.ts";
+import { undoChanges } from "../history/taking_back.ts";
+import { byAgents, Timeline } from "../history/timeline.ts";
 import type { Page } from "../page.ts";
 import { said } from "../people_text.ts";
 
@@ -28,6 +30,13 @@ export function history(page: Page): void {
   page.panels.register({ id: "history", title: "History", icon: "history", keys: ["Ctrl+Alt+h"], mount: (host) => panel.mount(host) });
   const blame = new Blame(page, past, () => panel.ask());
   page.commands.add({
+    id: "history.undo-agent",
+    title: "Undo what an agent did last",
+    group: "Edit",
+    when: () => page.session.mayEdit,
+    run: () => void undoLatest(page, past, panel),
+  });
+  page.commands.add({
     id: "history.blame",
     title: "Show or hide who wrote what of the cell",
     group: "View",
@@ -36,6 +45,16 @@ export function history(page: Page): void {
     isOn: () => page.selection.active !== null && blame.isOn(page.selection.active),
     run: () => blame.toggle(page.selection.active as string),
   });
+}
+
+/** Take back the latest change by an agent of which something is left. */
+async function undoLatest(page: Page, past: History, panel: HistoryPanel): Promise<void> {
+  await panel.ask();
+  const written = past.moments().flatMap(({ written }) => written.filter(({ author }) => author.kind === "agent"));
+  const [last] = (await notTakenBack(page.notebook, written.map(({ hash }) => hash))).slice(-1);
+  const by = written.find(({ hash }) => hash === last)?.author.name;
+  if (last === undefined || by === undefined) return page.toasts.say("No agent did anything here that is left to undo.");
+  await undoChanges(page, [last], by);
 }
 
 class HistoryPanel {
@@ -87,6 +106,7 @@ class Mounted {
     this.#timeline = new Timeline({
       choose: (moment) => this.#choose(moment),
       compareWith: (moment) => this.#compareWith(moment),
+      undo: (moment) => void this.#undo(moment),
       name: (moment) => this.#name(moment),
       mayName: () => page.session.mayEdit,
     });
@@ -131,6 +151,20 @@ class Mounted {
     this.#chosen = again(this.#chosen);
     this.#other = again(this.#other);
     this.#timeline.show(this.#moments, this.#chosen, this.#other);
+    void this.#markUndone();
+  }
+
+  async #markUndone(): Promise<void> {
+    const changes = this.#moments.flatMap(byAgents);
+    if (changes.length === 0) return;
+    const left = new Set(await notTakenBack(this.#page.notebook, changes));
+    this.#timeline.setUndone(new Set(changes.filter((hash) => !left.has(hash))));
+  }
+
+  async #undo(moment: Moment): Promise<void> {
+    const names = new Set(moment.authors.flatMap(({ kind, name }) => (kind === "agent" || kind === "program" ? name : [])));
+    await undoChanges(this.#page, byAgents(moment), [...names].join(" and "));
+    this.refresh();
   }
 
   /** While the past is shown, keys without a place are not for the cells behind it; Escape goes back to now. */

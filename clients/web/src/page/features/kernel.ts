@@ -42,7 +42,9 @@ export function kernel(page: Page): void {
     const answer = await ask("Shut the kernel down?", text, [{ label: "Shut down", value: true, isMain: true, isGrave: true }]);
     if (answer === true) requests.ask({ method: "shutdown_kernel" }, "shut the kernel down");
   };
-  const command = (id: string, title: string, run: () => void, more: Partial<Command> = {}): Command => ({ id: `kernel.${id}`, title, group: "Kernel", run, ...more });
+  const command = (id: string, title: string, act: () => void, more: Partial<Command> = {}): Command => {
+    return { id: `kernel.${id}`, title, group: "Kernel", run: () => page.mayRun() && act(), ...more };
+  };
   commands.add(
     command("interrupt", "Interrupt what is running", () => void interrupt(), { keys: ["i i"], when: () => executions.running !== null }),
     command("restart", "Restart the kernel…", () => void restart(false), { keys: ["0 0"] }),
@@ -109,7 +111,8 @@ async function choose(page: Page): Promise<void> {
   const found = await page.requests.question({ method: "list_kernels" });
   const kernels = (found?.["kernels"] ?? []) as KernelSpec[];
   if (kernels.length === 0) return page.toasts.say("The server named no kernel: is it connected, and can it run cells?");
-  const now = page.notebook.metadataAt(["kernelspec", "name"]);
+  const { root } = page.executions;
+  const now = page.notebook.metadataAt(["kernelspec", "name"]) ?? (root === null ? null : readKernel(root).name);
   const choices = kernels.map((spec) => ({ label: spec.display_name, more: `${spec.language}, ${spec.name}`, value: spec, isNow: spec.name === now }));
   const chosen = await askWhich("Choose a kernel", "The notebook remembers it. A kernel that runs is restarted, and what it has in memory is lost.", choices);
   if (chosen === null) return;
@@ -120,6 +123,5 @@ async function choose(page: Page): Promise<void> {
     { path: ["kernelspec", "language"], value: language },
     { path: ["language_info"], value: language === page.notebook.metadataAt(["language_info", "name"]) ? page.notebook.metadataAt(["language_info"]) : { name: language } },
   ]);
-  const { root } = page.executions;
   if (root !== null && readKernel(root).lifecycle === "ready") page.requests.ask({ method: "restart_kernel" }, "restart the kernel");
 }

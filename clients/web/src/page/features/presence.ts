@@ -2,6 +2,7 @@
 
 import type { PresentPeer } from "../../core/messages.ts";
 import { readExecution } from "../../core/schema.ts";
+import { colours } from "../colours.ts";
 import type { Command } from "../commands.ts";
 import { askText } from "../dialogs.ts";
 import { h } from "../dom.ts";
@@ -30,8 +31,8 @@ export function presence(page: Page): void {
     const cell = cells.get(people.cellOf(peer.peer_id));
     if (cell === undefined && (view === null || !goToViewPlace(cells, view))) return page.toasts.say(`${peer.name} is in no cell.`);
     cell?.element.scrollIntoView({ block: "center", behavior: "smooth" });
-    cell?.element.classList.add("pointed-at", people.colourOf(peer.peer_id));
-    setTimeout(() => cell?.element.classList.remove("pointed-at", people.colourOf(peer.peer_id)), FLASH);
+    cell?.element.classList.add("pointed-at", colours.of(peer));
+    setTimeout(() => cell?.element.classList.remove("pointed-at", colours.of(peer)), FLASH);
   };
 
   // --- following -----------------------------------------------------------------------------------------------------
@@ -53,7 +54,7 @@ export function presence(page: Page): void {
     stop();
     const { peer } = present;
     followed = peer.peer_id;
-    chip.className = `following ${people.colourOf(peer.peer_id)}`;
+    chip.className = `following ${colours.of(peer)}`;
     chip.replaceChildren(icon("follow"), h("span", {}, `Following ${peer.name}`), h("button", { type: "button", click: stop }, "Stop"));
     document.body.append(chip);
     said.textContent = `Following ${peer.name} until you act.`;
@@ -107,7 +108,7 @@ export function presence(page: Page): void {
     const runs = runner() === peer.peer_id ? "a cell of theirs runs" : "";
     const notes = [isSelf ? "you" : "", kind, isSelf ? "" : runs].filter(Boolean).join(", ");
     const title = notes === "" ? peer.name : `${peer.name} (${notes})`;
-    const look = ["avatar", peer.kind, people.colourOf(peer.peer_id), runs === "" ? "" : "runs", followed === peer.peer_id ? "followed" : ""];
+    const look = ["avatar", peer.kind, colours.of(peer), runs === "" ? "" : "runs", followed === peer.peer_id ? "followed" : ""];
     const letters = h("span", { "aria-hidden": "true" }, initials(peer.name));
     const press = ({ currentTarget }: MouseEvent) => (isSelf ? void rechristen(page) : menuFor(present, currentTarget as Element));
     const more = { type: "button", class: look.filter(Boolean).join(" "), title, click: press, "data-peer": peer.peer_id, ...(!isSelf && { "aria-haspopup": "menu" }) };
@@ -117,7 +118,7 @@ export function presence(page: Page): void {
   const draw = () => {
     const { others, self } = people;
     const ordered = others.toSorted((a, b) => Number(a.peer.kind === "daemon") - Number(b.peer.kind === "daemon"));
-    const look = JSON.stringify([ordered.map(({ peer }) => [peer, people.colourOf(peer.peer_id)]), runner(), followed]);
+    const look = JSON.stringify([ordered.map(({ peer }) => [peer, colours.of(peer)]), runner(), followed]);
     if (look === drawn) return; // cursors move all the time: buttons must not
     drawn = look;
     list.replaceChildren(...ordered.map((other) => avatar(other, false)), avatar(self, true));
@@ -149,7 +150,7 @@ async function rechristen(page: Page): Promise<void> {
   const name = await askText("What are you called?", "Your name, as the others see it", before);
   if (name === null || name === "" || name === before) return;
   rename(name);
-  location.reload(); // the hub learns a name when a peer greets it
+  page.rename(name);
 }
 
 function initials(name: string): string {

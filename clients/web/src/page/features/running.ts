@@ -41,7 +41,7 @@ export function running(page: Page): void {
   const isStoppable = () => selection.ids.some((id) => executions.waitingOf(id) !== null);
   const isBusy = () => executions.running !== null;
   const run = (id: string, title: string, keys: string[], act: () => void, more: Partial<Command> = {}): Command => {
-    return { id: `run.${id}`, title, group: "Run", keys, where: "cell", when: some, run: act, ...more };
+    return { id: `run.${id}`, title, group: "Run", keys, where: "cell", when: some, run: () => page.mayRun() && act(), ...more };
   };
   commands.add(
     run("next", "Run, and go to the next cell", ["Shift+Enter"], next),

@@ -4,7 +4,8 @@ import type { Author } from "../../core/history/authors.ts";
 import type { History } from "../../core/history/history.ts";
 import { button, h } from "../dom.ts";
 import type { Page } from "../page.ts";
-import { authorChip, colourOfAuthor, said } from "../people_text.ts";
+import { colours } from "../colours.ts";
+import { authorChip, said } from "../people_text.ts";
 
 const REDRAW_AFTER = 400; // milliseconds without an edit
 
@@ -57,7 +58,7 @@ export class Blame {
     const authors = new Map<string, Author>(pieces.map(({ by }) => [`${by.author.kind} ${by.author.name}`, by.author]));
     const text = pieces.map(({ from, to, by }) => {
       const title = `${by.author.name}, ${said(by.time)}${by.brought ? " (written offline before)" : ""}`;
-      return h("span", { class: `piece ${by.author.kind} ${colourOfAuthor(by.author)}`, title }, source.slice(from, to));
+      return h("span", { class: `piece ${by.author.kind} ${colours.of(by.author)}`, title }, source.slice(from, to));
     });
     const close = button("Hide who wrote what", "close", () => this.toggle(cellId));
     const nothing = pieces.length === 0 ? [h("span", { class: "quiet" }, "The cell is empty.")] : [];

@@ -11,9 +11,14 @@ export interface TimelineActions {
   /** null: the notebook as it is. */
   choose(moment: Moment | null): void;
   compareWith(moment: Moment): void;
+  /** Take back what agents did at this moment. */
+  undo(moment: Moment): void;
   name(moment: Moment | null): void;
   mayName(): boolean;
 }
+
+/** The changes at a moment that agents and programs made, which are undone as one. */
+export const byAgents = ({ written }: Moment): string[] => written.flatMap(({ hash, author }) => (author.kind === "agent" || author.kind === "program" ? hash : []));
 
 const SHOWN = 400; // moments in the list; the slider has all of them
 
@@ -25,6 +30,7 @@ export class Timeline {
   readonly #list = h("ol", { class: "moments", "aria-label": "Moments" });
   readonly #items = new Map<string, HTMLElement>();
   #moments: readonly Moment[] = [];
+  #undone: ReadonlySet<string> = new Set();
 
   constructor(actions: TimelineActions) {
     this.#actions = actions;
@@ -68,6 +74,7 @@ export class Timeline {
     if (more > 0) rows.push(h("li", { class: "quiet" }, `… and ${more} before; the slider reaches them.`));
     this.#list.replaceChildren(this.#nowItem(), ...rows);
     this.mark(chosen, other);
+    this.setUndone(this.#undone);
     if (focused !== undefined) this.#list.querySelector<HTMLElement>(`[data-moment="${focused}"] button`)?.focus();
   }
 
@@ -87,6 +94,20 @@ export class Timeline {
       item.querySelector(".compare")?.setAttribute("aria-pressed", `${item.dataset["moment"] === other?.id}`);
     }
     this.#items.get(chosen?.id ?? "")?.scrollIntoView({ block: "nearest" });
+  }
+
+  /** Of these changes nothing is left: they are taken back. */
+  setUndone(changes: ReadonlySet<string>): void {
+    this.#undone = changes;
+    for (const moment of this.#moments) {
+      const its = byAgents(moment);
+      const item = this.#items.get(moment.id);
+      if (its.length === 0 || item === undefined) continue;
+      const isUndone = its.every((hash) => changes.has(hash));
+      item.classList.toggle("undone", isUndone);
+      const undo = item.querySelector<HTMLElement>(".undo");
+      if (undo !== null) undo.hidden = isUndone;
+    }
   }
 
   #chosen(): Moment | null {
@@ -120,6 +141,9 @@ export class Timeline {
     );
     const title = "Compare the chosen moment with this one";
     const compare = h("button", { type: "button", class: "compare plain small", title, click: () => this.#actions.compareWith(moment) }, "Compare");
-    return h("li", { "data-moment": moment.id }, choose, compare);
+    const whose = authors.map(({ name }) => name).join(", ");
+    const undo = byAgents(moment).length > 0 && this.#actions.mayName();
+    const back = !undo ? null : h("button", { type: "button", class: "undo plain small", title: `Undo what ${whose} did here`, click: () => this.#actions.undo(moment) }, "Undo");
+    return h("li", { "data-moment": moment.id }, choose, compare, back);
   }
 }

@@ -1,4 +1,4 @@
-"""Wheels to install from, made once for all tests here."""
+"""What tests of several packages share: wheels to install from, made once for all of them."""
 
 from __future__ import annotations
 
