@@ -34,7 +34,7 @@ async def notebook(tmp_path: Path, *sources: str) -> AsyncIterator[Notebook]:
 
 
 async def begun(ann: Notebook, execution: Execution) -> None:
-    assert await ann.until(lambda: "begun" in str(ann.runtime.outputs(execution.id)), 30)
+    assert await ann.until(lambda: "begun" in str(ann.runtime.outputs(execution.id)), 60)
 
 
 @aio
@@ -111,7 +111,7 @@ async def test_what_waits_can_be_cancelled_and_interrupts_nobody(tmp_path: Path)
         (cell,) = await ann.start(["c1"])
         await begun(ann, cell)
         first, second = [await ann.start_scratch(code) for code in ("x", "x + 1")]
-        assert await ann.until(lambda: ann.runtime.queue() == [cell.id, first.id, second.id], 30)
+        assert await ann.until(lambda: ann.runtime.queue() == [cell.id, first.id, second.id], 60)
         await ann.interrupt(first)
         assert (await first.wait()).status == "cancelled"
         assert cell.status == "running"
@@ -126,7 +126,7 @@ async def test_its_input_has_ended_unless_it_wants_to_ask(tmp_path: Path) -> Non
         assert ended.record.error is not None
         assert ended.record.error.ename == "EOFError"
         asks = await ann.start_scratch("input('name? ')", stdin="prompt")
-        assert await ann.until(lambda: asks.prompt is not None, 30)
+        assert await ann.until(lambda: asks.prompt is not None, 60)
         await asks.answer("Ada")
         assert await (await asks.wait()).result() == {"text/plain": "'Ada'"}
 

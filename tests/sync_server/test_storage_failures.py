@@ -231,7 +231,7 @@ def test_a_bug_on_the_writing_thread_reaches_everyone_who_waits(tmp_path: Path) 
         jobs += [asyncio.create_task(writer.append(KEY, [b"b"])) for _ in range(10)]
         await asyncio.sleep(0)
         bug.let_go()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             outcomes = await asyncio.gather(*jobs, return_exceptions=True)
         assert all(isinstance(outcome, StorageError) for outcome in outcomes)
         with pytest.raises(StorageClosed):
