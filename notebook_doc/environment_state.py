@@ -42,7 +42,6 @@ class EnvironmentState:
     name: str = ""
     python: str = ""
     phase: EnvironmentPhase = "none"
-    progress: float | None = None  # 0 to 1, where it is known
     in_sync: bool = True
     declared: tuple[str, ...] = ()
     installed: Mapping[str, str] = field(default_factory=dict)
@@ -142,8 +141,6 @@ def _read(kind: type[Any], told: object) -> dict[str, Any]:
             values[one.name] = tuple(value if one.name == "drift" else map(str, value))
         elif isinstance(default, dict) and isinstance(value, Mapping):
             values[one.name] = {str(key): str(each) for key, each in value.items()}
-        elif one.name == "progress" and isinstance(value, int | float):
-            values[one.name] = float(value)
         elif isinstance(value, str | bool) and isinstance(value, str if default is None else type(default)):
             values[one.name] = value
     return values

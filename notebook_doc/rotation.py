@@ -283,6 +283,8 @@ def _archived(line: dict[str, Any]) -> ArchivedExecution:
         error=ExecutionError(**error) if error else None,
         namespace=line.get("namespace") or "own",
         timeout=line.get("timeout"),
+        cache=line.get("cache") or "",
+        saved_ms=line.get("saved_ms"),
     )
     return ArchivedExecution(execution, line.get("outputs", []))
 

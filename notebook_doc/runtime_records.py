@@ -72,6 +72,10 @@ class Execution:
     input_ended: bool = False  # asking for input raises EOFError instead of asking anybody
     namespace: Namespace = "own"
     timeout: float | None = None  # seconds that it may run until it is interrupted
+    cache: str = (
+        ""  # "hit": it was not run but restored; "kept"; or why it could not be kept; "" where nothing is cached
+    )
+    saved_ms: float | None = None  # of a hit: how long it took when it ran
 
     @property
     def is_terminal(self) -> bool:
@@ -125,6 +129,8 @@ def execution_of(execution_id: str, plain: Mapping[str, Json], told: Mapping[str
         input_ended=plain.get("input_ended") is True,
         namespace="copy" if plain.get("namespace") == "copy" else "own",
         timeout=_seconds(plain.get("timeout")),
+        cache=str(plain.get("cache") or ""),
+        saved_ms=_seconds(plain.get("saved_ms")),
     )
 
 
@@ -164,6 +170,8 @@ def execution_json(execution: Execution) -> dict[str, Json]:
         "input_ended": execution.input_ended or None,
         "namespace": None if execution.namespace == "own" else execution.namespace,
         "timeout": execution.timeout,
+        "cache": execution.cache or None,
+        "saved_ms": execution.saved_ms,
     }
 
 

@@ -139,6 +139,9 @@ class Execute(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag
     PlanRun or a request in the mode `cascade` has shown, instead of cells that are named here; it is made again first,
     and refused (`plan_gone`) if it is not known, was used, or would run cells that it did not show.
 
+    `cache` says whether results may be restored where the notebook keeps them: True, False (run anew), or None, which
+    is True for cells that are not fresh: whoever runs a fresh cell again wants it run.
+
     Result: {"execution_ids": [str]}, in the order of the cells; a cell that was already queued keeps its execution.
     Where there is something to say: "brought" [cell id] came along, "refused" {cell id: [message]} does not run because
     of its problems (`cell_has_problem` if all are), "plan" (see PlanRun) waits to be confirmed and nothing runs yet.
@@ -150,6 +153,7 @@ class Execute(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag
     stdin: Stdin | None = None
     bring: Bring | None = None
     plan_id: str | None = None
+    cache: bool | None = None
 
 
 class PlanRun(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="plan_run"):
@@ -314,10 +318,12 @@ class AddPackages(msgspec.Struct, frozen=True, kw_only=True, tag_field="method",
     """Install these packages (requirements, `"pandas>=2"`) for the notebook. By the daemon, from owners and editors.
 
     Result: {"status", "why", "installed": {name: version}, "heads": [hash of RuntimeDoc],
-    "declare": {"place": [key], "add": [str], "remove": [str]}}.
+    "declare": {"place": [key], "add": [str], "remove": [str]} | {"cell_id", "old", "new"} | null}.
     "live": the running kernel has them; "restart_needed", and `why`; "ready": the next kernel will; "asks": an agent
     asked, and somebody has to approve. The asking peer then declares them: of the list `dependencies` at `place` in
-    the notebook's metadata it takes out `remove` and puts `add` at the end. If it fails (`environment`, with the
+    the notebook's metadata it takes out `remove` and puts `add` at the end; or in the source of a cell it makes the
+    PEP 723 header `old` into `new`, unless the source has no `old` any more. Null: a project's file declares them,
+    which the daemon has written; for an agent that needs an approval it is not. If it fails (`environment`, with the
     installer's words), nothing has changed and there is nothing to declare.
     """
 

@@ -89,6 +89,11 @@ class Desk:
         match parse_target(name):
             case IdTarget(notebook_id) | HubTarget(_, notebook_id):
                 pass
+            case FileTarget(path) if path.suffix != ".ipynb":
+                raise AgentError(
+                    f"{name!r} is neither the id nor the address of a notebook, nor the path of an .ipynb file.",
+                    "list_notebooks says which there are; open_notebook opens a file by its path.",
+                )
             case FileTarget():
                 notebook_id = await self.open_path(name, create=False)
         return (await self._seat(notebook_id, agent, key)).notebook

@@ -109,17 +109,24 @@ async def scratch_and_tell(notebook: Notebook, code: str, seconds: float, progre
             f"It was {waits}; after {seconds:g} s it was taken back, and nothing of it has run.",
             "Wait for that, or allow more seconds. If that is yours and stuck, `interrupt` it.",
         )
-    return [f"{execution.status} (execution {execution.id})", *shown(await execution.outputs())]
+    return [_ending(execution), *shown(await execution.outputs())]
 
 
 async def results(executions: Sequence[Execution]) -> Answer:
     """How each stands, and what it has put out."""
     answer: Answer = []
     for execution in executions:
-        record = execution.record
-        answer.append(f"{record.cell_id or 'without a cell'}: {record.status} (execution {execution.id})")
+        answer.append(f"{execution.record.cell_id or 'without a cell'}: {_ending(execution)}")
         answer += shown(await execution.outputs())
     return answer
+
+
+def _ending(execution: Execution) -> str:
+    """How it stands or ended, with what its traceback does not say."""
+    record = execution.record
+    said = f"{record.status} (execution {execution.id})"
+    unsaid = record.error is not None and (record.status != "error" or record.error.ename == "ExecutionTimeout")
+    return f"{said}: {record.error.evalue}" if unsaid and record.error is not None else said
 
 
 def _state(notebook: Notebook, execution: Execution) -> str:

@@ -30,9 +30,8 @@ async def changed(notebook: Notebook, wanted: ChangePackages) -> AsyncIterator[N
     """
     before = set(notebook.packages.list())
     if wanted.add:
-        change = await notebook.packages.add(*wanted.add)
+        change = await notebook.packages.add(*wanted.add, only_approved=True)
         if change.status == "asks":
-            await _take_back(notebook, wanted, before)
             raise AgentError(
                 f"A person has to approve {', '.join(wanted.add)} before it is installed; nothing was done.",
                 'Propose it: ctx.propose("why"), or ask for `quire trust`.',

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar, overload
 
-from clients.agent.errors import NoSuchCell
+from clients.agent.errors import AgentError, NoSuchCell
 from notebook_doc.dataflow.fixes import problems_of
 from notebook_doc.dataflow.graph import Graph
 from notebook_doc.dataflow.problems import Problem
@@ -192,7 +192,11 @@ class CellsView(Sequence[CellView]):
 
     def grep(self, pattern: str) -> list[tuple[CellView, int, str]]:
         """The lines that match a regular expression: cell, line number from 1, line."""
-        wanted = re.compile(pattern)
+        try:
+            wanted = re.compile(pattern)
+        except re.error as error:
+            told = f"{pattern!r} is no regular expression: {error}."
+            raise AgentError(told, "Put a backslash before what is meant literally, as in \\(.") from error
         return [
             (cell, number, line)
             for cell in self
@@ -206,6 +210,13 @@ class GraphView:
 
     def __init__(self, seen: Seen) -> None:
         self._seen = seen
+
+    def __repr__(self) -> str:
+        graph = self._seen.graph_now
+        return "\n".join(
+            f"<{number}: {one} defines {_listed(graph.analysis(one).defs)}; reads {_listed(graph.refs(one))}>"
+            for number, one in enumerate(graph.order)
+        )
 
     def ancestors(self, cell: CellRef) -> list[CellView]:
         """The cells that this one depends on, over any number of steps, in notebook order."""
@@ -305,3 +316,7 @@ def _inline(content: Any) -> str:
     if isinstance(inline := content.get("inline"), str):
         return inline
     return f"[{content.get('size')} bytes]"
+
+
+def _listed(names: frozenset[str]) -> str:
+    return ", ".join(sorted(names)) or "nothing"

@@ -95,9 +95,7 @@ def graph_lines(doc: NotebookDoc, view: GraphView) -> list[str]:
 def plan_lines(doc: NotebookDoc, found: RunPlan) -> list[str]:
     """A line for each cell that would run, and about how long it takes."""
     name = _Namer(doc)
-    lines = [
-        f"{name(step.cell_id):>8}  {_why(step, name):<40}  {_time(step.estimated_ms)}".rstrip() for step in found.steps
-    ]
+    lines = [f"{name(step.cell_id):>8}  {_why(step, name):<40}  {_took(step)}".rstrip() for step in found.steps]
     return [
         *lines,
         f"{len(found.cell_ids)} of {len(found.steps)} cells run, about {_time(found.estimated_ms) or '0 ms'}",
@@ -126,6 +124,10 @@ def _cause(cause: Cause, name: _Namer) -> str:
     return cause.why if cause.cell_id is None else f"{name(cause.cell_id)} {cause.why.replace('_', ' ')}"
 
 
+def _took(step: PlannedStep) -> str:
+    return f"{_time(step.estimated_ms)}, or from the cache" if step.cached else _time(step.estimated_ms)
+
+
 def _time(ms: float | None) -> str:
     if ms is None:
         return ""
@@ -140,6 +142,7 @@ def _plan_json(found: RunPlan) -> dict[str, object]:
             "causes": [{"kind": one.kind, "why": one.why, "cell_id": one.cell_id} for one in step.causes],
             "estimated_ms": step.estimated_ms,
             "refused": list(step.refused),
+            "cached": step.cached,
         }
         for step in found.steps
     ]

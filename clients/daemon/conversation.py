@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from clients.daemon.events import (
     Busy,
+    Cached,
     ClearOutput,
     CommHandled,
     Finished,
@@ -210,9 +211,10 @@ class Conversation:
         count = reply.get("execution_count", pending.execution_count)
         match reply.get("status"):
             case "ok":
-                return [*events, Finished(execution_id, "ok", count, None)]
+                return [*events, Finished(execution_id, "ok", count, None, _cached(reply))]
             case "error":
-                return [*events, Finished(execution_id, "error", count, pending.error or _failure(reply))]
+                failure = pending.error or _failure(reply)
+                return [*events, Finished(execution_id, "error", count, failure, _cached(reply))]
             case _:
                 return [*events, Finished(execution_id, "aborted", pending.execution_count, None)]
 
@@ -224,6 +226,15 @@ def _pages(reply: Mapping[str, Any]) -> list[dict[str, Any]]:
         for page in reply.get("payload") or ()
         if isinstance(page, dict) and page.get("source") == "page" and isinstance(page.get("data"), dict)
     ]
+
+
+def _cached(reply: Mapping[str, Any]) -> Cached | None:
+    """What the kernel's part of the result cache says."""
+    for one in reply.get("payload") or ():
+        if isinstance(one, dict) and one.get("source") == "quire_cache":
+            saved = one.get("saved_ms")
+            return Cached(str(one.get("cache", "")), float(saved) if isinstance(saved, int | float) else None)
+    return None
 
 
 def _comm(message: Message) -> list[KernelEvent]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import asdict
 from typing import Any
 
@@ -11,13 +11,13 @@ from notebook_doc.dataflow.record import problem_json
 from relay.errors import ErrorCode, WireError
 
 
-def plan_result(plan: Plan) -> dict[str, Any]:
-    """A plan, to be shown and confirmed."""
+def plan_result(plan: Plan, may_restore: Callable[[str], bool] = lambda _: False) -> dict[str, Any]:
+    """A plan, to be shown and confirmed; `may_restore` says of a cell whether it may not have to run."""
     return {
         "id": plan.id,
         "targets": list(plan.targets),
         "bring": plan.bring,
-        "steps": steps_result(plan.steps),
+        "steps": [{**one, "cached": may_restore(one["cell_id"])} for one in steps_result(plan.steps)],
         "cell_ids": plan.cell_ids,
         "brought": plan.brought,
         "estimated_ms": plan.estimated_ms,

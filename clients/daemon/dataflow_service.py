@@ -23,6 +23,7 @@ from typing import Any, Final
 from clients.daemon.dataflow_answers import impact_result, plan_result, refusal
 from clients.daemon.errors import DaemonError
 from clients.daemon.requests import cells_to_run
+from clients.daemon.results.cache import ResultCache
 from clients.daemon.services import Asked, Chosen, Served, Service, ServiceHost
 from notebook_doc.dataflow.notebook_dataflow import Dataflow
 from notebook_doc.dataflow.plans import Plan, bring_of_mode, due_in_reactive, impact_of, plan_run
@@ -57,6 +58,8 @@ class DataflowService(Service):
         self._staleness = Staleness(self._flow)
         self._staleness.put_all(self._notebook.runtime.dataflow.runs())
         self._began: dict[str, Run] = {}  # by execution, what it began with
+        self._results = ResultCache(host.results, host.notebook)
+        self._untidy = False  # results were kept since it was looked whether they are too much
         self._plans: OrderedDict[str, Plan] = OrderedDict()
         self._told: RuntimeDoc | None = None  # the document that `_due` is about
         self._due: set[str] = set(self._notebook.runtime.dataflow.cells())  # cells to be published again
@@ -82,6 +85,9 @@ class DataflowService(Service):
                 self._look()
                 self._publish()
                 self._react()
+                if self._untidy:
+                    self._untidy = False
+                    await self._results.tidy()
 
     # --- what happens -------------------------------------------------------------------------------------------------
 
@@ -115,21 +121,32 @@ class DataflowService(Service):
                 return
             run = began or self._begin(execution)
             ms = None if execution.ended is None else round((execution.ended - execution.started) * 1000, 1)
+            if execution.cache == "hit":  # a run that is not restored takes as long as it did
+                ms = None if execution.saved_ms is None else round(execution.saved_ms, 1)
+            self._untidy |= execution.cache == "kept"
             self._staleness.put(cell_id, replace(run, ok=execution.status == "done", ms=ms))
             self._runs_due.add(cell_id)
             self._due |= self._staleness.changed((cell_id,))
             self._work.set()
 
+    def told_with(self, cell_id: str, source: str, restore: bool | None) -> Mapping[str, Any]:
+        """What the result cache tells the kernel of a cell that starts; nothing if it was edited meanwhile."""
+        if not self._results.is_on:
+            return {}
+        self._look()
+        if cell_id not in self._flow or self._flow.source(cell_id) != source:
+            return {}
+        provenance = self._began_with(cell_id, "", source).provenance
+        wanted = restore if restore is not None else not self._staleness.of(cell_id).is_ready
+        return self._results.told(self._flow, cell_id, provenance, restore=wanted)
+
     def _begin(self, execution: Execution) -> Run:
+        return self._began_with(str(execution.cell_id), execution.id, execution.source)
+
+    def _began_with(self, cell_id: str, execution_id: str, source: str) -> Run:
         kernel = self._host.kernel
-        return begin_run(
-            self._flow,
-            str(execution.cell_id),
-            self._staleness.runs(),
-            execution_id=execution.id,
-            source=execution.source,
-            kernel="" if kernel is None else kernel.keeper,
-        )
+        told = {"execution_id": execution_id, "source": source, "kernel": "" if kernel is None else kernel.keeper}
+        return begin_run(self._flow, cell_id, self._staleness.runs(), **told)
 
     def _look(self) -> None:
         """Take in what was edited."""
@@ -166,7 +183,7 @@ class DataflowService(Service):
         else:
             plan = self._plan(cell_ids, asked.bring)
             if mode == "cascade" and asked.bring is None and plan.brought:
-                return Chosen((), {"plan": plan_result(self._kept(plan))})
+                return Chosen((), {"plan": plan_result(self._kept(plan), self._may_restore)})
         if plan.refused and not plan.cell_ids:
             raise refusal(plan)
         told: dict[str, Any] = {}
@@ -183,7 +200,7 @@ class DataflowService(Service):
         self._look()
         named = Execute(cell_ids=body.cell_ids, above=body.above, below=body.below)
         plan = self._plan(cells_to_run(self._notebook.doc, named), body.bring)
-        return plan_result(self._kept(plan))
+        return plan_result(self._kept(plan), self._may_restore)
 
     async def _serve_impact(self, body: ImpactOf, _asked: Asked) -> dict[str, Any]:
         self._look()
@@ -201,6 +218,9 @@ class DataflowService(Service):
             refuse=mode != "manual",
             in_order_given=True,
         )
+
+    def _may_restore(self, cell_id: str) -> bool:
+        return self._results.may_restore(self._flow.provenance(cell_id))
 
     def _kept(self, plan: Plan) -> Plan:
         """The plan, which can be confirmed from now on."""

@@ -104,6 +104,15 @@ class InputRequested:
 
 
 @dataclass(frozen=True)
+class Cached:
+    """What became of an execution in the result cache: "hit", "kept", or why it was not; of a hit, how many
+    milliseconds it took when it ran."""
+
+    what: str
+    saved_ms: float | None = None
+
+
+@dataclass(frozen=True)
 class Finished:
     """The kernel is done with this execution, and every output that it sent while running has been reported."""
 
@@ -111,6 +120,7 @@ class Finished:
     status: FinishedStatus
     execution_count: int | None
     error: KernelFailure | None
+    cache: Cached | None = None
 
 
 @dataclass(frozen=True)

@@ -121,7 +121,7 @@ class Executions:
 
     async def _serve_execute(self, body: Execute, asked: Asked) -> dict[str, Any]:
         chosen = self._services.cells_to_run(cells_to_run(self._notebook.doc, body), body)
-        return {"execution_ids": self.run_cells(chosen.cell_ids, asked, body.stdin), **chosen.told}
+        return {"execution_ids": self.run_cells(chosen.cell_ids, asked, body.stdin, body.cache), **chosen.told}
 
     async def _serve_code(self, body: ExecuteCode, asked: Asked) -> dict[str, Any]:
         kernel = self.kernel.current
@@ -134,10 +134,12 @@ class Executions:
         run = Run(None, body.code, ExecutionId(execution_id), heads_of(self._notebook.doc), manner)
         return {"execution_ids": self._submit([run], asked)}
 
-    def run_cells(self, cell_ids: Sequence[str], asked: Asked, stdin: Stdin | None = None) -> list[str]:
+    def run_cells(
+        self, cell_ids: Sequence[str], asked: Asked, stdin: Stdin | None = None, cache: bool | None = None
+    ) -> list[str]:
         """Queue these cells, as they are now; their executions' ids. Raises WireError, UnknownCell."""
         seconds = limits_of(self._notebook.metadata, os.environ).execution_seconds
-        manner = Manner(timeout=seconds, input_ended=not may_ask(stdin, asked.by.kind))
+        manner = Manner(timeout=seconds, input_ended=not may_ask(stdin, asked.by.kind), restore=cache)
         wanted = runs(self._notebook.doc, cell_ids, execution_ids(asked.request_id, cell_ids), manner)
         return self._submit(wanted, asked)
 
@@ -212,6 +214,8 @@ class Executions:
             error = KernelFailure("ExecutionTimeout", told)
         elif error is not None and error.ename == "MemoryError" and self._memory is not None:
             error = KernelFailure("MemoryError", f"{error.evalue or 'no memory'} (it may have {size(self._memory)})")
+        if event.cache is not None:
+            self._records.note_cache(event.execution_id, event.cache)
         how = (event.status, time.time(), self._counted(event.execution_count), error)
         return self._queue.finished(ExecutionId(event.execution_id), *how)
 
@@ -329,8 +333,14 @@ class Executions:
             self._manner = effect.manner
             if kernel is not None and effect.execution_id not in self._lost and _can_run(kernel, effect.manner):
                 with suppress(DaemonError):  # it is ending; `_execute` says so
-                    if kernel.execute_now(effect.source, effect.execution_id, effect.manner.namespace):
+                    told = self._told_with(effect.execution_id, effect.source, effect.manner)
+                    if kernel.execute_now(effect.source, effect.execution_id, effect.manner.namespace, told):
                         self._begun.add(effect.execution_id)
+
+    def _told_with(self, execution_id: ExecutionId, source: str, manner: Manner) -> dict[str, Any]:
+        """What the kernel is told beside the source of what starts."""
+        cell_id = self._queue.cell_of(execution_id)
+        return {} if cell_id is None else self._services.told_with(cell_id, source, manner.restore)
 
     async def _execute(self, execution_id: str, source: str, manner: Manner) -> None:
         kernel = self.kernel.current
@@ -342,7 +352,8 @@ class Executions:
             self._begun.discard(execution_id)
         elif kernel is not None and self._queue.running == execution_id:
             try:
-                await kernel.execute(source, execution_id, namespace=manner.namespace, allow_stdin=True)
+                told = self._told_with(ExecutionId(execution_id), source, manner)
+                await kernel.execute(source, execution_id, namespace=manner.namespace, allow_stdin=True, told=told)
             except DaemonError as error:  # it is ending; Died or a restart settles the execution
                 logger.info("execution %s was not sent: %s", execution_id, error)
 

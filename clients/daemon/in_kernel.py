@@ -1,10 +1,11 @@
 """What is added to ipykernel when it starts. This runs in the kernel, in a namespace of its own.
 
-Two things that ipykernel cannot be told otherwise. It is to keep more of what it publishes for a reader that the system
-holds up: it drops what is beyond a thousand messages. And it is to run code in a copy of the notebook's namespace where
-the request's metadata ask for that: names that the code binds are then gone with the copy, what it does to objects
-stays, as do functions' own globals; everything else, from magics and top-level await to tracebacks, is as ever. Needs
-nothing but IPython, and runs on any Python that it runs on.
+Three things that ipykernel cannot be told otherwise. It is to keep more of what it publishes for a reader that the
+system holds up: it drops what is beyond a thousand messages. It is to run code in a copy of the notebook's namespace
+where the request's metadata ask for that: names that the code binds are then gone with the copy, what it does to
+objects stays, as do functions' own globals; everything else, from magics and top-level await to tracebacks, is as ever.
+And it is to keep what a cell leaves, or to restore it, where the metadata say so; how is in `results/in_kernel.py`.
+Needs nothing but IPython, and runs on any Python that it runs on.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ from typing import Any
 from IPython import get_ipython
 
 METADATA = "quire_namespace"  # of an execute_request; its value "copy" asks for one
+CACHE = "quire_cache"  # of an execute_request; whether and where what a cell leaves is kept
 SNDHWM = 23  # as zmq counts its options
 MESSAGES = 100_000
 
@@ -34,6 +36,8 @@ def run_in_copies(shell: Any) -> None:
     @functools.wraps(plain)
     async def run_cell_async(*args: Any, **keywords: Any) -> Any:
         metadata = shell.kernel.get_parent().get("metadata") or {}
+        if metadata.get(CACHE) and shell.user_module is home:
+            return await cached(shell, metadata[CACHE], plain, args, keywords)
         if metadata.get(METADATA) != "copy" or shell.user_module is not home:  # in a copy already
             return await plain(*args, **keywords)
         namespace = shell.user_ns
@@ -44,6 +48,23 @@ def run_in_copies(shell: Any) -> None:
             shell.user_module, shell.user_ns = home, namespace
 
     shell.run_cell_async = run_cell_async
+
+
+async def cached(shell: Any, told: dict[str, Any], plain: Any, args: Any, keywords: Any) -> Any:
+    """Run a cell, or restore what it left, as the result cache's own program does; it is loaded when first needed."""
+    if "refused" in told:
+        shell.payload_manager.write_payload({"source": CACHE, "cache": told["refused"], "saved_ms": None})
+        return await plain(*args, **keywords)
+    return await cache_of(shell, told["program"]).around(told, plain, args, keywords)
+
+
+@functools.lru_cache(maxsize=1)
+def cache_of(shell: Any, path: str) -> Any:
+    """The result cache of this kernel, made when it is first needed."""
+    with open(path, encoding="utf-8") as file:
+        program: dict[str, Any] = {"__name__": "quire_result_cache"}
+        exec(compile(file.read(), path, "exec"), program)
+    return program["Cache"](shell)
 
 
 def copied(module: types.ModuleType, namespace: dict[str, Any]) -> tuple[types.ModuleType, dict[str, Any]]:

@@ -227,25 +227,43 @@ class Kernel:
     # What it can be asked
 
     async def execute(
-        self, code: str, msg_id: str, *, namespace: Namespace = "own", silent: bool = False, allow_stdin: bool = False
+        self,
+        code: str,
+        msg_id: str,
+        *,
+        namespace: Namespace = "own",
+        silent: bool = False,
+        allow_stdin: bool = False,
+        told: Mapping[str, Any] | None = None,
     ) -> None:
         """Send an execution whose id is `msg_id`; returns when it is sent. Raises KernelGone.
 
         It is never hit by an interrupt that was sent before it. One that was sent already, by an earlier daemon, is not
-        sent again. What runs in a copy of the namespace is not in the kernel's history, and counts nothing.
+        sent again. What runs in a copy of the namespace is not in the kernel's history, and counts nothing. `told` goes
+        into the request's metadata.
         """
         async with self._interrupting:
-            self._execute(code, msg_id, namespace, silent, allow_stdin)
+            self._execute(code, msg_id, namespace, silent, allow_stdin, told)
 
-    def execute_now(self, code: str, msg_id: str, namespace: Namespace = "own") -> bool:
+    def execute_now(
+        self, code: str, msg_id: str, namespace: Namespace = "own", told: Mapping[str, Any] | None = None
+    ) -> bool:
         """As `execute` with stdin allowed, in this turn of the loop; False, and nothing is sent, if an interrupt is
         under way. Raises KernelGone."""
         if self._interrupting.locked():
             return False
-        self._execute(code, msg_id, namespace, silent=False, allow_stdin=True)
+        self._execute(code, msg_id, namespace, silent=False, allow_stdin=True, told=told)
         return True
 
-    def _execute(self, code: str, msg_id: str, namespace: Namespace, silent: bool, allow_stdin: bool) -> None:
+    def _execute(
+        self,
+        code: str,
+        msg_id: str,
+        namespace: Namespace,
+        silent: bool,
+        allow_stdin: bool,
+        told: Mapping[str, Any] | None,
+    ) -> None:
         self._check_alive("run anything")
         self._conversation.executing(msg_id)
         content = {
@@ -256,7 +274,7 @@ class Kernel:
             "allow_stdin": allow_stdin,
             "stop_on_error": True,
         }
-        metadata = {} if namespace == "own" else {NAMESPACE_KEY: namespace}
+        metadata = {**(told or {}), **({} if namespace == "own" else {NAMESPACE_KEY: namespace})}
         self._shell.send(self._wire.encode(EXECUTE, msg_id, content, metadata=metadata), key=msg_id)
 
     def comm(self, message: CommRequest) -> None:

@@ -18,6 +18,7 @@ from clients.daemon.environments.house import House
 from clients.daemon.epochs import EPOCH_BYTES
 from clients.daemon.keeper.manifest import folder_of, reap_all
 from clients.daemon.launch_plan import Resolver
+from clients.daemon.results.store import ResultStore
 from clients.daemon.runner import NotebookRunner
 from clients.daemon.services import ServiceFactory
 from clients.daemon.settings_mirror import SettingsMirror
@@ -56,7 +57,7 @@ async def run_daemon(address: HubAddress, state: Path, *, stop: asyncio.Event, e
     house = House(state)
     mirror = SettingsMirror(address, house.state, house.settings_changed)
     house.settings = lambda: mirror.current
-    daemon = _Daemon(address, folder_of(state), epoch_bytes, house)
+    daemon = _Daemon(address, folder_of(state), ResultStore(state), epoch_bytes, house)
     beside = (
         asyncio.create_task(house.run(), name="keep environments ready"),
         *([asyncio.create_task(mirror.run(), name="mirror the settings")] if house.state == state else []),
@@ -78,9 +79,12 @@ async def run_daemon(address: HubAddress, state: Path, *, stop: asyncio.Event, e
 class _Daemon:
     """Owns the runners."""
 
-    def __init__(self, address: HubAddress, keepers: Path, epoch_bytes: int, house: House) -> None:
+    def __init__(
+        self, address: HubAddress, keepers: Path, results: ResultStore, epoch_bytes: int, house: House
+    ) -> None:
         self._address = address
         self._keepers = keepers
+        self._results = results
         self._epoch_bytes = epoch_bytes
         self._house = house
         self._peer = this_program("daemon", "daemon")
@@ -137,7 +141,7 @@ class _Daemon:
             async with Notebook.connect(notebook_id, self._address, peer=peer, role="daemon") as notebook:
                 services = (*SERVICES, self._house.service)
                 about = (notebook, folder, self._keepers, RESOLVER or self._house, services)
-                await NotebookRunner(*about, epoch_bytes=self._epoch_bytes).run()
+                await NotebookRunner(*about, results=self._results, epoch_bytes=self._epoch_bytes).run()
         except (WireError, PeerError) as error:
             logger.error("notebook %s is no longer served: %s", notebook_id, error)
         except Exception:

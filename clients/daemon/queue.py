@@ -153,6 +153,10 @@ class ExecutionQueue:
         """Whether there is a kernel, as far as the events told."""
         return self._kernel
 
+    def cell_of(self, execution_id: ExecutionId) -> CellId | None:
+        """The cell of an execution that has not ended; None if it has none, or has ended."""
+        return self._live[execution_id].cell_id if execution_id in self._live else None
+
     def status(self, execution_id: ExecutionId) -> Status:
         """The status of an execution of this daemon. Raises UnknownExecution."""
         if execution_id in self._live:

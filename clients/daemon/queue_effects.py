@@ -31,12 +31,13 @@ class Status(StrEnum):
 
 @dataclass(frozen=True)
 class Manner:
-    """How an execution runs: in which namespace, after how many seconds it is interrupted (None: never), and whether
-    its input has ended when it begins."""
+    """How an execution runs: in which namespace, after how many seconds it is interrupted (None: never), whether its
+    input has ended when it begins, and whether its result may be restored (None: unless the cell is fresh anyway)."""
 
     namespace: Namespace = "own"
     timeout: float | None = None
     input_ended: bool = False
+    restore: bool | None = False
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
+from clients.daemon.events import Cached
 from clients.daemon.queue import (
     TERMINAL,
 )
@@ -40,6 +41,7 @@ class ExecutionRecords:
     def __init__(self, notebook: Notebook) -> None:
         self._notebook = notebook
         self._open: dict[str, Execution] = {}  # of the executions that have not ended
+        self._cached: dict[str, Cached] = {}  # what became of them in the result cache, until their end is written
 
     @property
     def next_seq(self) -> int:
@@ -84,6 +86,10 @@ class ExecutionRecords:
                     moved.append(written)
             self._notebook.runtime.set_queue(queue)
         return moved
+
+    def note_cache(self, execution_id: str, cached: Cached) -> None:
+        """What became of an execution in the result cache; it is written with its end."""
+        self._cached[execution_id] = cached
 
     def may_ask(self, execution_id: str) -> bool:
         """Whether this execution is on record, has not ended, and may ask the notebook's peers for input."""
@@ -143,7 +149,11 @@ class ExecutionRecords:
                 times = {"started": effect.at} if effect.status == "running" else {"ended": effect.at}
                 error = ExecutionError(ename=effect.error.ename, evalue=effect.error.evalue) if effect.error else None
                 count = {} if effect.execution_count is None else {"execution_count": effect.execution_count}
-                asks = {"prompt": None} if effect.status in TERMINAL else {}
+                asks: dict[str, Any] = {}
+                if effect.status in TERMINAL:
+                    asks = {"prompt": None}
+                    if (cached := self._cached.pop(effect.execution_id, None)) is not None:
+                        asks |= {"cache": cached.what, "saved_ms": cached.saved_ms}
                 return self._update(
                     effect.execution_id, status=effect.status.value, error=error, **asks, **times, **count
                 )

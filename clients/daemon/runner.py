@@ -32,6 +32,7 @@ from clients.daemon.notebook_kernel import NotebookKernel
 from clients.daemon.output_writer import OutputWriter
 from clients.daemon.receipts import Receipts
 from clients.daemon.records import ExecutionRecords
+from clients.daemon.results.store import ResultStore
 from clients.daemon.services import Asked, Serves, ServiceFactory, Services, table_of
 from clients.daemon.stdin import StdinDesk
 from clients.daemon.takeover import TakeOver
@@ -48,7 +49,7 @@ FLUSH_EVERY: Final = 0.03
 
 class NotebookRunner:
     """See the module. `run` it until it is cancelled. `keepers` is the folder of the manifests of kernels' keepers;
-    RuntimeDoc starts afresh after about `epoch_bytes`."""
+    results of cells are kept in `results`; RuntimeDoc starts afresh after about `epoch_bytes`."""
 
     def __init__(
         self,
@@ -58,10 +59,12 @@ class NotebookRunner:
         resolver: Resolver,
         services: Sequence[ServiceFactory] = (),
         *,
+        results: ResultStore,
         epoch_bytes: int = EPOCH_BYTES,
     ) -> None:
         self.notebook = notebook
         self.folder = folder
+        self.results = results
         self._tasks: asyncio.TaskGroup | None = None
         keeping = Keeping(keepers, notebook.id)
         records = ExecutionRecords(notebook)

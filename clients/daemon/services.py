@@ -21,6 +21,7 @@ from relay.messages import Execute
 
 if TYPE_CHECKING:
     from clients.daemon.kernel import Kernel
+    from clients.daemon.results.store import ResultStore
 
 logger = logging.getLogger("quire.daemon")
 
@@ -59,6 +60,7 @@ class ServiceHost(Protocol):
 
     notebook: Notebook  # the peer of the daemon, with both documents
     folder: Path  # where the notebook's file lies
+    results: ResultStore  # where results of cells are kept
 
     @property
     def kernel(self) -> Kernel | None:
@@ -88,6 +90,11 @@ class Service:
         """Which cells a request that means these runs, in this order. May raise WireError: then none is run."""
         return Chosen(cell_ids)
 
+    def told_with(self, cell_id: str, source: str, restore: bool | None) -> Mapping[str, Any]:
+        """What goes into the metadata of the request with which this source of a cell starts; `restore` as in
+        `Manner`."""
+        return {}
+
     def execution_changed(self, execution: Execution) -> None:
         """An execution was queued, has begun, or (`is_terminal`) has ended, with its outputs: its record as of then."""
 
@@ -115,6 +122,12 @@ class Services:
             cell_ids = chosen.cell_ids
             told |= chosen.told
         return Chosen(cell_ids, told)
+
+    def told_with(self, cell_id: str, source: str, restore: bool | None) -> dict[str, Any]:
+        """See Service. What fails is logged, and the cell runs."""
+        told: dict[str, Any] = {}
+        self._tell(lambda service: told.update(service.told_with(cell_id, source, restore)))
+        return told
 
     def execution_changed(self, execution: Execution) -> None:
         """See Service."""

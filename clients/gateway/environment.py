@@ -49,7 +49,6 @@ class Environment:
             "python": state.python,
             "kernel": self._notebook.kernel.name,
             "phase": state.phase,
-            "progress": state.progress,
             "restart_required": state.restart,
             "approval_needed": [*trust.packages, *trust.pip] if trust.asks else [],
             "error": state.error,

@@ -93,6 +93,8 @@ class Facts:
                 return
             run = replace(run or self._begin(execution), kernel=self._kernel)  # which is on record when it has ended
             ms = None if execution.ended is None else round((execution.ended - execution.started) * 1000, 1)
+            if execution.cache == "hit":  # a run that is not restored takes as long as it did
+                ms = None if execution.saved_ms is None else round(execution.saved_ms, 1)
             self.staleness.put(cell_id, replace(run, ok=execution.status == "done", ms=ms))
 
     def _begin(self, execution: Execution) -> Run:

@@ -86,7 +86,8 @@ class Runs:
         """What a cell shows: of its latest run that has ended."""
         latest = self._notebook.runtime.latest(cell_id)
         if latest is not None and latest not in self._runs and self._shown.get(cell_id, ("",))[0] != latest:
-            self._shown[cell_id] = latest, shapes.shown(await outputs_of(self._notebook, latest))
+            hit = (record := self._notebook.runtime.execution(latest)) is not None and record.cache == "hit"
+            self._shown[cell_id] = latest, shapes.shown(await outputs_of(self._notebook, latest)) | {"cache_hit": hit}
         return self._shown.get(cell_id, ("", {}))[1]
 
     async def follow(self, record: Execution) -> None:
@@ -124,7 +125,7 @@ class Runs:
         outputs = await run.outputs()
         self._facts.look(self._notebook.doc, self._notebook.runtime)
         self._facts.moved(record)
-        self._shown[cell_id] = record.id, shapes.shown(outputs)
+        self._shown[cell_id] = record.id, shapes.shown(outputs) | {"cache_hit": record.cache == "hit"}
         if was_cancelled(record):
             self._tell_status(cell_id, CellFacts("idle"))
         elif record.status == "done":
@@ -159,11 +160,11 @@ class Runs:
         told: Payload = {
             "cell_id": record.cell_id,
             "outputs": variables if result is None else {**variables, "_": result},
-            "cache_hit": False,
+            "cache_hit": record.cache == "hit",
             "duration_ms": round(took * 1000, 1),
             "stdout": shapes.console(outputs, "stdout"),
             "stderr": shapes.console(outputs, "stderr"),
-            "execution_method": "kernel",
+            "execution_method": "cached" if record.cache == "hit" else "kernel",
             "artifact_uri": None,
             "mutation_warnings": [],
         }

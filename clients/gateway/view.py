@@ -123,24 +123,31 @@ def impact(facts: Facts, found: Impact) -> Payload:
 def profile(facts: Facts, runtime: RuntimeDoc) -> Payload:
     """How long cells took when they last ran."""
     cells: list[Payload] = []
+    saved = 0.0
     for cell_id in facts.flow.code_cells:
         run = facts.staleness.run(cell_id)
         latest = runtime.latest(cell_id)
         record = None if latest is None else runtime.execution(latest)
+        hit = record is not None and record.cache == "hit"
+        took = (
+            0.0 if record is None or record.started is None or record.ended is None else record.ended - record.started
+        )
+        if hit and run is not None and run.ms is not None:
+            saved += max(0.0, run.ms - took * 1000)
         cells.append(
             {
                 "cell_id": cell_id,
                 "cell_name": facts.name(cell_id),
                 "status": facts.of(cell_id).status,
-                "duration_ms": 0.0 if run is None or run.ms is None else run.ms,
-                "cache_hit": False,
+                "duration_ms": round(took * 1000, 1),
+                "cache_hit": hit,
                 "execution_count": 0 if record is None else record.execution_count or 0,
             }
         )
     return {
         "total_execution_ms": round(sum(float(one["duration_ms"]) for one in cells), 1),
-        "cache_hits": 0,
-        "cache_misses": len([one for one in cells if one["execution_count"]]),
-        "cache_savings_ms": 0.0,
+        "cache_hits": len([one for one in cells if one["cache_hit"]]),
+        "cache_misses": len([one for one in cells if one["execution_count"] and not one["cache_hit"]]),
+        "cache_savings_ms": round(saved, 1),
         "cell_profiles": cells,
     }

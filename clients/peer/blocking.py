@@ -183,6 +183,7 @@ class Notebook(Face[core_notebook.Notebook]):
         bring: Bring | None = None,
         plan: RunPlan | None = None,
         stdin: Stdin | None = None,
+        cache: bool | None = None,
         timeout: float | None = None,
     ) -> list[Execution]:
         """Run cells in order and wait until each has ended: these, or the code cells above a cell, or a cell and the
@@ -192,13 +193,21 @@ class Notebook(Face[core_notebook.Notebook]):
         and everything downstream; else the notebook's mode says. `plan` runs a plan that was shown, and no other cells.
         In the mode `cascade` a run that would bring others along raises NeedsConfirmation, with the plan.
         `stdin="eof"` has `input()` raise EOFError instead of asking the notebook's peers, as it is for agents anyway.
-        What runs is their source as it is here now. A failing cell ends the run of those after it; look at the
-        executions, or call `check()` on them. Ctrl-C interrupts these executions, and no others, before it is raised.
+        `cache` says whether results may be restored, where the notebook keeps them: True, False (run anew), or None,
+        which restores what is not fresh. What runs is their source as it is here now. A failing cell ends the run of
+        those after it; look at the executions, or call `check()` on them. Ctrl-C interrupts these executions, and no
+        others, before it is raised.
         Raises RequestFailed, NotConnected, TimeoutError.
         """
         asked = background().start(
             self._core.start(
-                _ids(cells), above=_cell_id(above), below=_cell_id(below), bring=bring, plan=plan, stdin=stdin
+                _ids(cells),
+                above=_cell_id(above),
+                below=_cell_id(below),
+                bring=bring,
+                plan=plan,
+                stdin=stdin,
+                cache=cache,
             )
         )
         return self._finished(asked, timeout)
@@ -286,6 +295,15 @@ class Notebook(Face[core_notebook.Notebook]):
     @mode.setter
     def mode(self, mode: Mode) -> None:
         self._here(lambda notebook: setattr(notebook, "mode", mode))
+
+    @property
+    def keeps_results(self) -> bool:
+        """Whether cells' results are kept and restored where code, inputs and environment are the same; assignable."""
+        return self._here(lambda notebook: notebook.keeps_results)
+
+    @keeps_results.setter
+    def keeps_results(self, on: bool) -> None:
+        self._here(lambda notebook: setattr(notebook, "keeps_results", on))
 
     @property
     def profile(self) -> Profile:

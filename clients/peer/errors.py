@@ -8,6 +8,7 @@ PeerError                       what happened, to which notebook, and what to do
 ├── BadReplicaFile              the copy kept on disk cannot be read, is another notebook's, or is in use
 │   └── CopySetAside            the hub holds another document under this id; the kept copy has another name now
 ├── NeedsConfirmation           in the mode `cascade`: what would run along has to be confirmed (in `clients.peer.flow`)
+├── HeaderChanged               packages are installed, and the cell that was to declare them was edited meanwhile
 ├── RequestFailed               the hub or the daemon answered with an error; `code` says which
 └── ExecutionFailed             a cell ended in another status than `done`
 """
@@ -52,6 +53,16 @@ class CopySetAside(BadReplicaFile):
     def __init__(self, message: str, hint: str, path: Path) -> None:
         super().__init__(message, hint)
         self.path = path
+
+
+class HeaderChanged(PeerError):
+    """Packages were installed, but the header that was to declare them says something else by now."""
+
+    def __init__(self, cell_id: str) -> None:
+        super().__init__(
+            f"The packages are installed, but the header in cell {cell_id!r} that declares them was edited meanwhile.",
+            "Add them to that header, or try again.",
+        )
 
 
 class RequestFailed(PeerError):

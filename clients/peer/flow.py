@@ -27,13 +27,17 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlannedStep:
-    """A cell that would run: why (`target`, `stale`, `missing` in the kernel, `dependent`), and about how long."""
+    """A cell that would run: why (`target`, `stale`, `missing` in the kernel, `dependent`), and about how long.
+
+    `cached`: there is a result of the same code, inputs and environment, which is restored if the inputs' values agree.
+    """
 
     cell_id: str
     reason: str
     causes: tuple[Cause, ...] = ()
     estimated_ms: float | None = None
     refused: tuple[str, ...] = ()  # the messages of the problems for which it will not run
+    cached: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,11 +132,27 @@ class Flow(Part):
     def mode(self, mode: Mode) -> None:
         if mode not in MODES:
             raise BadEdit(f"{mode!r} is no execution mode.", f"Use one of {', '.join(MODES)}.")
+        self._set_own("execution_mode", mode)
+
+    @property
+    def keeps_results(self) -> bool:
+        """Whether cells' results are kept and restored where code, inputs and environment are the same; assignable.
+
+        What is kept and what refused is in docs/dataflow.md. An execution's `record.cache` says what came of it.
+        """
+        own = cast("Notebook", self).metadata.get("quire")
+        return isinstance(own, dict) and own.get("cache") is True
+
+    @keeps_results.setter
+    def keeps_results(self, on: bool) -> None:
+        self._set_own("cache", on)
+
+    def _set_own(self, key: str, value: Any) -> None:
         whole = cast("Notebook", self)
         metadata = whole.metadata
         own = metadata.get("quire")
         own = own if isinstance(own, dict) else {}
-        whole.set_metadata({**metadata, "quire": {**own, "execution_mode": mode}})
+        whole.set_metadata({**metadata, "quire": {**own, key: value}})
 
     def freshness(self, cell: str | Cell) -> Freshness:
         """Whether what a cell shows is what its code gives now, and if not, why. Raises UnknownCell."""
@@ -206,6 +226,7 @@ def steps_of(steps: Sequence[Mapping[str, Any]]) -> tuple[PlannedStep, ...]:
             causes=tuple(Cause(one["kind"], one["why"], one.get("cell_id")) for one in step["causes"]),
             estimated_ms=step["estimated_ms"],
             refused=tuple(problem["message"] for problem in step["refused"]),
+            cached=bool(step.get("cached")),
         )
         for step in steps
     )

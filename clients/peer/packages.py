@@ -1,8 +1,9 @@
 """The packages of a notebook: what it declares and has, adding and removing some, and agreeing to what it installs.
 
-Packages asks the notebook's daemon, which installs; when that is done it declares them in the notebook's metadata, so
-nothing is declared that cannot be installed. If this peer ends in between, the kernel has a package that the notebook
-does not declare, which `add` of the same package mends. Needs the role owner or editor.
+Packages asks the notebook's daemon, which installs; when that is done it declares them in the notebook, where it
+declares the others, so nothing is declared that cannot be installed. (A project's file is the daemon's to write.) If
+this peer ends in between, the kernel has a package that the notebook does not declare, which `add` of the same package
+mends. Needs the role owner or editor.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
 
+from clients.peer.errors import HeaderChanged
 from notebook_doc.environment_state import EnvironmentState, MissingModule, TrustState
 from relay.messages import AddPackages, ApproveDependencies, RemovePackages, SyncEnvironment
 
@@ -66,9 +68,12 @@ class Packages:
         versions = {name: told.installed.get(name, "") for name in sorted(told.installed)}
         return {**{one: "" for one in told.declared if _name(one) not in told.installed}, **versions}
 
-    async def add(self, *packages: str) -> PackageChange:
-        """Install requirements ("pandas>=2") and declare them. Raises RequestFailed with the installer's words."""
-        return await self._change(AddPackages(packages=list(packages)))
+    async def add(self, *packages: str, only_approved: bool = False) -> PackageChange:
+        """Install requirements ("pandas>=2") and declare them. Raises RequestFailed with the installer's words.
+
+        What somebody has to approve first ("asks") is declared, so that they are asked; with `only_approved` it is not.
+        """
+        return await self._change(AddPackages(packages=list(packages)), declare_asking=not only_approved)
 
     async def remove(self, *names: str) -> PackageChange:
         """Declare these no longer. The running kernel keeps what it has until it is restarted."""
@@ -90,9 +95,11 @@ class Packages:
         heads = [bytes.fromhex(head) for head in trust.heads]
         await self._notebook.request(ApproveDependencies(digest=trust.digest, heads=heads, remember=remember))
 
-    async def _change(self, body: AddPackages | RemovePackages) -> PackageChange:
+    async def _change(self, body: AddPackages | RemovePackages, *, declare_asking: bool = True) -> PackageChange:
         answer = await self._ask(body)
-        self._notebook.set_metadata(declared(self._notebook.metadata, **answer["declare"]))
+        wanted = declare_asking or answer["status"] != "asks"
+        if wanted and answer["declare"] is not None:  # else it is declared in a file, which the daemon has written
+            declare(self._notebook, answer["declare"])
         return PackageChange(answer["status"], answer["why"], dict(answer["installed"]))
 
     async def _ask(self, body: AddPackages | RemovePackages | SyncEnvironment) -> dict[str, Any]:
@@ -101,6 +108,22 @@ class Packages:
         heads = tuple(answer["heads"])
         await self._notebook.until(lambda: self._notebook.runtime.replica.contains(heads), ARRIVAL_SECONDS)
         return answer
+
+
+def declare(notebook: Notebook, told: dict[str, Any]) -> None:
+    """Write into the notebook what the daemon's answer says: the list in its metadata, or the header in a cell.
+
+    Raises HeaderChanged if somebody has edited that header since; the packages are installed then and not declared.
+    """
+    if "cell_id" not in told:
+        notebook.set_metadata(declared(notebook.metadata, told["place"], told["add"], told["remove"]))
+        return
+    cell_id = told["cell_id"]
+    source = notebook.doc.source(cell_id) if cell_id in notebook.doc else ""
+    if told["old"] not in source:
+        raise HeaderChanged(cell_id)
+    with notebook.edit():
+        notebook.doc.set_source(cell_id, source.replace(told["old"], told["new"], 1))
 
 
 def declared(metadata: dict[str, Any], place: list[str], add: list[str], remove: list[str]) -> dict[str, Any]:

@@ -54,6 +54,7 @@ class Running(Part):
         bring: Bring | None = None,
         plan: RunPlan | None = None,
         stdin: Stdin | None = None,
+        cache: bool | None = None,
         timeout: float | None = None,
     ) -> list[Execution]:
         """Run cells in order and wait until each has ended: these, or the code cells above a cell, or a cell and the
@@ -63,10 +64,12 @@ class Running(Part):
         and everything downstream; else the notebook's mode says. `plan` runs a plan that was shown, and no other cells.
         In the mode `cascade` a run that would bring others along raises NeedsConfirmation, with the plan.
         `stdin="eof"` has `input()` raise EOFError instead of asking the notebook's peers, as it is for agents anyway.
-        What runs is their source as it is here now. A failing cell ends the run of those after it; look at the
-        executions, or call `check()` on them. Raises RequestFailed, NotConnected, TimeoutError.
+        `cache` says whether results may be restored, where the notebook keeps them: True, False (run anew), or None,
+        which restores what is not fresh. What runs is their source as it is here now. A failing cell ends the run of
+        those after it; look at the executions, or call `check()` on them. Raises RequestFailed, NotConnected,
+        TimeoutError.
         """
-        executions = await self.start(cells, above=above, below=below, bring=bring, plan=plan, stdin=stdin)
+        executions = await self.start(cells, above=above, below=below, bring=bring, plan=plan, stdin=stdin, cache=cache)
         async with asyncio.timeout(timeout):
             for execution in executions:
                 await execution.wait()
@@ -85,6 +88,7 @@ class Running(Part):
         bring: Bring | None = None,
         plan: RunPlan | None = None,
         stdin: Stdin | None = None,
+        cache: bool | None = None,
     ) -> list[Execution]:
         """Ask for cells to be run, as `run` does, and return their executions as soon as they are queued."""
         ids = None if cells is None else [_id(cell) for cell in cells]
@@ -95,6 +99,7 @@ class Running(Part):
             stdin=stdin,
             bring=bring,
             plan_id=None if plan is None else plan.id,
+            cache=cache,
         )
         result = await self.request(body)
         if "plan" in result:

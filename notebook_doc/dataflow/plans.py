@@ -175,20 +175,10 @@ def due_in_reactive(flow: Dataflow, staleness: Staleness, unsettled: Collection[
     Left out is what has a problem, what is being typed in (`unsettled`), and what is downstream of either or of a cell
     that failed: it waits for that.
     """
-    graph = flow.graph
-    stale = [
-        one
-        for one in graph.order
-        if flow.runs(one) and (now := staleness.of(one)).status == "stale" and not now.missing
-    ]
+    stale = [one for one in staleness.with_status("stale") if flow.runs(one) and not staleness.of(one).missing]
     if not stale:
         return []
     waits = {one for one in stale if one in unsettled or flow.problems(one)}
-    waits |= {one for one in graph.order if _holds_up(flow, staleness, one)}
-    waits |= graph.descendants(*waits)
-    return [one for one in graph.sorted(stale) if one not in waits]
-
-
-def _holds_up(flow: Dataflow, staleness: Staleness, cell_id: str) -> bool:
-    """Whether what reads from a cell has to wait until somebody runs or mends it."""
-    return flow.runs(cell_id) and staleness.run(cell_id) is not None and staleness.of(cell_id).status == "failed"
+    waits |= {one for one in staleness.with_status("failed") if flow.runs(one)}
+    waits |= flow.graph.descendants(*waits)
+    return [one for one in flow.graph.sorted(stale) if one not in waits]

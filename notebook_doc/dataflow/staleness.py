@@ -95,6 +95,8 @@ class Staleness:
         self._runs: dict[str, Run] = {}
         self._takers: dict[str, set[str]] = {}  # which cells' runs took something from a cell
         self._known: dict[str, Freshness] = {}
+        self._by_status: dict[Status, set[str]] = {}  # the cells of which something is known
+        self._unsure: set[str] | None = None  # those of which it is not known any more; None: of all
         self._kernel = ""
 
     def put(self, cell_id: str, run: Run | None) -> None:
@@ -111,7 +113,7 @@ class Staleness:
         self._runs, self._takers = {}, {}
         for cell_id, run in runs.items():
             self._note(cell_id, run)
-        self._known.clear()
+        self._forget_all()
 
     def _note(self, cell_id: str, run: Run) -> None:
         self._runs[cell_id] = run
@@ -123,8 +125,13 @@ class Staleness:
         if kernel == self._kernel:
             return False
         self._kernel = kernel
-        self._known.clear()
+        self._forget_all()
         return True
+
+    def _forget_all(self) -> None:
+        self._known.clear()
+        self._by_status.clear()
+        self._unsure = None
 
     def changed(self, cell_ids: Iterable[str]) -> frozenset[str]:
         """These say something else or ran; the cells of which something else may be true now."""
@@ -133,7 +140,11 @@ class Staleness:
             changed |= self._takers.get(cell_id, set())
         affected = changed | self._flow.graph.descendants(*changed)
         for cell_id in affected:
-            self._known.pop(cell_id, None)
+            known = self._known.pop(cell_id, None)
+            if known is not None:
+                self._by_status[known.status].discard(cell_id)
+        if self._unsure is not None:
+            self._unsure |= affected
         return frozenset(affected)
 
     def run(self, cell_id: str) -> Run | None:
@@ -159,8 +170,18 @@ class Staleness:
                 path += missing
             else:
                 path.pop()
-                known[one] = self._found(one)
+                known[one] = found = self._found(one)
+                self._by_status.setdefault(found.status, set()).add(one)
         return known[cell_id]
+
+    def with_status(self, status: Status) -> set[str]:
+        """The cells of the notebook with this status. Costs what changed since it was last asked, and these."""
+        unsure = self._flow.graph.order if self._unsure is None else self._unsure
+        for cell_id in unsure:
+            if cell_id in self._flow:
+                self.of(cell_id)
+        self._unsure = set()
+        return {one for one in self._by_status.get(status, ()) if one in self._flow}
 
     def _found(self, cell_id: str) -> Freshness:
         run, flow = self._runs.get(cell_id), self._flow

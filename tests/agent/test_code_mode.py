@@ -9,8 +9,10 @@ import pytest
 
 from clients.agent.code_mode import CodeMode, code_mode
 from clients.agent.errors import AgentError, BatchRefused, NoSuchCell, NoSuchText
+from clients.peer.notebook import Notebook
 from notebook_doc.errors import CellDeletedMeanwhile, CellEditedMeanwhile
 from notebook_doc.policy import AgentPolicy, AgentsMayNot, with_policy
+from relay.messages import PeerInfo
 from tests.agent.company import agree, company, seen
 from tests.support.aio import aio
 
@@ -61,6 +63,22 @@ async def test_what_a_person_types_moves_and_inserts_during_the_call_survives_an
         assert told[inserted.id] == ("added", ("ann",), False)
         assert told["c2"] == ("changed", ("ann",), False)
         assert "both edits are in it" in str(ctx.report)
+
+
+@aio
+async def test_the_report_names_people_who_wrote_and_left_before_the_agent_came(tmp_path: Path) -> None:
+    async with company(tmp_path, CELLS) as here:
+        reading = (await here.enter("claude", "agent")).read()
+        who = PeerInfo(peer_id="ann", name="ann", kind="person")
+        async with Notebook.connect(here.notebook_id, here.address, peer=who) as ann:
+            ann.cells["c1"].append("  # ann was here")
+            assert await ann.saved(10)
+        later = await here.enter("claude again", "agent")
+        async with code_mode(later) as ctx:
+            ctx.start_from(reading)
+            ctx.edit_cell("c1", "total = 0")
+        assert [(one.cell_id, one.by, one.shared) for one in ctx.report.merged] == [("c1", ("ann",), True)]
+        assert later.cells["c1"].source == "total = 0  # ann was here"
 
 
 @aio

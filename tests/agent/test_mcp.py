@@ -4,24 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-import sys
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import Any
 
 import httpx2
 import pytest
-from mcp import Client, StdioServerParameters, stdio_client
-from mcp.client.streamable_http import streamable_http_client
-from mcp_types import CallToolResult, ImageContent, Implementation, TextContent
+from mcp_types import ImageContent, TextContent
 
-from clients.agent.mcp_mount import McpMount
 from clients.peer.hub_address import HubAddress
-from clients.peer.notebook import Notebook
 from notebook_doc.policy import AgentPolicy, with_policy
-from tests.agent.company import Company, seen
-from tests.daemon.service import Service, notebook_file
+from tests.agent.company import seen
+from tests.agent.mcp_client import by_http, by_stdio, served, version
+from tests.daemon.service import notebook_file
 from tests.support.aio import aio
 
 FIGURE = """\
@@ -37,88 +30,6 @@ print("begun", flush=True)
 while not os.path.exists("go"):
     time.sleep(0.02)
 print("ended")"""
-
-
-class Agent:
-    """An MCP client, and what its tools answer."""
-
-    def __init__(self, client: Client) -> None:
-        self.client = client
-        self.told: list[str] = []
-
-    async def call(self, tool: str, **arguments: Any) -> CallToolResult:
-        async def progress(done: float, total: float | None, message: str | None) -> None:
-            self.told.append(f"{done:g}/{total:g} {message}")
-
-        return await self.client.call_tool(tool, arguments, progress_callback=progress)
-
-    async def text(self, tool: str, **arguments: Any) -> str:
-        result = await self.call(tool, **arguments)
-        text = "\n".join(part.text for part in result.content if isinstance(part, TextContent))
-        assert not result.is_error, text
-        return text
-
-    async def attempt(self, tool: str, **arguments: Any) -> str:
-        result = await self.call(tool, **arguments)
-        return "\n".join(part.text for part in result.content if isinstance(part, TextContent))
-
-    async def error(self, tool: str, **arguments: Any) -> str:
-        result = await self.call(tool, **arguments)
-        text = "\n".join(part.text for part in result.content if isinstance(part, TextContent))
-        assert result.is_error, text
-        return text
-
-
-def version(answer: str) -> str:
-    return re.findall(r"version (\w+)", answer)[-1]
-
-
-@asynccontextmanager
-async def by_http(address: HubAddress, name: str = "claude") -> AsyncIterator[Agent]:
-    headers = {"Authorization": f"Bearer {address.token}"}
-    async with (
-        httpx2.AsyncClient(headers=headers, timeout=30) as http,
-        Client(
-            streamable_http_client(f"{address.url}/mcp", http_client=http),
-            client_info=Implementation(name=name, version="0"),
-        ) as client,
-    ):
-        yield Agent(client)
-
-
-@asynccontextmanager
-async def by_stdio(state: Path) -> AsyncIterator[Agent]:
-    command = StdioServerParameters(
-        command=sys.executable,
-        args=["-P", "-m", "clients.cli.main", "mcp", "--name", "claude"],
-        env={"QUIRE_HOME": str(state)},
-        cwd=Path(__file__).parents[2],
-    )
-    async with Client(stdio_client(command)) as client:
-        yield Agent(client)
-
-
-class Served:
-    """A service with the agents' door, and a person in a notebook."""
-
-    def __init__(self, service: Service, company: Company, ann: Notebook, path: Path) -> None:
-        self.service, self.company, self.ann, self.path = service, company, ann, path
-
-
-@asynccontextmanager
-async def served(folder: Path, sources: list[str], *, daemon: bool = False) -> AsyncIterator[Served]:
-    path = notebook_file(folder, sources)
-    async with AsyncExitStack() as stack:
-        service = Service(folder)
-        mount = McpMount(lambda: service.address, "0")
-        await service.start_hub(mounts={"/mcp": mount})
-        stack.push_async_callback(service.stop_hub)
-        stack.push_async_callback(mount.close)
-        if daemon:
-            service.start_daemon()
-            stack.push_async_callback(service.stop_daemon)
-        company = Company(stack, service.address, await service.open(path))
-        yield Served(service, company, await company.enter("ann"), path)
 
 
 @aio
@@ -186,6 +97,8 @@ async def test_every_error_says_what_to_do_next(tmp_path: Path) -> None:
             assert "c0" not in refused, "the one cell that there is stays where it is"
         assert "agents may not" in refused
         assert "Check the path" in await agent.error("open_notebook", path=str(tmp_path / "none.ipynb"))
+        assert "list_notebooks says" in await agent.error("read_notebook", notebook="none")
+        assert "Put a backslash" in await agent.error("search", notebook=notebook, pattern="f(")
 
 
 @aio
@@ -206,7 +119,7 @@ async def test_runs_stream_progress_return_images_and_go_on_when_nobody_waits(tm
             done = [float(line.partition("/")[0]) for line in agent.told if "/2 " in line]
             assert done == sorted(set(done)), "MCP wants progress that rises with each word"
             behind = await agent.error("scratch", notebook=notebook, code="1 / 0", seconds=0.3)
-            assert f"queued behind cell {slow}, running for" in behind
+            assert f"queued behind cell {slow}, running for" in behind, behind
             assert "nothing of it has run" in behind
             execution = re.findall(r"\(execution (\w+)\)", behind)[0]
             running.cancel()  # it goes on
@@ -215,6 +128,8 @@ async def test_runs_stream_progress_return_images_and_go_on_when_nobody_waits(tm
             text = ""
             while "ended" not in text:
                 text = await agent.text("result", notebook=notebook, execution=execution)
+            stopped = await agent.text("scratch", notebook=notebook, code="while True: pass", seconds=0.2)
+            assert "interrupted because it had run for 0.2 s" in stopped
             await agent.text("create_cell", notebook=notebook, code="while True: pass", name="loop")
             left = await agent.text("run_cells", notebook=notebook, cells=["loop"], seconds=0.3)
             execution = re.findall(r"still running after 0.3 s: (\S+)", left)[0]

@@ -30,10 +30,15 @@ class Driver:
         self._ids = (f"execution-{number}" for number in itertools.count())
 
     def run(
-        self, code: str, *, during: Callable[[], Coroutine[Any, Any, None]] | None = None, allow_stdin: bool = False
+        self,
+        code: str,
+        *,
+        during: Callable[[], Coroutine[Any, Any, None]] | None = None,
+        allow_stdin: bool = False,
+        told: dict[str, Any] | None = None,
     ) -> list[KernelEvent]:
         """Everything the kernel says until this code has finished or the kernel is dead."""
-        return self.do(self._run(code, during, allow_stdin))
+        return self.do(self._run(code, during, allow_stdin, told))
 
     def until(self, wanted: Callable[[KernelEvent], bool]) -> list[KernelEvent]:
         """Everything the kernel says until an event that is wanted, included."""
@@ -47,10 +52,14 @@ class Driver:
         return self._runner.run(patiently())
 
     async def _run(
-        self, code: str, during: Callable[[], Coroutine[Any, Any, None]] | None, allow_stdin: bool
+        self,
+        code: str,
+        during: Callable[[], Coroutine[Any, Any, None]] | None,
+        allow_stdin: bool,
+        told: dict[str, Any] | None,
     ) -> list[KernelEvent]:
         execution_id = next(self._ids)
-        await self.kernel.execute(code, execution_id, allow_stdin=allow_stdin)
+        await self.kernel.execute(code, execution_id, allow_stdin=allow_stdin, told=told)
         said: list[KernelEvent] = []
         if during is not None:
             said += await self._until(lambda event: isinstance(event, Started))

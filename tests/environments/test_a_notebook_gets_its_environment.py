@@ -126,7 +126,7 @@ async def test_packages_are_added_to_a_running_kernel_where_that_can_be_and_else
         assert await said(ann, "c1") == "1.0"
         assert ann.packages.missing == []
         assert ann.metadata["quire"]["uv"]["dependencies"] == ["tiny==1", "small"]
-        assert ann.packages.list() == {"small": "1.0", "tiny": "1.0"}
+        assert await ann.until(lambda: ann.packages.list() == {"small": "1.0", "tiny": "1.0"}, 60)
         assert await ann.until(lambda: ann.packages.environment.in_sync, 60)
 
         change = await ann.packages.add("tiny==2")

@@ -45,7 +45,8 @@ def where(
     kernels: tuple[str, ...] = (),
     pool: Any = None,
 ) -> Resolution:
-    asked = Asked(metadata=metadata or {}, sources=sources, folder=HERE, kernelspecs=INSTALLED, home=HOME, pool=pool)
+    cells = {f"c{number}": source for number, source in enumerate(sources)}
+    asked = Asked(metadata=metadata or {}, sources=cells, folder=HERE, kernelspecs=INSTALLED, home=HOME, pool=pool)
     return resolve(asked, InMemory(files or {}, kernels))
 
 

@@ -161,6 +161,27 @@ async def test_running_everything_cancelling_and_inspecting(tmp_path: Path) -> N
 
 
 @aio
+async def test_a_result_that_was_restored_says_so(tmp_path: Path) -> None:
+    path = notebook_file(tmp_path, ["import time\ntime.sleep(0.05)\nx = [1]\nx"])
+    told = json.loads(path.read_text())
+    told["metadata"] = {"quire": {"cache": True}}
+    path.write_text(json.dumps(told))
+    async with json_service(tmp_path) as service, service.client(await service.open(path)) as ann:
+        for kind, hit in (("cell_execute", False), ("cell_execute", True), ("cell_execute_force", False)):
+            output = await ann.ask(kind, "cell_output", cell_id="c0")
+            assert (output["cache_hit"], output["outputs"]["_"]["preview"]) == (hit, [1]), kind
+            await ann.until("cell_status", status="ready")
+        await ann.ask("cell_execute_rerun", "cell_output", cell_id="c0")
+        await ann.send("notebook_run_all")
+        assert (await ann.until("cell_output"))["execution_method"] == "cached"
+        await ann.until("cell_status", status="ready")
+        profile = await ann.ask("profiling_request", "profiling_summary")
+        assert (profile["cache_hits"], profile["cell_profiles"][0]["cache_hit"]) == (1, True)
+        assert profile["cache_savings_ms"] > 0
+        assert (await ann.ask("notebook_sync", "notebook_state"))["cells"][0]["cache_hit"]
+
+
+@aio
 async def test_the_state_in_the_middle_of_a_run_has_what_was_printed_and_increments_go_on_from_there(
     tmp_path: Path,
 ) -> None:

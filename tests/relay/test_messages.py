@@ -58,7 +58,7 @@ HEAD = bytes(range(32))
 ADA = PeerInfo(peer_id="p-1", name="Ada", kind="person")
 ADA_MAP = {"peer_id": "p-1", "name": "Ada", "kind": "person"}
 
-AS_IT_IS: dict[str, Any] = {"bring": None, "plan_id": None}  # of a run
+AS_IT_IS: dict[str, Any] = {"bring": None, "plan_id": None, "cache": None}  # of a run
 BARE: dict[str, Any] = {"required_heads": [], "requester": None}
 BODIES: list[tuple[RequestBody, dict[str, Any]]] = [
     (Execute(), {"method": "execute", "cell_ids": None, "above": None, "below": None, "stdin": None, **AS_IT_IS}),
@@ -67,10 +67,10 @@ BODIES: list[tuple[RequestBody, dict[str, Any]]] = [
         {"method": "execute", "cell_ids": None, "above": "c", "below": None, "stdin": "eof", **AS_IT_IS},
     ),
     (
-        Execute(bring="stale", plan_id="p"),
+        Execute(bring="stale", plan_id="p", cache=False),
         {
             **{"method": "execute", "cell_ids": None, "above": None, "below": None, "stdin": None},
-            **{"bring": "stale", "plan_id": "p"},
+            **{"bring": "stale", "plan_id": "p", "cache": False},
         },
     ),
     (

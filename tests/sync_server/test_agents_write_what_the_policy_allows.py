@@ -13,10 +13,12 @@ from clients.peer.errors import RequestFailed
 from clients.peer.notebook import Notebook
 from notebook_doc.authors import Author
 from notebook_doc.edits import Delete, SetSource
+from notebook_doc.notebook import NotebookDoc
 from notebook_doc.policy import AgentPolicy, marked_as_made_by, with_policy
 from notebook_doc.proposals import accept, propose
 from relay.errors import Refused
 from relay.messages import PeerInfo, PeerKind
+from sync_server.agent_guard import cells_of, may_touch_policy
 from tests.support.aio import aio
 from tests.support.hub import hub_here
 
@@ -90,6 +92,26 @@ async def test_what_is_allowed_goes_through_and_so_do_proposals_which_a_person_a
         person.touch()
         assert await agent.until(lambda: yours.source == "by hand, tidied", 60)
         assert mine.source == "better"
+
+
+def test_a_cell_that_an_agent_makes_and_marks_is_let_through_without_a_look_at_the_whole_notebook() -> None:
+    """A look costs a copy of the notebook, before anybody sees the cell."""
+    doc = NotebookDoc.create("5e1f7c1a-0000-4000-8000-000000000004")
+    doc.add_cell("by hand", cell_id="a", metadata={"quire": {"k": 1}})
+    cells = cells_of(doc.replica)
+
+    def may_touch(edit: Callable[[], object]) -> bool:
+        heads = doc.replica.heads()
+        edit()
+        return may_touch_policy(doc.replica.changes_since(heads), cells)
+
+    assert not may_touch(lambda: doc.add_cell("by claude", metadata=marked_as_made_by("claude", {"agents": {"k": 1}})))
+    assert not may_touch(lambda: doc.set_source("a", "by both"))
+    assert not may_touch(lambda: doc.move_cell("a"))
+    assert may_touch(lambda: doc.set_cell_metadata("a", {"quire": {"k": 2}, "agents": 3}))
+    assert may_touch(lambda: doc.set_metadata({"quire": {"agents": {"delete": "allow"}}}))
+    assert may_touch(lambda: doc.set_metadata({"quire": {"agents": {"delete": "confirm"}}}))
+    assert may_touch(lambda: doc.set_metadata({}))
 
 
 @aio

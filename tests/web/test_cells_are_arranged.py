@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from random import Random
 
 import quire
 from tests.web.tabs import Service
@@ -45,6 +46,31 @@ def test_undo_of_a_deletion_leaves_what_others_did_meanwhile(service: Service) -
         assert sorted(cell.source for cell in peer.cells) == ["mine", "other", "theirs, changed"]
 
 
+def test_whatever_others_do_to_the_order_of_many_cells_it_is_the_order_on_the_page(service: Service) -> None:
+    tab = service.start(*(f"cell {number}" for number in range(70)))
+    tab.click_into(3, line=0)
+    kept = tab.cell(3).get_attribute("data-cell")
+    shown = "cells => cells.map(cell => cell.dataset.cell)"
+    random = Random(1)
+    with quire.open(service.notebook, name="Ada") as peer:
+        for _ in range(6):
+            with peer.edit():
+                for number in range(12):
+                    movable = [cell for cell in peer.cells if cell.id != kept]
+                    chosen, other = random.sample(movable, 2)
+                    if number % 3 == 0:
+                        chosen.move(before=other)
+                    elif number % 3 == 1:
+                        chosen.delete()
+                    else:
+                        peer.cells.add("new", before=other)
+            order = [cell.id for cell in peer.cells]
+            tab.sees("the same order", lambda order=order: tab.page.locator(".cell").evaluate_all(shown) == order)
+        tab.type("!")
+        peer.until(lambda: peer.cells[kept].source == "cell 3!")
+    assert service.errors == []
+
+
 def test_a_cell_is_dragged_to_another_place(service: Service) -> None:
     tab = service.start("a", "b", "c")
     tab.cell(0).hover()
@@ -81,6 +107,48 @@ def test_what_is_folded_stays_folded_where_jupyter_keeps_it(service: Service) ->
             return
         tab.page.wait_for_timeout(100)
     raise AssertionError(f"the file says {cell['metadata']}")
+
+
+def test_copied_cells_are_pasted_into_another_notebook_and_text_from_elsewhere_becomes_a_cell(service: Service) -> None:
+    tab = service.start("a", "b")
+    tab.cell(0).click(position={"x": 5, "y": 5})
+    tab.press("m", "Shift+J", "Control+c")
+    other = service.tab(tab.address)
+    other.cell(0).click(position={"x": 5, "y": 5})
+    other.press("Control+v")
+    other.sees("both, of their types", lambda: other.page.locator(".cell.selected").count() == 2)
+    assert [other.cell(n).get_attribute("class").split()[1] for n in range(4)] == [
+        "markdown",
+        "markdown",
+        "code",
+        "code",
+    ]
+    other.press("Control+x")
+    other.sees("they were cut", lambda: other.page.locator(".cell").count() == 2)
+    tab.press("v")
+    tab.sees("what another tab has cut", lambda: tab.page.locator(".cell").count() == 4)
+    tab.click_into(1, line=0)
+    tab.press("Control+a", "Control+c", "Escape", "Control+v")
+    tab.sees("a passage as a cell", lambda: tab.page.locator(".cell").count() == 5)
+    assert service.errors == []
+
+
+def test_a_section_folds_under_its_heading_for_everybody_and_goes_with_it(service: Service) -> None:
+    tab = service.start("# Rain", "1", "2", "# Wind", "3")
+    for number in (0, 3):
+        tab.cell(number).click(position={"x": 5, "y": 5})
+        tab.press("m")
+    other = service.tab(tab.address)
+    seen = other.page.locator(".cell:not([hidden])")
+    tab.cell(0).click(position={"x": 5, "y": 5})
+    tab.press("ArrowLeft")
+    other.sees("it is folded", lambda: seen.count() == 3)
+    other.page.get_by_text("2 cells are folded away").wait_for()
+    tab.press("Alt+ArrowDown")
+    other.sees("it moved as one, past a whole section", lambda: [other.text(n) for n in (1, 3, 4)] == ["3", "1", "2"])
+    other.page.get_by_role("button", name="Show the section").first.click()
+    tab.sees("it is open", lambda: tab.page.locator(".cell:not([hidden])").count() == 5)
+    assert service.errors == []
 
 
 def test_everything_is_found_and_replaced_as_one_change(service: Service) -> None:

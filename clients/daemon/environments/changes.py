@@ -1,7 +1,9 @@
-"""What adding and removing packages means for what a notebook declares. Pure.
+"""What adding and removing packages means for what a notebook declares, and where that is written. Pure.
 
-A notebook's own, inline dependencies can be changed, and a notebook that declares nothing gets some. What a project
-file or a header in a cell declares is changed there, by whoever edits that; the error says how.
+A notebook's own dependencies, in its metadata or in the header of a cell, are declared by whoever asked, as an edit of
+NotebookDoc; a notebook that declares nothing gets some in its metadata. A pixi.toml or environment.yml is written by
+the daemon. A pyproject.toml is uv's to change. Each `Change` says what is to be installed first, and how to declare it
+then.
 """
 
 from __future__ import annotations
@@ -11,62 +13,124 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from clients.daemon.environments import edits
 from clients.daemon.environments.declared import (
     DEFAULT_CHANNELS,
     Dependencies,
+    from_pep723,
     from_pyproject,
     package_name,
+    pep723,
     requirement,
 )
 from clients.daemon.environments.errors import BadDeclaration, EnvironmentFailed
-from clients.daemon.environments.resolution import Resolution, Source
+from clients.daemon.environments.resolution import Resolution, Source, read_conda_file
 
 _HOW: Mapping[str, str] = {
-    "uv:pep723": "Edit the list in the header of that cell, then sync the environment.",
-    "uv:pyproject": "Run `uv add` in the project's folder, then sync the environment.",
-    "conda:pixi": "Run `pixi add` in the project's folder, then sync the environment.",
-    "conda:env_yml": "Edit that file, then sync the environment.",
     "deno": "Import it by its address: import x from 'npm:x'.",
     "kernelspec": "Install it where that kernel is, or choose the kernel python3.",
 }
 
 
 @dataclass(frozen=True)
-class Change:
-    """What is to be declared, and how the list in the metadata changes."""
+class InMetadata:
+    """Of the list `dependencies` at `place` in the notebook's metadata, `remove` goes and `add` comes to its end."""
 
-    source: Source
-    dependencies: Dependencies
     place: tuple[str, ...]
     add: tuple[str, ...]
     remove: tuple[str, ...]
 
-    def declare(self) -> dict[str, list[str]]:
-        """As AddPackages answers it."""
-        return {"place": list(self.place), "add": list(self.add), "remove": list(self.remove)}
+
+@dataclass(frozen=True)
+class InCell:
+    """In the source of this cell the header `old` becomes `new`."""
+
+    cell_id: str
+    old: str
+    new: str
 
 
-def adding(resolution: Resolution, metadata: Mapping[str, Any], packages: Sequence[str], manager: str = "uv") -> Change:
-    """Add these; one that is declared already is replaced. Raises EnvironmentFailed, BadDeclaration."""
-    before, place, source = _changeable(resolution, metadata, manager)
+@dataclass(frozen=True)
+class InFile:
+    """This file, which says `old`, says `new`."""
+
+    path: Path
+    old: bytes
+    new: bytes
+
+
+@dataclass(frozen=True)
+class ByUv:
+    """uv adds and removes these in the project of this pyproject.toml."""
+
+    path: Path
+    add: tuple[str, ...]
+    remove: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class Change:
+    """What is to be installed, None if only uv will know, and how it is declared."""
+
+    source: Source
+    dependencies: Dependencies | None
+    how: InMetadata | InCell | InFile | ByUv
+
+    def declare(self) -> dict[str, Any] | None:
+        """What the asking peer is to write, as AddPackages answers it; None if that is not in the notebook."""
+        match self.how:
+            case InMetadata(place, add, remove):
+                return {"place": list(place), "add": list(add), "remove": list(remove)}
+            case InCell(cell_id, old, new):
+                return {"cell_id": cell_id, "old": old, "new": new}
+            case _:
+                return None
+
+
+def adding(
+    resolution: Resolution,
+    metadata: Mapping[str, Any],
+    packages: Sequence[str],
+    manager: str = "uv",
+    text: str | None = None,
+) -> Change:
+    """Add these; one that is declared already is replaced. `text` is the cell or the file that declares them, where one
+    does. Raises EnvironmentFailed, BadDeclaration."""
     where = "what is to be added"
-    added = tuple(one.strip() if before.manager == "conda" else requirement(one, where) for one in packages)
+    of_conda = resolution.source.startswith("conda:") or (resolution.source == "kernelspec" and manager == "conda")
+    added = tuple(one.strip() if of_conda else requirement(one, where) for one in packages)
     if not added or not all(map(package_name, added)):
         raise BadDeclaration(where, "a name is missing")
+    if resolution.source == "uv:pyproject" and resolution.path is not None:
+        return Change(resolution.source, None, ByUv(resolution.path, added, ()))
+    if text is not None:
+        return _in_text(resolution, text, added, ())
+    before, place, source = _changeable(resolution, metadata, manager)
     replaced = names(added)
     kept = (one for one in before.packages if package_name(one) not in replaced)
     after = replace(before, packages=tuple(sorted({*kept, *added})))
-    return Change(source, after, place, tuple(packages), _written(metadata, place, replaced))
+    return Change(source, after, InMetadata(place, tuple(packages), _written(metadata, place, replaced)))
 
 
-def removing(resolution: Resolution, metadata: Mapping[str, Any], packages: Sequence[str]) -> Change:
+def removing(
+    resolution: Resolution, metadata: Mapping[str, Any], packages: Sequence[str], text: str | None = None
+) -> Change:
     """Do without these. Raises EnvironmentFailed if one of them is not declared."""
-    before, place, source = _changeable(resolution, metadata, "uv")
     gone = names(packages)
-    if missing := sorted(gone - before.names):
-        raise EnvironmentFailed(f"The notebook does not declare {', '.join(missing)}.", "See what it does declare.")
+    if resolution.source == "uv:pyproject" and resolution.path is not None:
+        return Change(resolution.source, None, ByUv(resolution.path, (), tuple(sorted(gone))))
+    if text is not None and resolution.dependencies is not None:
+        _must_declare(resolution.dependencies, gone)
+        return _in_text(resolution, text, (), tuple(sorted(gone)))
+    before, place, source = _changeable(resolution, metadata, "uv")
+    _must_declare(before, gone)
     after = replace(before, packages=tuple(one for one in before.packages if package_name(one) not in gone))
-    return Change(source, after, place, (), _written(metadata, place, gone))
+    return Change(source, after, InMetadata(place, (), _written(metadata, place, gone)))
+
+
+def _must_declare(dependencies: Dependencies, gone: frozenset[str]) -> None:
+    if missing := sorted(gone - dependencies.names):
+        raise EnvironmentFailed(f"The notebook does not declare {', '.join(missing)}.", "See what it does declare.")
 
 
 def names(requirements: Iterable[str]) -> frozenset[str]:
@@ -83,6 +147,32 @@ def of_project(path: Path) -> tuple[str, ...]:
     return () if found is None else found.packages
 
 
+def _in_text(resolution: Resolution, text: str, add: tuple[str, ...], remove: tuple[str, ...]) -> Change:
+    """The change of a header or a file, read again as it would be then: it must say what was asked for."""
+    if resolution.cell_id is not None:
+        old = edits.header_of(text)
+        if old is None:
+            raise EnvironmentFailed("The header was taken out of its cell meanwhile.", "Try again.")
+        new = edits.in_header(old, add, remove)
+        after = from_pep723(pep723(new) or "", "the header with this change")
+        return _checked(Change(resolution.source, after, InCell(resolution.cell_id, old, new)), add, remove)
+    path = resolution.path
+    assert path is not None, "what is declared in a text is so in a cell or in a file"
+    edit = edits.in_pixi if resolution.source == "conda:pixi" else edits.in_environment_yml
+    new = edit(text, add, remove)
+    how = InFile(path, text.encode(), new.encode())
+    return _checked(Change(resolution.source, read_conda_file(path, new), how), add, remove)
+
+
+def _checked(change: Change, add: Sequence[str], remove: Sequence[str]) -> Change:
+    found = frozenset() if change.dependencies is None else change.dependencies.names
+    if not names(add) - {"python"} <= found or names(remove) & found:
+        raise EnvironmentFailed(
+            "What declares the packages cannot be changed without changing how it is written.", "Edit it by hand."
+        )
+    return change
+
+
 def _changeable(
     resolution: Resolution, metadata: Mapping[str, Any], manager: str
 ) -> tuple[Dependencies, tuple[str, ...], Source]:
@@ -95,9 +185,8 @@ def _changeable(
         return Dependencies(manager="conda", channels=DEFAULT_CHANNELS), ("quire", "conda"), "conda:inline"
     if nothing or resolution.source == "uv:prewarmed":
         return Dependencies(manager="uv"), ("quire", "uv"), "uv:inline"
-    where = f" ({resolution.path})" if resolution.path else ""
     raise EnvironmentFailed(
-        f"The notebook's packages are not declared in the notebook itself but by {resolution.source}{where}.",
+        f"Packages of this notebook's kernel ({resolution.source}) are not installed for a notebook.",
         _HOW.get(resolution.source, "Change them there."),
     )
 

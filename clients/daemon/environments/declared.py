@@ -36,7 +36,8 @@ UV_OPTIONS: Final[Mapping[str, str]] = {
     "resolution": "one",
     "no-build": "switch",
 }
-_HEADER: Final = re.compile(r"(?m)^# /// script\s*$\s(?P<content>(^#(| .*)$\s?)+?)^# ///\s*$")
+# A PEP 723 header; `content` is what stands between its first line and its last, still as comments.
+HEADER: Final = re.compile(r"(?m)^# /// script\s*$\s(?P<content>(^#(| .*)$\s?)+?)^# ///\s*$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -136,7 +137,7 @@ _INLINE_KEYS: Final = {
 
 def pep723(source: str) -> str | None:
     """The TOML of the `script` header in a cell's source; None if it has none. As the specification reads it."""
-    match = _HEADER.search(source)
+    match = HEADER.search(source)
     if match is None:
         return None
     lines = match["content"].splitlines(keepends=True)
@@ -198,7 +199,7 @@ def from_environment_yml(told: Any, where: str) -> Dependencies:
     packages, pip, python = [], [], ""
     for one in told.get("dependencies") or []:
         if isinstance(one, Mapping):
-            pip += [requirement(text, where) for text in _strings(one.get("pip", []), where, "pip")]
+            pip += [requirement(text, where) for text in _strings(one.get("pip") or [], where, "pip")]
         elif isinstance(one, str) and package_name(one) == "python":
             python = _spec(one).removeprefix("python").strip()
         elif isinstance(one, str) and package_name(one) != "pip":

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Final
 
+from clients.daemon.environments.resolution import LOCK_FILES, PROJECT_FILES, upwards
 from clients.daemon.environments.store import site_packages
 from clients.daemon.environments.uv import python_of
 
@@ -33,3 +35,19 @@ class LocalFiles:
         if not (environment / "pyvenv.cfg").is_file() or not python.exists() or packages is None:
             return None
         return python if (packages / "ipykernel").is_dir() or any(packages.glob("__editable__*ipykernel*")) else None
+
+
+def project_stamps(folder: Path, home: Path | None) -> tuple[tuple[int, int] | None, ...]:
+    """When and how each file that may declare something for this folder was last written. Differs after an edit of one,
+    and after something was installed into a project's own environment. Blocks for a few dozen `stat`s."""
+    stamps: list[tuple[int, int] | None] = []
+    for each in upwards(folder, home, LocalFiles()):
+        own = site_packages(each / ".venv")
+        for path in (*(each / name for name in (*PROJECT_FILES, *LOCK_FILES)), *([own] if own is not None else [])):
+            try:
+                status = os.stat(path)
+            except OSError:
+                stamps.append(None)
+            else:
+                stamps.append((status.st_mtime_ns, status.st_size))
+    return tuple(stamps)

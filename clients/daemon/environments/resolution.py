@@ -19,7 +19,7 @@ the next rule would run the notebook with other packages than it asks for.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final, Literal, Protocol
@@ -42,6 +42,7 @@ Source = Literal[
 ]
 DEFAULT_KERNEL: Final = "python3"
 PROJECT_FILES: Final = ("pyproject.toml", "pixi.toml", "environment.yml", "environment.yaml")
+LOCK_FILES: Final = ("uv.lock",)  # beside these; they decide what is installed
 _DENO_LANGUAGES: Final = frozenset(("typescript", "javascript", "deno"))
 
 
@@ -63,7 +64,7 @@ class Asked:
     """What a notebook says of where it wants to run. `kernelspecs` are the installed ones, name -> language."""
 
     metadata: Mapping[str, Any]
-    sources: Sequence[str] = ()  # of its code cells, in order
+    sources: Mapping[str, str] = field(default_factory=dict)  # of its code cells, by id, in order
     folder: Path | None = None
     kernelspecs: Mapping[str, str] = field(default_factory=dict)
     home: Path | None = None
@@ -83,6 +84,7 @@ class Resolution:
     python: Path | None = None  # of the project's own environment
     dependencies: Dependencies | None = None
     declared_at: tuple[str, ...] = ()  # the keys in the notebook's metadata, where dependencies are inline
+    cell_id: str | None = None  # the cell whose header declares them
 
 
 def resolve(asked: Asked, files: Files) -> Resolution:
@@ -124,16 +126,17 @@ def _inline(asked: Asked) -> Resolution | None:
 
 
 def _pep723(asked: Asked) -> Resolution | None:
-    for number, source in enumerate(asked.sources, 1):
+    for number, (cell_id, source) in enumerate(asked.sources.items(), 1):
         if "# ///" in source and (header := declared.pep723(source)) is not None:
             where = f"the PEP 723 header of code cell {number}"
             dependencies = declared.from_pep723(header, where)
-            return Resolution(source="uv:pep723", reason=f"Declared in {where}.", dependencies=dependencies)
+            reason = f"Declared in {where}."
+            return Resolution(source="uv:pep723", reason=reason, dependencies=dependencies, cell_id=cell_id)
     return None
 
 
 def _project(asked: Asked, files: Files) -> Resolution | None:
-    for folder in _upwards(asked, files):
+    for folder in upwards(asked.folder, asked.home, files):
         for name in PROJECT_FILES:
             content = files.read(folder / name)
             found = None if content is None else _project_in(folder / name, content, files)
@@ -142,14 +145,15 @@ def _project(asked: Asked, files: Files) -> Resolution | None:
     return None
 
 
-def _upwards(asked: Asked, files: Files) -> Iterator[Path]:
-    if asked.folder is None:
+def upwards(folder: Path | None, home: Path | None, files: Files) -> Iterator[Path]:
+    """The folders in which a project file is looked for, the closest first."""
+    if folder is None:
         return
-    for folder in (asked.folder, *asked.folder.parents):
-        if folder == asked.home:
+    for each in (folder, *folder.parents):
+        if each == home:
             return
-        yield folder
-        if files.exists(folder / ".git"):
+        yield each
+        if files.exists(each / ".git"):
             return
 
 
@@ -160,12 +164,9 @@ def _project_in(path: Path, content: bytes, files: Files) -> Resolution | None:
     except UnicodeDecodeError:
         raise BadDeclaration(where, "it is not UTF-8") from None
     reason = f"{path.name} is the closest project file."
-    if path.name == "pixi.toml":
-        found = declared.from_pixi(text, where)
-        return Resolution(source="conda:pixi", reason=reason, path=path, dependencies=found)
     if path.name != "pyproject.toml":
-        found = declared.from_environment_yml(_yaml(text, where), where)
-        return Resolution(source="conda:env_yml", reason=reason, path=path, dependencies=found)
+        source: Source = "conda:pixi" if path.name == "pixi.toml" else "conda:env_yml"
+        return Resolution(source=source, reason=reason, path=path, dependencies=read_conda_file(path, text))
     project = declared.from_pyproject(text, where, files.read(path.with_name("uv.lock")))
     if project is None:
         return None
@@ -174,6 +175,13 @@ def _project_in(path: Path, content: bytes, files: Files) -> Resolution | None:
         reason = f"{path.name} is the closest project file, and its .venv can run a kernel."
         return Resolution(source="uv:pyproject", reason=reason, path=path, python=own)
     return Resolution(source="uv:pyproject", reason=reason, path=path, dependencies=project)
+
+
+def read_conda_file(path: Path, text: str) -> Dependencies:
+    """What this pixi.toml or environment.yml declares. Raises BadDeclaration."""
+    if path.name == "pixi.toml":
+        return declared.from_pixi(text, str(path))
+    return declared.from_environment_yml(_yaml(text, str(path)), str(path))
 
 
 def _yaml(text: str, where: str) -> Any:

@@ -2,7 +2,7 @@
 
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { declare, packageName, questionLines, readEnvironment, readMissing, readTrust } from "../src/core/environment.ts";
+import { declare, declareAnswered, packageName, questionLines, readEnvironment, readMissing, readTrust } from "../src/core/environment.ts";
 import { Notebook } from "../src/core/notebook.ts";
 import { Replica } from "../src/core/replica.ts";
 import type { NotebookRoot, RuntimeRoot } from "../src/core/schema.ts";
@@ -39,6 +39,20 @@ test("packages are declared in the list that is there, which is made where there
   assert.deepEqual(notebook.ownMetadata(), { quire: { uv: { dependencies: ["pandas", "numpy>=2"] } } });
   declare(notebook, ["quire", "uv"], [], ["pandas"]);
   assert.deepEqual(notebook.ownMetadata(), { quire: { uv: { dependencies: ["numpy>=2"] } } });
+});
+
+test("a header that declares packages is changed where it differs, unless it says something else by now", () => {
+  const replica = Replica.empty<NotebookRoot>();
+  replica.change((draft) => Object.assign(draft, { cells: {}, metadata: {}, comments: {}, versions: {} }), "remote");
+  const notebook = new Notebook(replica);
+  const cell_id = notebook.addCell(0, "code", '# ///\n# ["a"]\n# ///\nimport a');
+  const told = { cell_id, old: '# ///\n# ["a"]\n# ///', new: '# ///\n# ["a", "b"]\n# ///' };
+  assert.equal(declareAnswered(notebook, told), true);
+  assert.equal(notebook.source(cell_id), '# ///\n# ["a", "b"]\n# ///\nimport a');
+  assert.equal(declareAnswered(notebook, told), false);
+  assert.equal(declareAnswered(notebook, null), true);
+  assert.equal(declareAnswered(notebook, { place: [], add: ["c"], remove: [] }), true);
+  assert.deepEqual(notebook.ownMetadata(), { dependencies: ["c"] });
 });
 
 test("a requirement begins with its package's name", () => {

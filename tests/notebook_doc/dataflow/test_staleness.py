@@ -187,6 +187,9 @@ def test_what_is_kept_current_is_what_is_found_afresh() -> None:
                 if now.status in ("fresh", "failed"):
                     assert run is not None
                     assert run.provenance == story.flow.provenance(one)
+            for status in ("never_ran", "fresh", "stale", "failed"):
+                found = {one for one in story.flow.graph.order if story.of(one).status == status}
+                assert story.staleness.with_status(status) == afresh.with_status(status) == found
 
 
 def _source(rng: random.Random, number: int) -> str:

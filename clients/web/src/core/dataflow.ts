@@ -50,6 +50,8 @@ export interface PlanStep {
   readonly causes: readonly Cause[];
   readonly estimated_ms: number | null;
   readonly refused: readonly Problem[];
+  /** Whether it is restored instead, if the values that it reads agree. */
+  readonly cached?: boolean;
 }
 
 /** What would run; `id` is good for one request. */

@@ -10,7 +10,6 @@ export interface Environment {
   readonly reason: string;
   readonly path: string | null;
   readonly phase: string;
-  readonly progress: number | null;
   readonly inSync: boolean;
   readonly declared: readonly string[];
   readonly installed: Readonly<Record<string, string>>;
@@ -55,7 +54,6 @@ export function readEnvironment(runtime: Readonly<RuntimeRoot> | null): Environm
     reason: text(env["reason"]),
     path: textOrNull(env["path"]),
     phase: text(env["phase"]) || "none",
-    progress: typeof env["progress"] === "number" ? env["progress"] : null,
     inSync: env["in_sync"] !== false,
     declared: texts(env["declared"]),
     installed: Object.fromEntries(Object.entries(record(env["installed"])).map(([name, version]) => [name, text(version)])),
@@ -112,6 +110,30 @@ export function questionLines(trust: Trust): string[] {
     ...trust.channels.map((channel) => `from the channel ${channel}`),
     ...trust.options.map((option) => `with ${option}`),
   ];
+}
+
+/** What the asking peer writes when packages were installed; null if a file declares them, which the daemon writes. */
+export type Declare =
+  | null
+  | { place: string[]; add: string[]; remove: string[] }
+  | { cell_id: string; old: string; new: string };
+
+/** Write that. False if somebody has edited the header in the cell meanwhile; then it stays as it is. */
+export function declareAnswered(notebook: Notebook, told: Declare): boolean {
+  if (told === null) return true;
+  if ("place" in told) {
+    declare(notebook, told.place, told.add, told.remove);
+    return true;
+  }
+  const source = notebook.source(told.cell_id);
+  const at = source.indexOf(told.old);
+  if (at < 0) return false;
+  let start = 0;
+  while (start < told.old.length && start < told.new.length && told.old[start] === told.new[start]) start++;
+  let [from, to] = [told.old.length, told.new.length];
+  while (from > start && to > start && told.old[from - 1] === told.new[to - 1]) [from, to] = [from - 1, to - 1];
+  notebook.editSource(told.cell_id, [{ from: at + start, to: at + from, insert: told.new.slice(start, to) }], notebook);
+  return true;
 }
 
 /** Declare what was installed: change the list of dependencies at this place of the notebook's metadata, as one edit. */

@@ -73,8 +73,37 @@ export interface Execution {
   execution_count: number | null;
   started: number | null;
   ended: number | null;
+  /** "hit": restored instead of run; "kept", or why it was not kept; empty where nothing is cached. */
+  cache: string;
+  /** Of a hit: how many milliseconds it took when it ran. */
+  saved_ms: number | null;
   requested_by: { name?: string; peer_id?: string; kind?: string };
-  outputs: Output[];
+  outputs: Outputs;
+}
+
+/** What a list of outputs says, each read when it is asked for. One that did not change is the same object as before, so
+ * that whoever draws thousands looks at those alone that did: the replica, too, keeps the objects that did not change. */
+export class Outputs {
+  static readonly NONE = new Outputs([]);
+  static readonly #read = new WeakMap<object, Output>();
+  readonly #list: readonly unknown[];
+
+  constructor(list: readonly unknown[]) {
+    this.#list = list;
+  }
+
+  get length(): number {
+    return this.#list.length;
+  }
+
+  at(index: number): Output {
+    const stored = record(this.#list[index]);
+    const known = Outputs.#read.get(stored);
+    if (known !== undefined) return known;
+    const output = record(plain(stored)) as unknown as Output;
+    Outputs.#read.set(stored, output);
+    return output;
+  }
 }
 
 /** A map, whatever it is. */
@@ -114,8 +143,10 @@ export function readExecution(root: Readonly<RuntimeRoot>, id: string): Executio
     execution_count: number(value["execution_count"]),
     started: number(value["started"]),
     ended: number(value["ended"]),
+    cache: text(value["cache"], ""),
+    saved_ms: number(value["saved_ms"]),
     requested_by: record(plain(value["requested_by"])),
-    outputs: Array.isArray(value["outputs"]) ? value["outputs"].map((output) => record(plain(output)) as unknown as Output) : [],
+    outputs: Array.isArray(value["outputs"]) ? new Outputs(value["outputs"]) : Outputs.NONE,
   };
 }
 

@@ -14,6 +14,7 @@ import { dispose } from "./sandbox.ts";
 const UNSEEN = 120; // pixels that a costly output takes until it was drawn once
 
 interface Wanted {
+  readonly output: Output;
   readonly key: string;
   readonly bundle: Bundle;
 }
@@ -37,6 +38,7 @@ export class RichOutput {
   }
 
   update(output: Output): boolean {
+    if (output === this.#wanted.output) return true;
     if (output.output_type === "stream" || output.output_type === "error") return false;
     const next = wanted(output);
     if (next.key === this.#wanted.key) return true;
@@ -121,7 +123,7 @@ export class RichOutput {
 }
 
 function wanted(output: Output): Wanted {
-  return { key: JSON.stringify(output), bundle: { data: output.data ?? {}, metadata: output.metadata ?? {} } };
+  return { output, key: JSON.stringify(output), bundle: { data: output.data ?? {}, metadata: output.metadata ?? {} } };
 }
 
 function discard(element: HTMLElement): void {

@@ -26,7 +26,7 @@ export function drag({ list, order, drop }: Dragging, cellIds: readonly string[]
 
   const others = () => order().filter((id) => !moving.has(id));
   const show = () => {
-    const cells = [...list.querySelectorAll<HTMLElement>(":scope > .cell")];
+    const cells = [...list.querySelectorAll<HTMLElement>(".stretch:not(.far) > .cell:not([hidden])")]; // near the screen
     const before = cells.find((cell) => {
       const { top, height } = cell.getBoundingClientRect();
       return pointer < top + height / 2;
@@ -34,7 +34,8 @@ export function drag({ list, order, drop }: Dragging, cellIds: readonly string[]
     const top = (before ?? cells.at(-1))?.getBoundingClientRect()[before === undefined ? "bottom" : "top"] ?? 0;
     line.style.top = `${top - list.getBoundingClientRect().top}px`;
     const all = order();
-    const place = before === undefined ? all.length : all.indexOf(before.dataset["cell"] ?? "");
+    const indexOf = (cell: HTMLElement | undefined) => all.indexOf(cell?.dataset["cell"] ?? "");
+    const place = before === undefined ? indexOf(cells.at(-1)) + 1 : indexOf(before);
     at = all.slice(0, place).filter((id) => !moving.has(id)).length;
   };
   const scroll = () => {

@@ -84,18 +84,21 @@ function statusText(execution: Execution | null, place: number): string {
   if (execution.status === "cancelled") return "cancelled";
   if (execution.status === "died") return "died";
   if (execution.started === null || execution.ended === null) return "";
+  if (execution.cache === "hit") return "restored";
   return duration(execution.ended - execution.started);
 }
 
 /** When it ran, how long, and who asked for it. */
-function history({ status, started, ended, requested_by: { name } }: Execution, place: number): string {
+function history({ status, started, ended, cache, saved_ms, requested_by: { name } }: Execution, place: number): string {
   const by = name === undefined ? "" : ` by ${name}`;
   if (status === "queued") return `Waits for ${place <= 1 ? "the cell that runs" : `${place} cells`}. Asked for${by || " by nobody known"}.`;
   if (status === "died") return `The kernel died while it ran this${by && `, asked for${by}`}`;
   if (started === null) return name === undefined ? "" : `Run${by}`;
   const at = new Date(started * 1000).toLocaleTimeString();
   if (ended === null) return `Runs since ${at}${by}`;
-  return `Run at ${at}${by}, took ${duration(ended - started)}`;
+  if (cache === "hit") return `Restored at ${at}${by}${saved_ms === null ? "" : `; it took ${duration(saved_ms / 1000)} when it ran`}. Run it again to run it.`;
+  const kept = cache === "" ? "" : cache === "kept" ? "; its result is kept" : `; its result is not kept: ${cache}`;
+  return `Run at ${at}${by}, took ${duration(ended - started)}${kept}`;
 }
 
 export function duration(seconds: number): string {

@@ -7,7 +7,7 @@ import { h } from "./dom.ts";
 import { icon, type IconName } from "./icons.ts";
 
 /** Who may mark a cell; the order in which marks stand. */
-export const MARKS = ["problem", "packages", "stale", "proposal", "agent", "comments", "history"] as const;
+export const MARKS = ["section", "problem", "packages", "stale", "proposal", "agent", "comments", "history"] as const;
 export type MarkKey = (typeof MARKS)[number];
 
 export interface Mark {

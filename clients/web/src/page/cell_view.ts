@@ -78,7 +78,7 @@ export class CellView {
     });
     this.#folds = new CellFolds((what) => actions.command(id, `view.fold-${what}`));
     this.#text.element.addEventListener("dblclick", () => actions.select(id, "edit"));
-    const outputs = h("div", { class: "output-row" }, this.#folds.outputs, this.outputs.element);
+    const outputs = h("div", { class: "output-row" }, this.#folds.bar, this.#folds.outputs, this.outputs.element);
     const input = [this.#folds.input, this.editor.element, this.#text.element];
     const parts = [this.#people, ...input, outputs, this.#prompt.element, this.under];
     this.element = h(
@@ -177,6 +177,11 @@ export class CellView {
     if (this.#type !== "markdown") return;
     this.#choice = { ...this.#choice, editing: false };
     this.#showType();
+  }
+
+  /** Whether it is folded away under a heading. */
+  setHidden(isHidden: boolean): void {
+    if (this.element.hidden !== isHidden) this.element.hidden = isHidden;
   }
 
   /** Whether it is near the screen. */

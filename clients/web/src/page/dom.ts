@@ -21,3 +21,10 @@ export function button(label: string, picture: IconName, press: (event: MouseEve
   const title = keys ? `${label} (${keys})` : label;
   return h("button", { type: "button", class: "icon-button", "aria-label": label, title, click: press }, icon(picture));
 }
+
+/** Put an element in its place or somewhere else without losing its state, where the browser can do that. */
+export function place(parent: HTMLElement, element: Element, before: Element | null): void {
+  const { moveBefore } = parent as { moveBefore?: (node: Node, before: Node | null) => void };
+  if (moveBefore !== undefined && element.isConnected) moveBefore.call(parent, element, before);
+  else parent.insertBefore(element, before);
+}

@@ -4,6 +4,7 @@ import { agents } from "./features/agents.ts";
 import { appearance } from "./features/appearance.ts";
 import { cellCommands } from "./features/cell_commands.ts";
 import { cellMenu } from "./features/cell_menu.ts";
+import { clipboard } from "./features/clipboard.ts";
 import { comments } from "./features/comments.ts";
 import { dataflow } from "./features/dataflow.ts";
 import { environment } from "./features/environment.ts";
@@ -16,17 +17,20 @@ import { presence } from "./features/presence.ts";
 import { proposals } from "./features/proposals.ts";
 import { running } from "./features/running.ts";
 import { search } from "./features/search.ts";
+import { sections } from "./features/sections.ts";
 import type { Feature } from "./page.ts";
 
 export const FEATURES: readonly Feature[] = [
   navigation,
   cellCommands,
+  clipboard,
   running,
   kernel,
   dataflow,
   environment,
   presence,
   appearance,
+  sections,
   search,
   cellMenu,
   palette,

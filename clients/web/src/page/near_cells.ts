@@ -1,20 +1,21 @@
 // Which cells are near the screen. Cells stand one below the other, so a few looks at where some of them are tell it for
 // thousands: an IntersectionObserver on each costs 20 ms of every frame in which a key is typed.
 //
-// Owns the order it was given and which of them it has called near. It looks once a frame, if something moved.
+// Owns the stretches it was given, which of them are near, and which cells of those. It looks once a frame, if something
+// moved. At cells of far stretches it never looks: asking where such a cell is has the browser lay out its stretch.
 
 import { firstWhere } from "../core/near.ts";
+import type { Standing, Stretch } from "./stretches.ts";
 
 const NEAR = 1000; // pixels beyond the screen; at ordinary speed a cell is made before it shows
 const FAR = 3000; // what went further than this is far again
 
-export interface NearCell {
-  readonly element: HTMLElement;
+export interface NearCell extends Standing {
   setNear(isNear: boolean): void;
 }
 
 export class NearCells {
-  #cells: readonly NearCell[] = [];
+  #stretches: readonly Stretch<NearCell>[] = [];
   #near = new Set<NearCell>();
   #looks = false;
 
@@ -25,9 +26,9 @@ export class NearCells {
   }
 
   /** These are the cells now, in this order. */
-  arranged(cells: readonly NearCell[]): void {
-    this.#cells = cells;
-    const here = new Set(cells);
+  arranged(stretches: readonly Stretch<NearCell>[]): void {
+    this.#stretches = stretches;
+    const here = new Set(stretches.flatMap(({ cells }) => cells));
     for (const cell of this.#near) if (!here.has(cell)) this.#near.delete(cell);
     this.#later();
   }
@@ -42,14 +43,12 @@ export class NearCells {
   }
 
   #look(): void {
-    const cells = this.#cells;
-    const range = (margin: number) => {
-      const first = firstWhere(cells.length, (index) => bottom(cells[index]) > -margin);
-      return [first, firstWhere(cells.length, (index) => top(cells[index]) > innerHeight + margin)] as const;
-    };
-    const come = cells.slice(...range(NEAR)).filter((cell) => !this.#near.has(cell));
-    const stay = new Set(cells.slice(...range(FAR)));
-    for (const cell of this.#near.difference(stay)) {
+    const [near, notFar] = [within(this.#stretches, NEAR), new Set(within(this.#stretches, FAR))];
+    for (const stretch of this.#stretches) stretch.isFar ||= !notFar.has(stretch);
+    for (const stretch of near) stretch.isFar = false;
+    const cells = this.#stretches.filter(({ isFar }) => !isFar).flatMap((stretch) => stretch.cells).filter((cell) => !cell.element.hidden);
+    const come = within(cells, NEAR).filter((cell) => !this.#near.has(cell));
+    for (const cell of this.#near.difference(new Set(within(cells, FAR)))) {
       this.#near.delete(cell);
       cell.setNear(false);
     }
@@ -60,5 +59,10 @@ export class NearCells {
   }
 }
 
-const top = (cell: NearCell | undefined) => cell?.element.getBoundingClientRect().top ?? 0;
-const bottom = (cell: NearCell | undefined) => cell?.element.getBoundingClientRect().bottom ?? 0;
+/** Those of a column that are on the screen, or not further from it than this. */
+function within<T extends Standing>(column: readonly T[], pixels: number): T[] {
+  const box = (index: number) => (column[index] as T).element.getBoundingClientRect();
+  const first = firstWhere(column.length, (index) => box(index).bottom > -pixels);
+  const end = firstWhere(column.length, (index) => box(index).top > innerHeight + pixels);
+  return column.slice(first, end);
+}

@@ -27,6 +27,7 @@ import type { Page } from "./page.ts";
 import { People } from "./people.ts";
 import { Requests } from "./requests.ts";
 import { SafetyOfEdits } from "./safety.ts";
+import { Sections } from "./sections.ts";
 import { Selection, type SelectionChange } from "./selection.ts";
 import { SidePanel } from "./side_panel.ts";
 import { Toasts } from "./toast.ts";
@@ -37,6 +38,7 @@ export class NotebookPage implements Page, CellActions {
   readonly session: Session;
   readonly notebook: Notebook;
   readonly structure: Structure;
+  readonly sections: Sections;
   readonly selection: Selection;
   readonly cells: CellList;
   readonly executions: Executions;
@@ -63,7 +65,8 @@ export class NotebookPage implements Page, CellActions {
     this.notebook = notebook;
     this.#link = link;
     this.structure = new Structure(notebook);
-    this.selection = new Selection(() => notebook.cellIds());
+    this.sections = new Sections(notebook);
+    this.selection = new Selection(() => this.sections.visible);
     this.requests = new Requests(session, link, this.toasts);
     this.widgets = new Widgets((body) => this.requests.call(body));
     this.people = new People(session, link);
@@ -80,6 +83,7 @@ export class NotebookPage implements Page, CellActions {
     this.element = h("div", { class: "page" }, this.bar.element, this.#banner, this.notices, desk, this.toasts.element);
     this.#showRole();
     this.selection.changed.add((change) => this.#showSelection(change));
+    this.sections.changed.add(() => this.#showSections());
     this.executions.changed.add((patches) => this.#runtimeChanged(patches));
     this.widgets.failed.add(({ message, hint }) => this.toasts.say(`${message} ${hint}`));
     this.people.changed.add(() => this.#showPeople());
@@ -178,8 +182,9 @@ export class NotebookPage implements Page, CellActions {
     event.preventDefault();
     event.stopPropagation(); // nothing else is selected by it
     if (!this.selection.has(cellId)) this.selection.choose(cellId);
-    const { notebook, structure, cells } = this;
-    drag({ list: cells.element, order: () => notebook.cellIds(), drop: (ids, index) => structure.move(ids, index) }, this.selection.ids, event);
+    const { notebook, structure, sections, cells } = this;
+    const moving = sections.withFolded(this.selection.ids);
+    drag({ list: cells.element, order: () => notebook.cellIds(), drop: (ids, index) => structure.move(ids, index) }, moving, event);
   }
 
   command(cellId: string, commandId: string): void {
@@ -211,7 +216,7 @@ export class NotebookPage implements Page, CellActions {
   }
 
   insertAfter(cellId: string, type: CellType): void {
-    this.#insert(this.notebook.cellIds().indexOf(cellId) + 1, type);
+    this.#insert(this.notebook.cellIds().indexOf(this.sections.withFolded([cellId]).at(-1) ?? cellId) + 1, type);
   }
 
   answer(execution: Execution, value: string | null): void {
@@ -246,6 +251,7 @@ export class NotebookPage implements Page, CellActions {
   // --- drawing -----------------------------------------------------------------------------------------------------------
 
   #documentChanged(events: NotebookEvent[]): void {
+    this.sections.take(events);
     for (const event of events) {
       if (event.kind === "cells") this.#arrange();
       else if (event.kind === "source") {
@@ -262,12 +268,21 @@ export class NotebookPage implements Page, CellActions {
   }
 
   #arrange(): void {
-    this.cells.arrange(this.notebook.cellIds());
+    this.cells.arrange(this.notebook.cellIds(), (id) => this.sections.isHidden(id));
+    this.selection.settle();
+  }
+
+  /** Other cells are folded away; but not from under the reader. */
+  #showSections(): void {
+    const { active } = this.selection;
+    if (active !== null && this.sections.isHidden(active)) return this.sections.reveal(active); // which brings us here again
+    this.cells.fold((id) => this.sections.isHidden(id));
     this.selection.settle();
   }
 
   #showSelection({ before, now, takeFocus }: SelectionChange): void {
     const { active, mode, ids } = now;
+    if (active !== null) this.sections.reveal(active);
     for (const id of new Set([...before.ids, ...ids])) {
       const isActive = id === active;
       this.cells.get(id)?.show({ selected: ids.has(id), active: isActive, editing: isActive && mode === "edit" }, takeFocus);

@@ -12,6 +12,7 @@ import type { Commands } from "./commands.ts";
 import type { Executions } from "./executions.ts";
 import type { People } from "./people.ts";
 import type { Requests } from "./requests.ts";
+import type { Sections } from "./sections.ts";
 import type { Selection } from "./selection.ts";
 import type { SidePanel } from "./side_panel.ts";
 import type { Toasts } from "./toast.ts";
@@ -23,6 +24,8 @@ export interface Page {
   /** Edits beyond typing, each with what takes it back. */
   readonly structure: Structure;
   readonly selection: Selection;
+  /** Which cells are folded away under headings. */
+  readonly sections: Sections;
   /** The cells' views; hear of `added` to put something on each. */
   readonly cells: CellList;
   readonly executions: Executions;

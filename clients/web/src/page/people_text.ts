@@ -16,16 +16,18 @@ export function authorChip(author: Author): HTMLElement {
 export function said(time: number | null, now = new Date()): string {
   if (time === null) return "just now";
   const at = new Date(time * 1000);
-  const clock = clockOf(time);
+  const hour = clockOf(time);
   const yesterday = new Date(now.getFullYear(), now.getMonth(), now.getDate() - 1);
-  if (at.toDateString() === now.toDateString()) return clock;
-  if (at.toDateString() === yesterday.toDateString()) return `yesterday ${clock}`;
+  if (at.toDateString() === now.toDateString()) return hour;
+  if (at.toDateString() === yesterday.toDateString()) return `yesterday ${hour}`;
   const day: Intl.DateTimeFormatOptions = { day: "numeric", month: "short", ...(at.getFullYear() === now.getFullYear() ? {} : { year: "numeric" }) };
-  return `${at.toLocaleDateString([], day)} ${clock}`;
+  return `${at.toLocaleDateString([], day)} ${hour}`;
 }
 
+const clock = new Intl.DateTimeFormat([], { hour: "2-digit", minute: "2-digit" }); // made once: that costs a millisecond
+
 /** The time of day alone. */
-export const clockOf = (time: number): string => new Date(time * 1000).toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
+export const clockOf = (time: number): string => clock.format(time * 1000);
 
 /** The day that a time is on, as a heading. */
 export function dayOf(time: number | null, now = new Date()): string {

@@ -40,7 +40,7 @@ function step(page: Page, one: PlanStep): HTMLElement {
     { "data-reason": refused === "" ? one.reason : "refused" },
     h("code", {}, firstLine(page, one.cell_id)),
     h("span", { class: "why" }, `${nameOf(page, one.cell_id)} · ${reason}`),
-    h("span", { class: "took" }, sayTime(one.estimated_ms)),
+    h("span", { class: "took" }, one.cached === true ? `${sayTime(one.estimated_ms)} or from the cache` : sayTime(one.estimated_ms)),
   );
 }
 

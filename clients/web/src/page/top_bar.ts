@@ -51,7 +51,8 @@ export class TopBar {
 
   setSaving({ text, more, tone }: Said): void {
     if (this.#saving.textContent !== text) this.#saving.textContent = text;
-    this.#saving.title = `${more} Press to write the file now.`;
+    const title = `${more} Press to write the file now.`;
+    if (this.#saving.title !== title) this.#saving.title = title;
     this.#saving.dataset["tone"] = tone;
   }
 }

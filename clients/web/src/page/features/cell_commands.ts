@@ -1,51 +1,33 @@
-// What can be done to cells: add, delete, move, split, merge, retype, cut, copy and paste; and taking that back.
+// What can be done to cells: add, delete, move, split, merge, retype; and taking that back. Copying is in clipboard.ts.
 
-import type { NewCell } from "../../core/notebook.ts";
 import type { CellType } from "../../core/schema.ts";
+import { placeOf, removeSelected } from "../cell_deeds.ts";
 import type { Command } from "../commands.ts";
 import type { Page } from "../page.ts";
 
 export function cellCommands(page: Page): void {
-  const { commands, notebook, selection, structure, toasts } = page;
-  let clipboard: readonly NewCell[] = [];
+  const { commands, notebook, sections, selection, structure, toasts } = page;
 
   const some = () => selection.active !== null;
   const cell = (id: string, title: string, keys: string[], run: () => void, more: Partial<Command> = {}): Command => {
     const edit = () => page.mayEdit() && run();
     return { id: `cell.${id}`, title, group: "Cells", keys, when: some, run: edit, ...more };
   };
-  const undoable = (text: string) => toasts.say(text, { label: "Undo", press: () => commands.run("cell.undo") });
-  const places = () => notebook.cellIds().length;
-  const placeOf = (edge: "first" | "last"): number => {
-    const id = edge === "first" ? selection.ids[0] : selection.ids.at(-1);
-    return id === undefined ? places() : notebook.cellIds().indexOf(id) + (edge === "last" ? 1 : 0);
-  };
   const insert = (index: number, type: CellType = "code") => {
     const [id] = structure.insert(index, [{ type, source: "" }]);
     selection.choose(id ?? null);
   };
-  const remove = (what: string) => {
-    const ids = selection.ids;
-    structure.remove(ids);
-    if (places() === 0) structure.insert(0, [{ type: "code", source: "" }]);
-    undoable(ids.length === 1 ? `Cell ${what}.` : `${ids.length} cells ${what}.`);
-  };
-  const copy = () => {
-    const records = selection.ids.flatMap((id) => notebook.record(id) ?? []);
-    clipboard = records.map(({ type, source, metadata, attachments }) => ({ type, source, metadata, attachments }));
-    void navigator.clipboard?.writeText(records.map(({ source }) => source).join("\n\n")).catch(() => {}); // a courtesy
-  };
-  const paste = (index: number) => {
-    const ids = structure.insert(index, clipboard, clipboard.length === 1 ? "the pasted cell" : "the pasted cells");
-    selection.chooseAll(ids);
-  };
   const move = (by: -1 | 1) => {
-    const ids = selection.ids;
+    const ids = sections.withFolded(selection.ids);
+    const moving = new Set(ids);
     const order = notebook.cellIds();
-    const first = order.indexOf(ids[0] as string);
-    const last = order.indexOf(ids.at(-1) as string);
-    const others = order.filter((id) => !selection.has(id));
-    const beside = by === -1 ? order[first - 1] : order[last + 1];
+    const others = order.filter((id) => !moving.has(id));
+    const first = ids[0] as string;
+    const above = sections.visible[sections.visible.indexOf(first) - 1];
+    const below = order[order.indexOf(ids.at(-1) as string) + 1];
+    const asSection = sections.heading(first)?.folded === true; // it passes whole sections, or it would take cells of theirs in
+    const end = (id: string) => (asSection ? sections.section(id).at(-1) ?? id : sections.withFolded([id]).at(-1));
+    const beside = by === 1 ? below && end(below) : asSection ? sections.sectionBefore(first) ?? above : above;
     if (beside === undefined) return;
     structure.move(ids, others.indexOf(beside) + (by === 1 ? 1 : 0));
     page.cells.get(selection.active)?.element.scrollIntoView({ block: "nearest" });
@@ -79,14 +61,9 @@ export function cellCommands(page: Page): void {
   const types: [CellType, string, string][] = [["code", "y", "code"], ["markdown", "m", "text"], ["raw", "r", "raw text"]];
 
   commands.add(
-    cell("above", "Insert a cell above", ["a"], () => insert(placeOf("first")), { cellMenu: 1, when: () => true }),
-    cell("below", "Insert a cell below", ["b"], () => insert(placeOf("last")), { cellMenu: 1, when: () => true }),
-    cell("cut", "Cut cells", ["x"], () => (copy(), remove("cut")), { cellMenu: 2 }),
-    cell("copy", "Copy cells", ["c"], copy, { cellMenu: 2, run: copy }),
-    cell("paste", "Paste cells below", ["v"], () => paste(placeOf("last")), { cellMenu: 2, when: () => clipboard.length > 0 }),
-    cell("paste-above", "Paste cells above", ["Shift+v"], () => paste(placeOf("first")), { when: () => clipboard.length > 0 }),
-    cell("duplicate", "Duplicate cells", [], () => (copy(), paste(placeOf("last"))), { cellMenu: 2 }),
-    cell("delete", "Delete cells", ["d d"], () => remove("deleted"), { cellMenu: 2 }),
+    cell("above", "Insert a cell above", ["a"], () => insert(placeOf(page, "first")), { cellMenu: 1, when: () => true }),
+    cell("below", "Insert a cell below", ["b"], () => insert(placeOf(page, "last")), { cellMenu: 1, when: () => true }),
+    cell("delete", "Delete cells", ["d d"], () => removeSelected(page, "deleted"), { cellMenu: 2 }),
     cell("move-up", "Move cells up", ["Alt+ArrowUp", "Ctrl+Shift+ArrowUp"], () => move(-1), { cellMenu: 3 }),
     cell("move-down", "Move cells down", ["Alt+ArrowDown", "Ctrl+Shift+ArrowDown"], () => move(1), { cellMenu: 3 }),
     cell("split", "Split the cell at the cursor", ["Ctrl+_"], split, { where: "cell", when: () => selection.isEditing }),

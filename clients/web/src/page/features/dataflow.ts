@@ -56,10 +56,8 @@ export function dataflow(page: Page): void {
   cells.added.add(({ id }) => mark(id));
   cells.removed.add((id) => previews.delete(id));
 
-  const modeNow = (): Mode => {
-    const own = notebook.ownMetadata()["quire"] as Record<string, unknown> | undefined;
-    return MODES.find((mode) => mode === own?.["execution_mode"]) ?? "manual";
-  };
+  const own = () => (notebook.ownMetadata()["quire"] ?? {}) as Record<string, unknown>;
+  const modeNow = (): Mode => MODES.find((mode) => mode === own()["execution_mode"]) ?? "manual";
   const choose = (mode: Mode) => page.mayEdit() && notebook.setOwnMetadataAt(["quire", "execution_mode"], mode);
   const select = h(
     "select",
@@ -75,6 +73,13 @@ export function dataflow(page: Page): void {
   for (const mode of MODES) {
     commands.add({ id: `mode.${mode}`, title: `Mode ${mode}: ${WHAT[mode]}`, group: "Run", isOn: () => modeNow() === mode, run: () => choose(mode) });
   }
+  commands.add({
+    id: "run.cache",
+    title: "Keep the results of cells, and restore them where code, inputs and environment are the same",
+    group: "Run",
+    isOn: () => own()["cache"] === true,
+    run: () => page.mayEdit() && notebook.setOwnMetadataAt(["quire", "cache"], own()["cache"] === true ? undefined : true),
+  });
   commands.add({
     id: "run.preview",
     title: "Show what running the cell would run",

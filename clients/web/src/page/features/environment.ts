@@ -4,7 +4,7 @@
 // A view of RuntimeDoc's `env`, `trust` and `missing`; it asks the daemon and, when that has installed something, declares
 // it. The panel opens by itself when there is something to approve, once for each question.
 
-import { declare, packageName, questionLines, readEnvironment, readMissing, readTrust, type Environment, type Missing, type Trust } from "../../core/environment.ts";
+import { declareAnswered, packageName, questionLines, readEnvironment, readMissing, readTrust, type Declare, type Environment, type Missing, type Trust } from "../../core/environment.ts";
 import { fromHex, type ErrorInfo } from "../../core/messages.ts";
 import { button, h } from "../dom.ts";
 import type { Mark } from "../cell_marks.ts";
@@ -35,8 +35,10 @@ export function environment(page: Page): void {
     draw?.();
     try {
       const result = await requests.call({ method, packages });
-      const change = result["declare"] as { place: string[]; add: string[]; remove: string[] };
-      declare(notebook, change.place, change.add, change.remove);
+      if (!declareAnswered(notebook, result["declare"] as Declare)) {
+        page.toasts.say("It is installed, but the header that declares the packages was edited meanwhile. Add it there.");
+        return;
+      }
       const done = method === "add_packages" ? "Installed" : "No longer declared:";
       page.toasts.say(`${done} ${packages.join(", ")}. ${result["why"] ?? ""}`);
     } catch (error) {

@@ -5,12 +5,12 @@ import type { Command } from "../commands.ts";
 import type { Page } from "../page.ts";
 
 export function running(page: Page): void {
-  const { cells, commands, executions, notebook, requests, selection, structure } = page;
+  const { cells, commands, executions, notebook, requests, sections, selection, structure } = page;
   const some = () => selection.active !== null;
   const always = { when: () => true };
 
   const runSelected = () => {
-    const ids = selection.ids;
+    const ids = sections.withFolded(selection.ids);
     const code = ids.filter((id) => notebook.type(id) === "code");
     if (code.length > 0) requests.ask({ method: "execute", cell_ids: code }, code.length === 1 ? "run the cell" : "run the cells");
     for (const id of ids) cells.get(id)?.render();
@@ -18,14 +18,14 @@ export function running(page: Page): void {
   };
   const insertBelow = (cellId: string) => {
     if (!page.mayEdit()) return;
-    const [id] = structure.insert(notebook.cellIds().indexOf(cellId) + 1, [{ type: "code", source: "" }]);
+    const [id] = structure.insert(notebook.cellIds().indexOf(sections.withFolded([cellId]).at(-1) as string) + 1, [{ type: "code", source: "" }]);
     selection.choose(id ?? null, "edit");
   };
   const stay = () => selection.choose(runSelected());
   const next = () => {
     const last = runSelected();
     const ids = notebook.cellIds();
-    const following = ids[ids.indexOf(last) + 1];
+    const following = ids.slice(ids.indexOf(last) + 1).find((id) => !sections.isHidden(id));
     if (following === undefined && page.session.mayEdit) insertBelow(last);
     else selection.choose(following ?? last);
   };

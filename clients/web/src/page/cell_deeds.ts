@@ -1,0 +1,19 @@
+// What several parts of the page do to the selected cells, folded sections included.
+
+import type { Page } from "./page.ts";
+
+/** The index before the first selected cell, or after the last; the end, if nothing is selected. */
+export function placeOf({ notebook, sections, selection }: Page, edge: "first" | "last"): number {
+  const ids = sections.withFolded(selection.ids);
+  const id = edge === "first" ? ids[0] : ids.at(-1);
+  return id === undefined ? notebook.cellIds().length : notebook.cellIds().indexOf(id) + (edge === "last" ? 1 : 0);
+}
+
+/** Remove the selected cells, and say so; one is left to write in. */
+export function removeSelected(page: Page, what: "deleted" | "cut"): void {
+  const { commands, notebook, sections, selection, structure, toasts } = page;
+  const ids = sections.withFolded(selection.ids);
+  structure.remove(ids);
+  if (notebook.cellIds().length === 0) structure.insert(0, [{ type: "code", source: "" }]);
+  toasts.say(ids.length === 1 ? `Cell ${what}.` : `${ids.length} cells ${what}.`, { label: "Undo", press: () => commands.run("cell.undo") });
+}
