@@ -54,7 +54,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
 
 
 async def begun(ann: Notebook, execution: Execution) -> None:
-    assert await ann.until(lambda: "begun" in str(ann.runtime.outputs(execution.id)), 30)
+    assert await ann.until(lambda: "begun" in str(ann.runtime.outputs(execution.id)), 60)
 
 
 def test_what_it_binds_is_gone_and_what_it_does_to_objects_stays(shared: Run) -> None:
@@ -143,7 +143,7 @@ def test_what_waits_can_be_cancelled_and_interrupts_nobody(shared: Run) -> None:
         (cell,) = await ann.start([CELLS["sleep"]])
         await begun(ann, cell)
         first, second = [await ann.start_scratch(code) for code in ("x", "x + 1")]
-        assert await ann.until(lambda: ann.runtime.queue() == [cell.id, first.id, second.id], 30)
+        assert await ann.until(lambda: ann.runtime.queue() == [cell.id, first.id, second.id], 60)
         assert f"queued behind cell {CELLS['sleep']}, running for" in str(first.waits_for)
         assert "behind 1 more" in str(second.waits_for)
         await ann.interrupt(first)
@@ -162,7 +162,7 @@ def test_its_input_has_ended_unless_it_wants_to_ask(shared: Run) -> None:
         assert ended.record.error is not None
         assert ended.record.error.ename == "EOFError"
         asks = await ann.start_scratch("input('name? ')", stdin="prompt")
-        assert await ann.until(lambda: asks.prompt is not None, 30)
+        assert await ann.until(lambda: asks.prompt is not None, 60)
         await asks.answer("Ada")
         assert await (await asks.wait()).result() == {"text/plain": "'Ada'"}
 
