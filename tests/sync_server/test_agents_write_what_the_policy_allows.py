@@ -41,7 +41,7 @@ async def company(folder: Path, policy: AgentPolicy) -> AsyncIterator[tuple[Note
         person.set_metadata(with_policy(person.metadata, policy))
         agent = await enter("claude", "agent")
         agent.cells.add("by claude", metadata=marked_as_made_by("claude"))
-        assert await person.until(lambda: len(person.cells) == 2, 5)
+        assert await person.until(lambda: len(person.cells) == 2, 60)
         yield person, agent
 
 
@@ -86,11 +86,11 @@ async def test_what_is_allowed_goes_through_and_so_do_proposals_which_a_person_a
         made = propose(agent.doc, agent.read(), batch, lambda _: None, title="tidy", author=claude, at=1.0)
         agent.touch()
         assert await agent.saved(5)
-        assert await person.until(lambda: made.id in person.doc.proposal_values(), 5)
+        assert await person.until(lambda: made.id in person.doc.proposal_values(), 60)
         assert person.cells[0].source == "by hand"
         accept(person.doc, made.id, lambda _: None, by=ann, at=2.0)
         person.touch()
-        assert await agent.until(lambda: yours.source == "by hand, tidied", 5)
+        assert await agent.until(lambda: yours.source == "by hand, tidied", 60)
         assert mine.source == "better"
 
 
@@ -143,10 +143,10 @@ async def test_a_policy_set_while_an_agent_works_counts_from_then_on(tmp_path: P
     async with company(tmp_path, AgentPolicy()) as (person, agent):
         agent.cells[0].append(", and by claude")
         assert await agent.saved(5)
-        assert await person.until(lambda: person.cells[0].source == "by hand, and by claude", 5)
+        assert await person.until(lambda: person.cells[0].source == "by hand, and by claude", 60)
         person.agent_policy = CAREFUL
         assert await person.saved(5)
-        assert await agent.until(lambda: agent.agent_policy == CAREFUL, 5)
+        assert await agent.until(lambda: agent.agent_policy == CAREFUL, 60)
         agent.cells[0].append("!")
         with pytest.raises(Refused):
             await agent.saved(5)

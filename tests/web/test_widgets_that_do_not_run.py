@@ -1,4 +1,4 @@
-"""Widgets without a kernel, as their file has them, and widgets whose code the page does not have: never an empty box."""
+"""Widgets without a kernel, as their file has them, and widgets whose code the page lacks: never an empty box."""
 
 from __future__ import annotations
 

@@ -76,6 +76,11 @@ _EXPLANATIONS: Final[Sequence[tuple[tuple[str, ...], str, str]]] = (
         "Change the packages or their versions, as it says above, and run again.",
     ),
     (
+        ("Failed to read `--find-links`",),
+        "a folder or page of packages that is named cannot be read",
+        "See whether it is there; a relative path begins at the notebook's folder.",
+    ),
+    (
         ("Failed to build", "build backend"),
         "a package cannot be built",
         "Ask for a version that has a wheel for this Python, or install what its build needs.",
