@@ -48,6 +48,17 @@ async def test_typescript_cells_run_with_streams_displays_results_and_errors(tmp
 
 
 @aio
+async def test_deno_runs_where_no_kernelspec_names_it(tmp_path: Path) -> None:
+    path = notebook_file(tmp_path, ["const n: number = 6 * 7; console.log(n)"])
+    told = json.loads(path.read_text())
+    told["metadata"] = {"kernelspec": {"name": "deno", "display_name": "Deno", "language": "typescript"}}
+    path.write_text(json.dumps(told))
+    async with running_service(tmp_path) as service, service.peer(path) as ann:
+        assert await (await ann.cells["c0"].run()).text() == "42\n"
+        assert (ann.packages.environment.source, ann.kernel.language) == ("deno", "typescript")
+
+
+@aio
 async def test_a_peer_chooses_among_the_kernels_that_are_installed(tmp_path: Path, deno: str) -> None:
     path = notebook_file(tmp_path, ["1 + 1"])
     async with running_service(tmp_path) as service, service.peer(path) as ann:
