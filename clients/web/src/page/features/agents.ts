@@ -23,13 +23,14 @@ export function agents(page: Page): void {
         if (typeof id !== "string" || typeof text !== "string" || text === "" || heard.has(id)) continue;
         heard.add(id);
         const show = () => {
+          if (!notebook.has(`${cell_id}`)) return toasts.say("That cell is gone.");
           selection.choose(`${cell_id}`);
           cells.get(`${cell_id}`)?.element.scrollIntoView({ block: "center", behavior: "smooth" });
         };
         const undo = () => void undoChanges(page, [`${change}`], peer.name);
         toasts.say(
           `${peer.name}: ${text}`,
-          typeof cell_id === "string" && notebook.has(cell_id) ? { label: "Show", press: show } : undefined,
+          typeof cell_id === "string" ? { label: "Show", press: show } : undefined,
           typeof change === "string" && page.session.mayEdit ? { label: "Undo", press: undo } : undefined,
         );
       }
