@@ -19,6 +19,7 @@ from benchmarks.environments import environments
 from benchmarks.opening import opening
 from benchmarks.others import others
 from benchmarks.page import CELLS, page
+from benchmarks.page_at_work import page_at_work
 from benchmarks.report import machine, print_table
 from benchmarks.running import run_cells
 from benchmarks.servers.until_stdin_closes import run
@@ -50,11 +51,12 @@ def main(arguments: Sequence[str]) -> None:
     if "running" in which:
         run(run_cells(20, 1) if options.quick else run_cells())
     if "agents" in which:
-        run(agents(10 if options.quick else 60))
+        run(agents(10) if options.quick else agents())
     if "day" in which:
         run(day(quick=options.quick))
     if "page" in which:
         page((100,) if options.quick else CELLS, only_ours=options.only is not None)
+        page_at_work()
     if "dataflow" in which:
         dataflow()
     if "environments" in which:

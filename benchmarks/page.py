@@ -45,12 +45,12 @@ HEADER: Final = (
     "max ms",
     "elements",
 )
-_FLAGS: Final = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
+FLAGS: Final = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking", "--disable-sync")
 _CACHE: Final = Path(__file__).with_name(".cache")
 _LAB: Final = "jupyterlab==4.4.3"
 
 # Runs in the page from its beginning. `meter.ready` is when a character that it types stands in an editor.
-_METER: Final = """
+METER: Final = """
 window.meter = { ready: null, painted: [] };
 const typed = () => {
   const editor = document.querySelector(EDITOR);
@@ -71,7 +71,7 @@ if (window === top) {
   }), true);
 }
 """
-_SCROLL: Final = """([selector, frames]) => new Promise(resolve => {
+SCROLL: Final = """([selector, frames]) => new Promise(resolve => {
   const scroller = selector === "" ? document.scrollingElement : document.querySelector(selector);
   const gaps = [];
   let before = null;
@@ -110,7 +110,7 @@ def page(sizes: Sequence[int] = CELLS, *, only_ours: bool = False) -> None:
 
     rows: list[tuple[str, ...]] = []
     with playwright.sync_playwright() as driver, tempfile.TemporaryDirectory(prefix="quire-benchmark-") as folder:
-        browser = driver.chromium.launch(executable_path=chromium, args=list(_FLAGS))
+        browser = driver.chromium.launch(executable_path=chromium, args=list(FLAGS))
         for target in (_quire,) if only_ours else (_quire, _lab):
             try:
                 with target(Path(folder)) as measured:
@@ -126,22 +126,23 @@ def page(sizes: Sequence[int] = CELLS, *, only_ours: bool = False) -> None:
 
 def _row(browser: Any, target: Target, path: Path, cells: int) -> tuple[str, ...]:
     context = browser.new_context(viewport={"width": 1280, "height": 900})
-    context.add_init_script(_METER.replace("EDITOR", repr(target.editor)))
+    context.add_init_script(METER.replace("EDITOR", repr(target.editor)))
     context.set_default_timeout(180_000)
     tab = context.new_page()
-    first = _open(tab, target.address(path))
+    first = open_page(tab, target.address(path))
     tab.wait_for_timeout(3000)  # what it had put off is done
-    again = _open(tab, target.address(path))
+    again = open_page(tab, target.address(path))
     tab.wait_for_timeout(3000)
-    work, painted = _type(context, tab)
-    gaps = tab.evaluate(_SCROLL, [target.scroller, FRAMES])
+    work, painted = type_keys(context, tab)
+    gaps = tab.evaluate(SCROLL, [target.scroller, FRAMES])
     elements = tab.evaluate("document.querySelectorAll('*').length")
     context.close()
-    figures = [f"{value:.1f}" for times in (work, painted, gaps) for value in _spread(times)]
+    figures = [f"{value:.1f}" for times in (work, painted, gaps) for value in spread(times)]
     return (target.name, f"{cells:,}", f"{first:,.0f}", f"{again:,.0f}", *figures, f"{elements:,}")
 
 
-def _open(tab: Any, address: str) -> float:
+def open_page(tab: Any, address: str) -> float:
+    """Go there; the milliseconds until a key is taken. Raises NotMeasured."""
     tab.goto(address, wait_until="commit")
     deadline = time.monotonic() + OPEN_SECONDS
     while (ready := tab.evaluate("window.meter?.ready ?? null")) is None:  # `wait_for_function` needs eval
@@ -151,14 +152,9 @@ def _open(tab: Any, address: str) -> float:
     return float(ready)
 
 
-def _type(context: Any, tab: Any) -> tuple[list[float], list[float]]:
-    client = context.new_cdp_session(tab)
-    client.send("Performance.enable", {"timeDomain": "threadTicks"})
-
-    def busy() -> float:
-        metrics = client.send("Performance.getMetrics")["metrics"]
-        return 1e3 * next(float(metric["value"]) for metric in metrics if metric["name"] == "TaskDuration")
-
+def type_keys(context: Any, tab: Any) -> tuple[list[float], list[float]]:
+    """Type where the focus is; what each key cost the main thread, and when it was painted, in milliseconds."""
+    busy = main_thread(context, tab)
     work = []
     tab.evaluate("meter.painted = []")
     for number in range(KEYS):
@@ -169,7 +165,20 @@ def _type(context: Any, tab: Any) -> tuple[list[float], list[float]]:
     return work, [float(time) for time in tab.evaluate("meter.painted")]
 
 
-def _spread(times: Sequence[float]) -> tuple[float, float, float]:
+def main_thread(context: Any, tab: Any) -> Callable[[], float]:
+    """What tells the processor time that a page's main thread has used, in milliseconds."""
+    client = context.new_cdp_session(tab)
+    client.send("Performance.enable", {"timeDomain": "threadTicks"})
+
+    def busy() -> float:
+        metrics = client.send("Performance.getMetrics")["metrics"]
+        return 1e3 * next(float(metric["value"]) for metric in metrics if metric["name"] == "TaskDuration")
+
+    return busy
+
+
+def spread(times: Sequence[float]) -> tuple[float, float, float]:
+    """Median, 95th percentile and the largest."""
     return quantile(times, 0.5), quantile(times, 0.95), max(times)
 
 

@@ -36,6 +36,7 @@ class Settings:
     pool_size: int = 0
     pool_packages: tuple[str, ...] = ()
     keep_environments_days: int = 30
+    keep_kernels_minutes: int = 0
 
 
 DESCRIPTIONS: Final[Mapping[str, str]] = {
@@ -45,9 +46,11 @@ DESCRIPTIONS: Final[Mapping[str, str]] = {
     "installed kernel",
     "pool_packages": "what is in these beside what a kernel needs",
     "keep_environments_days": "days after which an environment that nobody used is removed",
+    "keep_kernels_minutes": "minutes after which a kernel that runs nothing, of a notebook that nobody has open, is "
+    "ended; 0: never",
 }
 _CHOICES: Final[Mapping[str, tuple[str, ...]]] = {"environment_manager": ("uv", "conda")}
-_MOST: Final[Mapping[str, int]] = {"pool_size": 16, "keep_environments_days": 3650}
+_MOST: Final[Mapping[str, int]] = {"pool_size": 16, "keep_environments_days": 3650, "keep_kernels_minutes": 525600}
 
 
 def settings_of(values: Mapping[str, Any]) -> Settings:

@@ -15,9 +15,9 @@ from typing import Final
 from notebook_doc.errors import NotebookDocError
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.policy import AGENTS, QUIRE, AgentPolicy, AgentsMayNot, broken_rule, policy_of
-from notebook_doc.replica import ROOT, Replica
+from notebook_doc.replica import ROOT, Replica, object_key
 from notebook_doc.sync_message import ChangeChunk
-from notebook_doc.touched import touches
+from notebook_doc.touched import ObjectKey, touches
 
 # Keys without which no operation can change the policy: that of the metadata itself, ours in it, the policy's in that,
 # and its words.
@@ -42,10 +42,11 @@ class AgentGuard:
             return None
         try:
             under_way = list(under_way)
-            restricts = _policy(replica) != AgentPolicy() or _may_touch_policy(under_way)
+            cells = cells_of(replica)
+            restricts = _policy(replica) != AgentPolicy() or may_touch_policy(under_way, cells)
             if changes is None:
                 return _indistinct() if restricts else None
-            if not restricts and not _may_touch_policy([change.data for change in changes]):
+            if not restricts and not may_touch_policy([change.data for change in changes], cells):
                 return None
             before = self._now(replica, under_way)
             after = before.fork()
@@ -70,8 +71,23 @@ class AgentGuard:
         return self._copy
 
 
-def _may_touch_policy(chunks: Iterable[bytes]) -> bool:
-    return any(touch.key in _KEYS_OF_POLICY for chunk in chunks for touch in touches(chunk))
+def may_touch_policy(chunks: Iterable[bytes], cells: ObjectKey | None) -> bool:
+    """Whether any of these changes writes where the policy may be: not inside of a cell that it makes, which has
+    metadata too, with a mark of ours in them."""
+    for chunk in chunks:
+        inside = {cells}
+        for touch in touches(chunk):
+            if touch.target in inside:
+                inside.add(touch.made)
+            elif touch.key in _KEYS_OF_POLICY:
+                return True
+    return False
+
+
+def cells_of(replica: Replica) -> ObjectKey | None:
+    """The map of all cells, as changes name it."""
+    found = replica.child(ROOT, "cells")
+    return None if found is None else object_key(found)
 
 
 def _policy(replica: Replica) -> AgentPolicy:

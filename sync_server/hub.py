@@ -210,8 +210,7 @@ class Hub:
         if state is None:
             state = await asyncio.to_thread(write_file, path, rendered(_empty_model(), {}))
         imported = await asyncio.to_thread(parse_file, state, path, notebook_id)
-        await self._put_blobs(imported.blobs.values())
-        notebook, runtime = await asyncio.to_thread(_documents, notebook_id, imported)
+        notebook, runtime = await self._taken_in(notebook_id, imported)
         await self._store_new(DocKey(notebook_id, "notebook"), notebook.replica)
         await self._store_new(DocKey(notebook_id, "runtime"), runtime.replica)
         now = time.time()
@@ -243,17 +242,22 @@ class Hub:
         if await self.store.load(key) is None:  # else an import that was cut short left the very same changes
             await self.store.replace_with_snapshot(key, await asyncio.to_thread(replica.save), 0)
 
-    async def _put_blobs(self, contents: Iterable[bytes]) -> None:
-        """Keep these, a few at a time: each waits for the disk, not for the others."""
-        waiting = iter(contents)
+    async def _taken_in(self, notebook_id: str, imported: Imported) -> tuple[NotebookDoc, RuntimeDoc]:
+        """Keep an import's blobs, a few at a time since each waits for the disk, while its documents are made."""
+        waiting = iter(imported.blobs.values())
 
         async def put_some() -> None:
             for data in waiting:
                 await self.blobs.put(data)
 
-        async with asyncio.TaskGroup() as tasks:
-            for _ in range(BLOBS_AT_ONCE):
-                tasks.create_task(put_some())
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                documents = tasks.create_task(asyncio.to_thread(_documents, notebook_id, imported))
+                for _ in range(BLOBS_AT_ONCE):
+                    tasks.create_task(put_some())
+        except ExceptionGroup as failed:  # callers know the errors, not groups of them
+            raise failed.exceptions[0] from failed
+        return documents.result()
 
     async def _opened(self, notebook_id: str, born: tuple[Replica, Replica] | None = None) -> _Open:
         """The open notebook. `born` are its replicas if it was just imported: they hold what was stored."""

@@ -14,7 +14,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, Final, TypeVar
 from weakref import WeakKeyDictionary
 
-from clients.agent.checking import Checker, against_policy, overlay
+from clients.agent.checking import Checker, against_policy
 from clients.agent.errors import AgentError
 from clients.agent.formatting import formatted
 from clients.agent.operations import (
@@ -36,20 +36,15 @@ from clients.agent.planner import NO_PACKAGES, Plan, Planner
 from clients.agent.presence import presence_of
 from clients.agent.report import Report, Run, actors_of, report_of
 from clients.agent.running import run_cells
+from clients.agent.sight import Sight
 from clients.agent.variables import Variable, variables_of
 from clients.agent.views import CellRef, CellsView, CellView, GraphView, PeerView, peer_view, resolve
 from clients.agent.widgets import widget_of
 from clients.peer.notebook import Notebook
 from notebook_doc.batch import Committed, Reading
-from notebook_doc.dataflow.graph import Graph
 from notebook_doc.dataflow.notebook_dataflow import Dataflow
 from notebook_doc.dataflow.problems import Problem
-from notebook_doc.draft import Draft
 from notebook_doc.notebook import CellType, NotebookDoc, new_cell_id
-from notebook_doc.policy import broken_rule
-from notebook_doc.proposals import Proposal
-from notebook_doc.runtime import RuntimeDoc
-from relay.messages import PresentPeer
 
 R = TypeVar("R")
 
@@ -81,10 +76,10 @@ class Context:
     def __init__(self, notebook: Notebook, *, strict: bool, format: bool) -> None:
         self._nb = notebook
         self._format = format
-        self._dataflow = _dataflow_of(notebook)
-        self._checker = Checker(self._dataflow, strict=strict)
-        self._graph: tuple[Reading, Graph] | None = None  # of what was read
+        dataflow = _dataflow_of(notebook)
+        self._checker = Checker(dataflow, strict=strict)
         self._planner: Planner | None = None
+        self._sight = Sight(notebook, lambda: self._queue, dataflow, self._call)
         self._title: str | None = None
         self.report = Report()
 
@@ -113,52 +108,21 @@ class Context:
     @property
     def cells(self) -> CellsView:
         """The cells in order, by id, name or index; `find(text)`, `grep(pattern)`."""
-        return CellsView(self)
+        return CellsView(self._sight)
 
     @property
     def graph(self) -> GraphView:
         """What depends on what."""
-        return GraphView(self)
+        return GraphView(self._sight)
 
     @property
     def peers(self) -> list[PeerView]:
         """Who else is here, and in which cell."""
         me = self._nb.peer.peer_id
-        return [peer_view(one) for one in self.watchers() if one.peer.peer_id != me and one.role != "daemon"]
-
-    @property
-    def draft(self) -> Draft:
-        """The notebook as it was read, with what is queued."""
-        return self._queue.draft
-
-    @property
-    def graph_now(self) -> Graph:
-        """The dataflow of the draft."""
-        reading, plan = self._queue.reading, self._queue.plan
-        if self._graph is None or self._graph[0] is not reading:
-            self._graph = reading, self._call(lambda: self._graph_of(reading))
-            self._graph[1].cycles()  # found here once, and not in every copy
-        if not plan.touched:
-            return self._graph[1]
-        return overlay(self._graph[1], self._queue.draft, plan.touched)
-
-    def _graph_of(self, reading: Reading) -> Graph:
-        """The dataflow of what was read: as far as nobody has written since, what is known already."""
-        if reading.heads != self._nb.doc.replica.heads():
-            return Dataflow(reading.notebook).graph
-        self._dataflow.update(self._nb.doc)
-        return self._dataflow.graph.copy()
-
-    def live(self, read: Callable[[RuntimeDoc], R]) -> R:
-        """Read RuntimeDoc as it is now."""
-        return self._call(lambda: read(self._nb.runtime))
-
-    def watchers(self) -> Sequence[PresentPeer]:
-        """Everyone who is here."""
-        return self._call(lambda: self._nb.peers)
+        return [peer_view(one) for one in self._sight.watchers() if one.peer.peer_id != me and one.role != "daemon"]
 
     def _id(self, cell: CellRef) -> str:
-        return resolve(self.draft, cell)
+        return resolve(self._queue.draft, cell)
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
@@ -180,7 +144,7 @@ class Context:
         cell_id = new_cell_id()
         places = (None if after is None else self._id(after)), (None if before is None else self._id(before))
         self.queue(CreateCell(cell_id, code, type, *places, name, hide_code))
-        return CellView(self, cell_id)
+        return CellView(self._sight, cell_id)
 
     def edit_cell(self, cell: CellRef, code: str) -> CellView:
         """Make a cell's code this; what differs from what was read is what is written."""
@@ -226,11 +190,7 @@ class Context:
     @property
     def packages(self) -> Packages:
         """What the notebook declares: `add(*names)`, `remove(*names)`, `list()`. Changed before anything else."""
-        return Packages(self)
-
-    def declared_packages(self) -> dict[str, str]:
-        """Declared package -> installed version; empty where it is not installed."""
-        return self._call(lambda: self._nb.packages.list())
+        return Packages(self, lambda: self._call(lambda: self._nb.packages.list()))
 
     def run_cell(self, cell: CellRef) -> CellView:
         """Run a cell after the commit. To see what it does inside the block, use `run`."""
@@ -244,7 +204,7 @@ class Context:
         """Set traits of a widget, for everybody, after the runs."""
         if isinstance(widget, CellView) or self.cells.has(widget):
             cell_id = self._id(widget)
-            comm_id = self.live(lambda runtime: widget_of(runtime, cell_id))
+            comm_id = self._sight.live(lambda runtime: widget_of(runtime, cell_id))
         else:
             comm_id = widget
         self.queue(SetWidget(comm_id, traits))
@@ -263,7 +223,7 @@ class Context:
 
     def _queued(self, operation: AgentOperation, cell_id: str) -> CellView:
         self.queue(operation)
-        return CellView(self, cell_id)
+        return CellView(self._sight, cell_id)
 
     # --- doing --------------------------------------------------------------------------------------------------------
 
@@ -308,14 +268,6 @@ class Context:
 
     async def _told(self, done: Committed, warnings: tuple[Problem, ...]) -> Report:
         return report_of(done, warnings, await self._nb.names_of(actors_of(done.meanwhile)))
-
-    def refuse_acceptance(self, wanted: Proposal) -> None:
-        """Raises AgentsMayNot if the policy keeps this agent from merging a proposal itself."""
-        nb = self._nb
-        if nb.peer.kind == "agent":
-            merged = nb.preview(wanted)
-            if (broken := broken_rule(nb.doc, merged, merged.take_events())) is not None:
-                raise broken
 
     def _propose(self, planner: Planner, title: str) -> Report:
         if planner.plan.packages != NO_PACKAGES:
@@ -384,12 +336,12 @@ class Context:
 class Packages:
     """What the notebook declares to be installed."""
 
-    def __init__(self, context: Context) -> None:
-        self._context = context
+    def __init__(self, context: Context, declared: Callable[[], dict[str, str]]) -> None:
+        self._context, self._declared = context, declared
 
     def list(self) -> dict[str, str]:
         """Declared package -> installed version; empty where it is not installed."""
-        return self._context.declared_packages()
+        return self._declared()
 
     def add(self, *names: str) -> None:
         """Declare and install packages, before anything else of this block."""

@@ -20,7 +20,8 @@ from clients.agent.report import actors_of, merged_of
 from clients.agent.variables import variables_of
 from clients.peer.execution import Execution
 from clients.peer.notebook import Notebook
-from notebook_doc.proposals import proposal
+from notebook_doc.policy import broken_rule
+from notebook_doc.proposals import Proposal, proposal
 
 # Cells of an overview in one answer.
 PAGE: Final = 100
@@ -256,7 +257,7 @@ class Tools:
         nb = await self._open(caller, notebook)
         if action != "accept":
             return f"{nb.reject(wanted, note).status}"
-        self._context(nb).refuse_acceptance(proposal(nb.doc, wanted))
+        _refuse_what_it_may_not_accept(nb, proposal(nb.doc, wanted))
         done = nb.accept(wanted)
         names = await nb.names_of(actors_of(done.meanwhile))
         told = [f"merged with {one}" for one in merged_of(done.meanwhile, done.proposal.cells, names)]
@@ -270,6 +271,13 @@ class Tools:
 
     def _context(self, nb: Notebook) -> CodeMode:
         return code_mode(nb)
+
+
+def _refuse_what_it_may_not_accept(nb: Notebook, wanted: Proposal) -> None:
+    """Raises AgentsMayNot if the policy keeps an agent from merging this itself."""
+    merged = nb.preview(wanted)
+    if (broken := broken_rule(nb.doc, merged, merged.take_events())) is not None:
+        raise broken
 
 
 def _ref(cell: str) -> str | int:

@@ -69,7 +69,7 @@ def _run(options: argparse.Namespace) -> int:
         case "run":
             from clients.cli.run import Limits, run
 
-            return run(options.path, options.output, Limits(options.timeout, options.allow_errors))
+            return run(options.path, options.output, Limits(options.timeout, options.allow_errors), trust=options.trust)
         case "status" | "ps":
             from clients.cli.show import ps, status
 
@@ -221,6 +221,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     run.add_argument("--timeout", type=_seconds, metavar="S", help="seconds that each cell may take (default: any)")
     run.add_argument("--allow-errors", action="store_true", help="go on after a cell that fails")
+    run.add_argument("--trust", action="store_true", help="approve what the notebook installs, and print it")
 
     for name, what in (("status", "what runs, and where"), ("ps", "open notebooks, their peers and kernels")):
         command = commands.add_parser(name, help=what)

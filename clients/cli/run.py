@@ -20,6 +20,7 @@ from typing import Final, Literal
 
 from clients.cli.errors import CELL_FAILED, INTERRUPTED, OK, NotebookUnusable, ServiceFailed
 from clients.cli.notebook_path import notebook_path
+from clients.cli.packages import trust_lines
 from clients.cli.run_view import RunView, run_view
 from clients.cli.service import Service, find_service, private_service, state_folder, wait_for_service
 from clients.peer.cell import Cell
@@ -51,8 +52,11 @@ class Limits:
     allow_errors: bool
 
 
-def run(source: Path, output: Path | None, limits: Limits) -> int:
-    """See the module. Returns 0, 1 if a cell failed or took too long, 130 after Ctrl-C. Raises CliError."""
+def run(source: Path, output: Path | None, limits: Limits, *, trust: bool = False) -> int:
+    """See the module. With `trust` what the notebook installs is approved first.
+
+    Returns 0, 1 if a cell failed or took too long, 130 after Ctrl-C. Raises CliError.
+    """
     source = notebook_path(source)
     target = source if output is None else notebook_path(output, may_be_missing=True)
     _prepare(source, target)
@@ -65,7 +69,7 @@ def run(source: Path, output: Path | None, limits: Limits) -> int:
             folder = stack.enter_context(tempfile.TemporaryDirectory(prefix="quire-run-"))
             service = stack.enter_context(private_service(Path(folder)))
         try:
-            return asyncio.run(_run(service, source, target, limits))
+            return asyncio.run(_run(service, source, target, limits, trust=trust))
         except (PeerError, WireError) as error:
             raise ServiceFailed(error.message, error.hint) from error
 
@@ -83,7 +87,7 @@ def _prepare(source: Path, target: Path) -> None:
         raise NotebookUnusable(error.message, error.hint) from error
 
 
-async def _run(service: Service, source: Path, target: Path, limits: Limits) -> int:
+async def _run(service: Service, source: Path, target: Path, limits: Limits, *, trust: bool) -> int:
     stop = asyncio.Event()
     _watch_signals(stop)
     hub = service.hub_http
@@ -101,6 +105,8 @@ async def _run(service: Service, source: Path, target: Path, limits: Limits) -> 
             if cells and not kernel_was_there and source.parent != target.parent:
                 await notebook.restart_kernel(folder=source.parent)  # where the files are that the cells read
             try:
+                if trust:
+                    await _approve(notebook, view)
                 code = await _cells(notebook, cells, limits, view, stop)
             finally:
                 path = await notebook.save()
@@ -109,6 +115,15 @@ async def _run(service: Service, source: Path, target: Path, limits: Limits) -> 
                         await notebook.shutdown_kernel()
             view.note(f"Saved to {path}.")
     return code
+
+
+async def _approve(notebook: Notebook, view: RunView) -> None:
+    """Agree to what the notebook would install, and say what that is."""
+    await notebook.packages.look()
+    asked = notebook.packages.trust
+    if asked.asks:
+        await notebook.packages.approve()
+        view.note("\n".join([*trust_lines(asked), "Approved."]))
 
 
 def _watch_signals(stop: asyncio.Event) -> None:

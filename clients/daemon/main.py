@@ -10,12 +10,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from clients.daemon.dataflow_service import DataflowService
 from clients.daemon.environments.house import House
 from clients.daemon.epochs import EPOCH_BYTES
+from clients.daemon.idle_kernels import IdleKernel
 from clients.daemon.keeper.manifest import folder_of, reap_all
 from clients.daemon.launch_plan import Resolver
 from clients.daemon.results.store import ResultStore
@@ -139,7 +141,8 @@ class _Daemon:
         peer = PeerInfo(peer_id=f"{self._peer.peer_id}-{os.getpid()}", name="daemon", kind="daemon")
         try:
             async with Notebook.connect(notebook_id, self._address, peer=peer, role="daemon") as notebook:
-                services = (*SERVICES, self._house.service)
+                idle = partial(IdleKernel, settings=lambda: self._house.settings())
+                services: tuple[ServiceFactory, ...] = (*SERVICES, self._house.service, idle)
                 about = (notebook, folder, self._keepers, RESOLVER or self._house, services)
                 await NotebookRunner(*about, results=self._results, epoch_bytes=self._epoch_bytes).run()
         except (WireError, PeerError) as error:

@@ -84,10 +84,7 @@ class NotebookKernel:
         return {}
 
     async def _serve_end(self, _body: ShutdownKernel, _asked: Asked) -> dict[str, Any]:
-        async with self._replacing:
-            self._executions.kernel_shuts_down(self._why_unresponsive())
-            await self.end()
-            self.publish(replace(self.state, lifecycle="stopped", activity="idle", error=None))
+        await self.shut_down()
         return {}
 
     # --- its life -----------------------------------------------------------------------------------------------------
@@ -134,6 +131,13 @@ class NotebookKernel:
             await self.end()
             starting = self.start_soon()
         await asyncio.wait((starting,))
+
+    async def shut_down(self, why: str | None = None) -> None:
+        """End it; the next run starts another. `why` is shown."""
+        async with self._replacing:
+            self._executions.kernel_shuts_down(self._why_unresponsive())
+            await self.end()
+            self.publish(replace(self.state, lifecycle="stopped", activity="idle", error=why))
 
     def died(self, kernel: Kernel, reason: str) -> None:
         """It ended by itself; to be written with the end of what it ran."""

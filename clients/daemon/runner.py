@@ -128,6 +128,10 @@ class NotebookRunner:
         """See ServiceHost."""
         await self._kernel.restart()
 
+    async def shutdown_kernel(self, why: str) -> None:
+        """See ServiceHost."""
+        await self._kernel.shut_down(why)
+
     # --- what goes on -------------------------------------------------------------------------------------------------
 
     async def _serve(self, request: Request) -> dict[str, Any]:

@@ -75,6 +75,9 @@ class ServiceHost(Protocol):
     async def restart_kernel(self) -> None:
         """A fresh kernel, as RestartKernel gives."""
 
+    async def shutdown_kernel(self, why: str) -> None:
+        """End the kernel, as ShutdownKernel does; the notebook says why."""
+
 
 class Service:
     """Does nothing; a service overrides what it is about."""

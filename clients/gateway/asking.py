@@ -78,16 +78,16 @@ class Asking:
                 self._execute_cascade(client, message, cell_id, plan_id)
             case CellExecuteForce(cell_id=cell_id):
                 self._code_cell(cell_id)
-                self._beside(client, message, self._start([cell_id], cache=False))
+                self._beside(client, message, self._start(client, [cell_id], cache=False))
             case CellExecuteRerun(cell_id=cell_id):
                 plan = self._plan(cell_id)
-                self._beside(client, message, self._start(plan.cell_ids, plan, cache=False))
+                self._beside(client, message, self._start(client, plan.cell_ids, plan, cache=False))
             case CellCancel(cell_id=cell_id):
                 if (waiting := self._runs.unfinished(cell_id)) is not None:
                     self._beside(client, message, self._cancel([waiting]))
             case NotebookRunAll(continue_on_error=goes_on) | NotebookRerunAll(continue_on_error=goes_on):
                 cache = isinstance(message, NotebookRunAll)
-                self._beside(client, message, self._run_all(goes_on=goes_on, cache=cache))
+                self._beside(client, message, self._run_all(client, goes_on=goes_on, cache=cache))
             case ImpactPreviewRequest(cell_id=cell_id):
                 self._known(cell_id)
                 client.reply("impact_preview", view.impact(self._facts, self._impact(cell_id)))
@@ -106,8 +106,14 @@ class Asking:
 
     def _edit_source(self, client: Client, cell_id: str, source: str) -> None:
         self._known(cell_id)
-        if client.seen.edit(self._notebook.doc, cell_id, source, time.monotonic()):
-            self._notebook.touch()
+        own, shared = client.peer, self._notebook
+        if own is not shared:  # what it was shown is of the session's replica
+            own.doc.replica.merge(shared.doc.replica)
+        if client.seen.edit(own.doc, cell_id, source, time.monotonic()):
+            if own is not shared:
+                own.touch()
+                shared.doc.replica.merge(own.doc.replica)
+            shared.touch()
         else:
             sources = self._session.sources()
             client.reply("dag_update", view.dag(self._facts, sources.by_cell), sources)
@@ -142,7 +148,7 @@ class Asking:
                 del self._plans[next(iter(self._plans))]
             client.reply("cascade_prompt", view.prompt(self._facts, cell_id, plan))
         else:
-            self._beside(client, message, self._start([cell_id]))
+            self._beside(client, message, self._start(client, [cell_id]))
 
     def _comes_anyway(self, plan: Plan) -> bool:
         """Whether what the plan brings along runs or waits already: then it will be ready in time."""
@@ -157,22 +163,24 @@ class Asking:
         plan = self._plan(cell_id)
         if not set(plan.cell_ids) <= set(shown.cell_ids):
             raise Refusal("Cascade plan not found or expired", cell_id=cell_id)
-        self._beside(client, message, self._start(plan.cell_ids, shown))
+        self._beside(client, message, self._start(client, plan.cell_ids, shown))
 
-    async def _start(self, cell_ids: Sequence[str], plan: Plan | None = None, *, cache: bool = True) -> None:
+    async def _start(
+        self, client: Client, cell_ids: Sequence[str], plan: Plan | None = None, *, cache: bool = True
+    ) -> None:
         """Queue these cells in this order; with `cache` what the notebook keeps may be restored."""
-        executions = await self._notebook.start(cell_ids, bring="nothing", stdin="eof", cache=cache)
+        executions = await client.peer.start(cell_ids, bring="nothing", stdin="eof", cache=cache)
         if plan is not None and len(plan.cell_ids) > 1:
             self._runs.is_plan(plan.id, [execution.id for execution in executions])
         for execution in executions:
             self._session.note_execution(execution.id)
 
-    async def _run_all(self, *, goes_on: bool, cache: bool) -> None:
+    async def _run_all(self, client: Client, *, goes_on: bool, cache: bool) -> None:
         self._facts.look(self._notebook.doc, self._notebook.runtime)
         cells = self._facts.flow.graph.sorted(self._facts.flow.code_cells)
         for group in [[cell_id] for cell_id in cells] if goes_on else [cells]:
             if group:
-                await self._start(group, cache=cache)
+                await self._start(client, group, cache=cache)
 
     async def _cancel(self, execution_ids: Iterable[str]) -> None:
         await self._notebook.stop(list(execution_ids))

@@ -27,6 +27,8 @@ logger = logging.getLogger("quire.gateway")
 
 # Seconds that a session is kept when nobody uses it: a page that reloads finds it warm.
 IDLE_SECONDS: Final = 20.0
+# Characters of a client's name.
+MAX_NAME: Final = 100
 
 
 class UnknownSession(Refusal):
@@ -91,6 +93,17 @@ class Gateway:
             held.uses -= 1
             if not held.uses:
                 held.unused.set()
+
+    @asynccontextmanager
+    async def peer_of(self, session: Session, name: str) -> AsyncIterator[Notebook]:
+        """Who a client is to the others: the session's peer, or one of its own if it says its name."""
+        name = name.strip()[:MAX_NAME]
+        if not name:
+            yield session.notebook
+            return
+        who = this_program(name)
+        async with Notebook.connect(session.notebook.id, self._address(), peer=who, find=self._address) as notebook:
+            yield notebook
 
     async def _hold(self, session_id: str) -> _Held:
         if self._closed:

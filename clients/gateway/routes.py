@@ -133,13 +133,13 @@ def gateway_router(gateway: Gateway, is_authenticated: Callable[[WebSocket], boo
         return add
 
     @router.websocket(_PREFIX + "/ws/{sid}")
-    async def socket(websocket: WebSocket, sid: str, role: str = "editor") -> None:
+    async def socket(websocket: WebSocket, sid: str, role: str = "editor", name: str = "") -> None:
         if not is_authenticated(websocket):
             await websocket.close()  # before it is accepted: HTTP 403
             return
         try:
-            async with gateway.using(sid) as found:
-                await serve_client(websocket, found, may_edit=role != "viewer")
+            async with gateway.using(sid) as found, gateway.peer_of(found, name) as peer:
+                await serve_client(websocket, found, peer, may_edit=role != "viewer")
         except (UnknownSession, PeerError, WireError):
             await websocket.close()
 
@@ -296,7 +296,7 @@ def _about(session: Session) -> Payload:
 
 async def _asked(session: Session, message: Incoming) -> Payload | None:
     """Ask as a client would; a prompt is the answer, a refusal is raised."""
-    client = Client(may_edit=True)
+    client = Client(session.notebook, may_edit=True)
     session.handle(client, message)
     taken = client.queue.take()
     if taken is None:

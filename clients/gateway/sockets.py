@@ -16,14 +16,15 @@ from clients.gateway.client import Client
 from clients.gateway.protocol import Refusal, encoded, frame, read
 from clients.gateway.queue import Outgoing
 from clients.gateway.session import Session
+from clients.peer.notebook import Notebook
 
 _RESTART: Final = 1012
 
 
-async def serve_client(websocket: WebSocket, session: Session, *, may_edit: bool) -> None:
-    """Serve a client until it goes or the session ends."""
+async def serve_client(websocket: WebSocket, session: Session, peer: Notebook, *, may_edit: bool) -> None:
+    """Serve a client, who is this peer to the others, until it goes or the session ends."""
     await websocket.accept()
-    client = Client(may_edit=may_edit)
+    client = Client(peer, may_edit=may_edit)
     session.clients.add(client)
     work = [
         asyncio.create_task(_read(websocket, session, client), name="read from a JSON client"),

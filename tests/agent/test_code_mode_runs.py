@@ -27,7 +27,7 @@ async def test_an_agent_and_a_person_run_one_notebook(tmp_path: Path) -> None:
         seen_before_it_ran: list[bool] = []
         async with code_mode(claude) as ctx:
             made = ctx.create_cell("y = x + 22\ny", after="c0")
-            waiting = asyncio.create_task(ann.until(lambda: ann.runtime.latest(made.id) is not None, 10))
+            waiting = asyncio.create_task(ann.until(lambda: ann.runtime.latest(made.id) is not None, 60))
             ran = await ctx.run("c0", made)
             assert [(one.cell_id, one.status, one.text) for one in ran] == [
                 ("c0", "done", ""),

@@ -111,7 +111,7 @@ async def test_runs_stream_progress_return_images_and_go_on_when_nobody_waits(tm
             (picture,) = [part for part in done.content if isinstance(part, ImageContent)]
             assert picture.mime_type == "image/png"
             await agent.text("create_cell", notebook=notebook, code=SLOW, name="slow")
-            slow = here.ann.cells[-1].id if await here.ann.until(lambda: len(here.ann.cells) == 3, 10) else ""
+            slow = here.ann.cells[-1].id if await here.ann.until(lambda: len(here.ann.cells) == 3, 60) else ""
             agent.told.clear()
             running = asyncio.create_task(agent.call("run_cells", notebook=notebook, cells=["c0", "slow"]))
             while not any(f"cell {slow}: running for" in line and line.endswith(": begun") for line in agent.told):

@@ -46,7 +46,7 @@ async def hub_and_daemon(folder: Path) -> AsyncIterator[tuple[Service, KeepingDa
 
 async def until_it_printed(notebook: Notebook, execution_id: str, text: str) -> None:
     """Wait until an execution's outputs, as they are in the document, hold this."""
-    seen = await notebook.until(lambda: text in str(notebook.runtime.outputs(execution_id)), 30)
+    seen = await notebook.until(lambda: text in str(notebook.runtime.outputs(execution_id)), 60)
     assert seen, f"{text!r} was not printed"
 
 
@@ -60,6 +60,6 @@ def runs(pid: int) -> bool:
 
 async def until_gone(*pids: int) -> None:
     """Wait until these processes have ended."""
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(60):
         while any(map(runs, pids)):
             await asyncio.sleep(0.01)

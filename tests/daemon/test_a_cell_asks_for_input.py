@@ -21,7 +21,7 @@ ASK = "print('before')\nname = input('name? ')\nprint('hello', name)"
 async def asked(notebook: Notebook, execution: Execution, *, after: Prompt | None = None) -> Prompt:
     """Wait until an execution asks for something else than `after`, as this peer sees it."""
     seen = Execution(notebook, execution.id)
-    assert await notebook.until(lambda: seen.prompt not in (None, after), 20)
+    assert await notebook.until(lambda: seen.prompt not in (None, after), 60)
     assert seen.prompt is not None
     return seen.prompt
 

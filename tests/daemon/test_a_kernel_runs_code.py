@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from typing import Any
 
@@ -165,13 +166,15 @@ def test_executions_whose_replies_are_lost_end_one_after_the_other_without_ever_
         "session.send = losing"
     )
 
-    async def story() -> list[KernelEvent]:
-        async with asyncio.timeout(10):  # waits that double would take twice that
-            return [event for _ in range(6) for event in await driver._run("1", None, False)]
-
-    ends = [event for event in driver.do(story()) if isinstance(event, Finished)]
+    ends: list[KernelEvent] = []
+    waits: list[float] = []
+    for _ in range(6):
+        began = time.monotonic()
+        ends += [event for event in driver.run("1") if isinstance(event, Finished)]
+        waits.append(time.monotonic() - began)
     driver.run("session.send = send")
     assert [end.status for end in ends] == ["aborted"] * 6
+    assert max(waits) < 10 * min(waits), "waits that double come to 32 times the first"
 
 
 def test_an_interrupt_at_any_moment_ends_the_execution_and_hits_nothing_else(driver: Any, printed: Printed) -> None:

@@ -21,7 +21,7 @@ async def test_two_who_restart_it_at_once_get_one(tmp_path: Path) -> None:
         ran = await ben.cells["c0"].run()
         assert await ran.text() != before
         assert [f"{one.kernel_pid}\n" for one in find(folder_of(tmp_path / "state"))] == [await ran.text()]
-        assert await ann.until(lambda: ann.kernel.lifecycle == "ready", 30)
+        assert await ann.until(lambda: ann.kernel.lifecycle == "ready", 60)
 
 
 @aio
@@ -36,5 +36,5 @@ async def test_what_is_asked_to_run_while_it_is_shut_down_gets_the_next(tmp_path
             (execution,) = await ben.run(["c0"])
         assert execution.ok
         assert await execution.text() != before
-        assert await ben.until(lambda: ben.kernel.lifecycle == "ready", 30)
+        assert await ben.until(lambda: ben.kernel.lifecycle == "ready", 60)
         assert len(find(folder_of(tmp_path / "state"))) == 1

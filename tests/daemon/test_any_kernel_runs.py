@@ -48,6 +48,17 @@ async def test_typescript_cells_run_with_streams_displays_results_and_errors(tmp
 
 
 @aio
+async def test_deno_runs_where_no_kernelspec_names_it(tmp_path: Path) -> None:
+    path = notebook_file(tmp_path, ["const n: number = 6 * 7; console.log(n)"])
+    told = json.loads(path.read_text())
+    told["metadata"] = {"kernelspec": {"name": "deno", "display_name": "Deno", "language": "typescript"}}
+    path.write_text(json.dumps(told))
+    async with running_service(tmp_path) as service, service.peer(path) as ann:
+        assert await (await ann.cells["c0"].run()).text() == "42\n"
+        assert (ann.packages.environment.source, ann.kernel.language) == ("deno", "typescript")
+
+
+@aio
 async def test_a_peer_chooses_among_the_kernels_that_are_installed(tmp_path: Path, deno: str) -> None:
     path = notebook_file(tmp_path, ["1 + 1"])
     async with running_service(tmp_path) as service, service.peer(path) as ann:
@@ -59,7 +70,7 @@ async def test_a_peer_chooses_among_the_kernels_that_are_installed(tmp_path: Pat
         ann.choose_kernel(kernels[deno])
         assert ann.metadata["authors"] == ["Ada"]
         await ann.restart_kernel()
-        assert await ann.until(lambda: ann.kernel.language == "typescript", 20)
+        assert await ann.until(lambda: ann.kernel.language == "typescript", 60)
 
 
 @aio
@@ -69,7 +80,7 @@ async def test_a_loop_in_typescript_is_interrupted_and_the_kernel_lives_on(tmp_p
         use(ann, deno)
         (await ann.cells["c0"].run()).check()
         (loop,) = await ann.start(["c1"])
-        assert await ann.until(lambda: ann.kernel.activity == "busy", 20)
+        assert await ann.until(lambda: ann.kernel.activity == "busy", 60)
         await ann.interrupt(loop)
         assert (await loop.wait()).status == "error"
         assert "5" in await (await ann.cells["c2"].run()).check().text()
@@ -81,7 +92,7 @@ async def test_typescript_is_completed_and_asks_for_input(tmp_path: Path, deno: 
     async with running_service(tmp_path) as service, service.peer(path) as ann:
         use(ann, deno)
         (asking,) = await ann.start(["c0"])
-        assert await ann.until(lambda: asking.prompt is not None, 20)
+        assert await ann.until(lambda: asking.prompt is not None, 60)
         assert asking.prompt is not None
         assert asking.prompt.text.strip() == "name?"
         await asking.answer("Ada")

@@ -22,7 +22,7 @@ SLEEP = "print('begun', flush=True)\nimport time; time.sleep(60)"
 
 async def until_begun(notebook: Notebook, execution: Execution) -> None:
     """Wait until the code itself runs: an interrupt that comes earlier ends an execution as cancelled."""
-    begun = await notebook.until(lambda: bool(notebook.runtime.outputs(execution.id)), 20)
+    begun = await notebook.until(lambda: bool(notebook.runtime.outputs(execution.id)), 60)
     assert begun, "it did not begin to run"
 
 
@@ -38,7 +38,7 @@ async def test_what_one_peer_runs_every_peer_sees_and_the_file_gets(tmp_path: Pa
         assert await ben.until(
             lambda: ben.runtime.latest("c0") == execution.id and ben.runtime.execution(execution.id) is not None, 5
         )
-        assert await ben.until(lambda: ben.cells["c0"].execution is not None and ben.cells["c0"].execution.ok, 5)
+        assert await ben.until(lambda: ben.cells["c0"].execution is not None and ben.cells["c0"].execution.ok, 60)
         kinds = [(o["output_type"], o.get("name")) for o in await ben.cells["c0"].outputs()]
         assert kinds == [("stream", "stdout"), ("stream", "stderr"), ("execute_result", None)]
         await ann.save()

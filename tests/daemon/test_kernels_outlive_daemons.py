@@ -150,7 +150,7 @@ async def test_a_question_that_nobody_has_answered_is_still_asked(tmp_path: Path
     path = notebook_file(tmp_path, ["print('Hello', input('Name? '))"])
     async with hub_and_daemon(tmp_path) as (service, daemon), service.peer(path) as ann:
         (execution,) = await ann.start(["c0"])
-        assert await ann.until(lambda: execution.prompt is not None, 30)
+        assert await ann.until(lambda: execution.prompt is not None, 60)
         daemon.kill()
         daemon.start()
         await execution.answer("Ada")

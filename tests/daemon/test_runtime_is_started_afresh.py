@@ -158,7 +158,7 @@ async def test_a_hub_that_is_restarted_keeps_one_epoch_on_disk_and_goes_on_from_
     async with running_service(tmp_path, epoch_bytes=SMALL) as service, service.peer(path) as ann:
         async with watching(ann, "c0") as watcher:
             (execution,) = await ann.start(["c0"])
-            assert await ann.until(lambda: ann.runtime.epoch > 2, 20)
+            assert await ann.until(lambda: ann.runtime.epoch > 2, 60)
             await service.stop_hub()
             await service.start_hub()
             await execution.wait()
@@ -215,7 +215,7 @@ async def through_crashes(folder: Path, *, kills_hub: bool, kills_daemon: bool, 
             assert text == PRINTED
             async with Notebook.connect(notebook_id, hub.address) as newcomer:
                 assert text_of(newcomer.runtime, "c0") == text
-                assert await ann.until(lambda: ann.runtime.epoch >= newcomer.runtime.epoch, 20)
+                assert await ann.until(lambda: ann.runtime.epoch >= newcomer.runtime.epoch, 60)
                 assert text_of(ann.runtime, "c0") == text
 
 

@@ -72,7 +72,7 @@ async def test_a_service_is_told_of_edits_executions_and_the_kernel_and_chooses_
     path = notebook_file(tmp_path, ["1", "import os; print(os.environ['PLANNED'])", "3"])
     async with running_service(tmp_path) as service, service.peer(path) as ann:
         (await ann.cells["c0"].run()).check()
-        assert await ann.until(lambda: (latest := ann.cells["c1"].execution) is not None and latest.ok, 30)
+        assert await ann.until(lambda: (latest := ann.cells["c1"].execution) is not None and latest.ok, 60)
         shown = ann.cells["c1"].execution
         assert shown is not None
         assert await shown.text() == "yes\n"
@@ -90,7 +90,7 @@ async def test_a_service_is_told_of_edits_executions_and_the_kernel_and_chooses_
             await ann.run(["c2"])
         ann.cells["c0"].source = "2"
         await ann.saved()
-        assert await ann.until(lambda: bool(witness.edited), 10)
+        assert await ann.until(lambda: bool(witness.edited), 60)
         assert witness.edited == [CellChanged("c0", frozenset({"source"}))]
 
 

@@ -119,7 +119,7 @@ def test_people_and_an_agent_type_into_a_cell_while_it_runs_also_through_relays(
             for notebook in (ann, ben, agent):
                 assert await notebook.saved(20)
             heads = ann.doc.replica.heads
-            assert await ann.until(lambda: heads() == ben.doc.replica.heads() == agent.doc.replica.heads(), 20)
+            assert await ann.until(lambda: heads() == ben.doc.replica.heads() == agent.doc.replica.heads(), 60)
             sources = {notebook.cells["c0"].source for notebook in (ann, ben, agent)}
             assert len(sources) == 1
             (source,) = sources

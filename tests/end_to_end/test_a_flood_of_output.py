@@ -75,12 +75,12 @@ async def flood(tmp_path: Path, lines: int) -> None:
             before = len(ann.runtime.replica.save())
             flood, notes = ann.cells.add(FLOOD.format(lines=lines, line=LINE)), ann.cells.add("", "markdown")
             (execution,) = await ann.start([flood])
-            assert await ann.until(lambda: len(ann.runtime.outputs(execution.id)) == 1, 30)
+            assert await ann.until(lambda: len(ann.runtime.outputs(execution.id)) == 1, 60)
             took, lengths = [], []
             while not execution.record.is_terminal:
                 began = time.perf_counter()
                 notes.append("edit ")
-                assert await ben.until(lambda: notes.id in ben.doc and ben.doc.source(notes.id) == notes.source, 30)
+                assert await ben.until(lambda: notes.id in ben.doc and ben.doc.source(notes.id) == notes.source, 60)
                 took.append(time.perf_counter() - began)
                 lengths.append(len(contents(ann, execution.id)))
                 await asyncio.sleep(0.02)

@@ -32,7 +32,7 @@ def declaring(
 
 
 async def asked(notebook: Notebook) -> None:
-    assert await notebook.until(lambda: notebook.packages.trust.asks, 30)
+    assert await notebook.until(lambda: notebook.packages.trust.asks, 60)
 
 
 async def said(notebook: Notebook, cell: str = "c0") -> str:
@@ -51,7 +51,7 @@ async def test_nothing_is_installed_before_somebody_approves_and_then_what_waite
         trust = ann.packages.trust
         assert (trust.packages, trust.source) == (("tiny==1",), "uv:inline")
         assert trust.options == (f"find-links {wheels}", "no-index")
-        assert await ann.until(lambda: ann.packages.environment.phase == "waiting", 10)
+        assert await ann.until(lambda: ann.packages.environment.phase == "waiting", 60)
         assert not await asyncio.to_thread((tmp_path / "state" / "environments").exists)
         await ann.packages.approve()
         await execution.wait()
@@ -88,7 +88,7 @@ async def test_an_approval_of_what_was_shown_is_none_of_what_somebody_made_of_it
         with pytest.raises(RequestFailed, match="have changed since they were shown") as raised:
             await ann.request(ApproveDependencies(digest=shown.digest, heads=heads))
         assert raised.value.code == "stale_approval"
-        assert await ann.until(lambda: ann.packages.trust.packages == ("tiny==2",), 30)
+        assert await ann.until(lambda: ann.packages.trust.packages == ("tiny==2",), 60)
         assert ann.packages.trust.asks
 
 
@@ -126,8 +126,8 @@ async def test_packages_are_added_to_a_running_kernel_where_that_can_be_and_else
         assert await said(ann, "c1") == "1.0"
         assert ann.packages.missing == []
         assert ann.metadata["quire"]["uv"]["dependencies"] == ["tiny==1", "small"]
-        assert await ann.until(lambda: ann.packages.list() == {"small": "1.0", "tiny": "1.0"}, 10)
-        assert await ann.until(lambda: ann.packages.environment.in_sync, 10)
+        assert await ann.until(lambda: ann.packages.list() == {"small": "1.0", "tiny": "1.0"}, 60)
+        assert await ann.until(lambda: ann.packages.environment.in_sync, 60)
 
         change = await ann.packages.add("tiny==2")
         assert change.status == "restart_needed"
@@ -154,7 +154,7 @@ async def test_a_failed_install_leaves_environment_metadata_and_kernel_as_they_w
         assert "tiny==7" in str(raised.value)  # the resolver's own words
         assert "run again" in str(raised.value)  # and what to do
         assert ann.metadata == before
-        assert await ann.until(lambda: ann.packages.environment.phase == "ready", 10)
+        assert await ann.until(lambda: ann.packages.environment.phase == "ready", 60)
         assert "no versions that fit together" in (ann.packages.environment.error or "")
         assert await said(ann) == "1.0"
 

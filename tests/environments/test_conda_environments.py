@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+import zipfile
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,10 @@ from clients.daemon.environments import conda
 from clients.daemon.environments.declared import Dependencies
 from clients.daemon.environments.errors import BuildFailed, EnvironmentFailed
 from clients.daemon.environments.store import Environment, EnvironmentStore
+from clients.peer.errors import RequestFailed
+from tests.daemon.service import notebook_file, running_service
 from tests.environments.conda_channel import Channel
+from tests.support.aio import aio
 
 
 @pytest.fixture(scope="module")
@@ -24,6 +29,55 @@ def channel(tmp_path_factory: pytest.TempPathFactory) -> str:
     made.add("tiny", "2.0", {"share/tiny": b"2.0"})
     made.add("small", "1.0", {"share/small": b"1.0"}, ["tiny <2"])
     return made.write()
+
+
+@pytest.fixture(scope="module")
+def real_channel(tmp_path_factory: pytest.TempPathFactory, wheels: Path) -> str:
+    """This Python, packed as conda packs files; ipykernel and `tiny` with what they need, out of their wheels."""
+    made = Channel(tmp_path_factory.mktemp("real"))
+    base = Path(sys.executable).resolve()
+    version = ".".join(map(str, sys.version_info[:3]))
+    made.add("python", version, {"pyvenv.cfg": f"home = {base.parent}\n".encode()}, links={"bin/python": str(base)})
+    packages = f"lib/python{sys.version_info[0]}.{sys.version_info[1]}/site-packages"
+    kernel: dict[str, bytes] = {}
+    for wheel in wheels.glob("*.whl"):
+        with zipfile.ZipFile(wheel) as archive:
+            files = {f"{packages}/{name}": archive.read(name) for name in archive.namelist() if ".data/" not in name}
+        name, its_version, *_ = wheel.name.split("-")
+        if name in ("tiny", "small"):
+            made.add(name, its_version, files, ["python"])
+        elif name != "clash":
+            kernel |= files
+    made.add("ipykernel", "7.0", kernel, ["python"])
+    return made.write()
+
+
+@aio
+async def test_a_kernel_runs_in_what_conda_built_and_a_package_is_added_to_the_environment_yml(
+    tmp_path: Path, real_channel: str
+) -> None:
+    folder = tmp_path / "study"
+    (folder / ".git").mkdir(parents=True)
+    declares = folder / "environment.yml"
+    before = f"channels: [{real_channel}]\ndependencies:\n  - tiny=1.0  # ours\n"
+    declares.write_text(before)
+    path = notebook_file(folder, ["import sys, tiny; print(tiny.version, sys.prefix)", "import small"])
+    async with running_service(tmp_path) as service, service.peer(path) as ann:
+        assert await ann.until(lambda: ann.packages.trust.asks, 30)
+        assert ann.packages.trust.channels == (real_channel,)
+        await ann.packages.approve()
+        execution = await ann.cells["c0"].run()
+        version, prefix = (await execution.text()).split()
+        assert (version, Path(prefix).parent) == ("1.0", tmp_path / "state" / "environments")
+        assert ann.packages.environment.source == "conda:env_yml"
+        with pytest.raises(RequestFailed, match="no versions that fit together"):
+            await ann.packages.add("tiny=7")
+        assert declares.read_text() == before
+        change = await ann.packages.add("small")
+        assert (change.status, change.installed) == ("live", {"small": "1.0", "tiny": "1.0"})
+        assert declares.read_text() == before + "  - small\n"
+        assert (await ann.cells["c1"].run()).ok
+        assert await ann.until(lambda: ann.packages.trust.state == "trusted", 30)
 
 
 def wanting(channel: str, *packages: str) -> Dependencies:

@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 from clients.daemon.environments import tool, uv
-from clients.daemon.environments.declared import Dependencies
+from clients.daemon.environments.declared import Dependencies, from_pep723
 from clients.daemon.environments.errors import BuildFailed, EnvironmentFailed
 from clients.daemon.environments.store import Environment, EnvironmentStore
 from clients.daemon.keeper.manifest import process_began
@@ -71,6 +71,20 @@ def test_an_environment_is_built_once_and_found_again(tmp_path: Path, wheels: Pa
     assert sum(line.startswith("Creating virtual environment") for line in lines) == 1
     phases = [phase for line in lines if (phase := uv.phase_of(line))]
     assert phases == sorted(phases, key=("resolving", "downloading", "installing").index)
+
+
+def test_sources_and_indexes_of_a_header_are_uvs_to_read(tmp_path: Path, wheels: Path) -> None:
+    (tmp_path / "own").mkdir()
+    shutil.copy(wheels / "tiny-1.0-py3-none-any.whl", tmp_path / "own")
+    header = (
+        'dependencies = ["small", "tiny"]\n[tool.uv.sources]\n'
+        'tiny = { path = "own/tiny-1.0-py3-none-any.whl" }\n'
+        f'[[tool.uv.index]]\nname = "ours"\nurl = "{wheels}"\nformat = "flat"\ndefault = true\n'
+    )
+    wanted = from_pep723(header, "a test")
+    assert wanted.from_anywhere
+    found = asyncio.run(built(EnvironmentStore(tmp_path / "state"), wanted, tmp_path))
+    assert (found.installed["tiny"], found.installed["small"]) == ("1.0", "1.0"), "the index alone would give tiny 2"
 
 
 def left_in(store: EnvironmentStore) -> list[str]:

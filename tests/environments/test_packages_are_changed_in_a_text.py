@@ -99,10 +99,18 @@ def test_a_pixi_toml_keeps_tables_comments_and_what_is_said_of_a_package() -> No
     assert 'numpy = "*"' in in_pixi('[workspace]\nchannels = ["a"]\n', ["numpy"], [])
 
 
+def test_the_pixi_table_of_a_pyproject_is_changed_and_the_rest_of_it_is_not() -> None:
+    before = (
+        '[project]\nname = "p"  # ours\n\n[tool.pixi.workspace]\nchannels = ["a"]\n\n'
+        '[tool.pixi.dependencies]\na = "*"\n\n[tool.x]\ny = 1\n'
+    )
+    assert in_pixi(before, ["b>1"], [], ("tool", "pixi")) == before.replace('a = "*"\n', 'a = "*"\nb = ">1"\n')
+
+
 def test_what_pixi_writes_another_way_is_left_to_people() -> None:
     with pytest.raises(EnvironmentFailed, match="more than a name and a version"):
         in_pixi(PIXI, ["conda-forge::gdal"], [])
-    with pytest.raises(EnvironmentFailed, match="one platform or feature"):
+    with pytest.raises(EnvironmentFailed, match="not declared in the lists"):
         in_pixi(PIXI, [], ["gdal"])
     with pytest.raises(EnvironmentFailed, match="no list of dependencies"):
         in_environment_yml("name: x", ["a"], [])

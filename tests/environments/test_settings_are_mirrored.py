@@ -60,7 +60,7 @@ async def test_what_is_set_anywhere_is_everywhere(tmp_path: Path) -> None:
             assert mirror.current == Settings(pool_size=2)
 
             path.write_text(path.read_text().replace("pool_size = 2", "pool_size = 3"))
-            assert await document.until(lambda: document.metadata[KEY] == {"pool_size": 3}, 30)
+            assert await document.until(lambda: document.metadata[KEY] == {"pool_size": 3}, 60)
             put(document, environment_manager="conda")  # what the file does not say stays
             await until_file_says(path, 'environment_manager = "conda"')
             assert from_toml(path.read_text()) == {"pool_size": 3, "environment_manager": "conda"}
@@ -74,7 +74,7 @@ async def test_what_is_set_anywhere_is_everywhere(tmp_path: Path) -> None:
             assert len(document.doc.replica.changes_since(heads)) == 1, "nothing was echoed"
         async with mirrored(service) as (document, mirror, path):
             path.write_text("pool_size = 5\n")
-            assert await document.until(lambda: document.metadata[KEY] == {"pool_size": 5}, 30)
+            assert await document.until(lambda: document.metadata[KEY] == {"pool_size": 5}, 60)
             assert mirror.current == Settings(pool_size=5)
 
 
@@ -84,7 +84,7 @@ async def test_a_file_that_was_edited_while_nothing_ran_counts_and_settings_are_
         (tmp_path / "state" / "settings.toml").write_text("pool_size = 1\nof_the_future = 7\n")
         async with mirrored(service) as (document, mirror, _):
             values = {"pool_size": 1, "of_the_future": 7}
-            assert await document.until(lambda: document.metadata.get(KEY) == values, 30)
+            assert await document.until(lambda: document.metadata.get(KEY) == values, 60)
             assert mirror.current == Settings(pool_size=1)
             from clients.peer.hub_address import HubClient
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from clients.daemon.environments.declared import Dependencies
+from clients.daemon.environments.declared import Dependencies, from_pixi
 from clients.daemon.environments.errors import BadDeclaration
 from clients.daemon.environments.resolution import Asked, Resolution, resolve
 
@@ -200,9 +200,58 @@ def test_broken_inline_dependencies_are_said_to_be_broken(told: Any, said: str) 
 
 
 def test_an_option_that_is_not_known_is_refused() -> None:
-    header = '# /// script\n# dependencies = ["a"]\n# [tool.uv]\n# sources = {a = {path = "."}}\n# ///\n'
-    with pytest.raises(BadDeclaration, match="'sources' of uv is not known"):
+    header = '# /// script\n# dependencies = ["a"]\n# [tool.uv]\n# workspace = {members = ["b"]}\n# ///\n'
+    with pytest.raises(BadDeclaration, match="'workspace' of uv is not known"):
         where({}, {}, header)
+
+
+def test_where_a_header_takes_packages_from_is_shown_and_counts() -> None:
+    header = (
+        '# /// script\n# dependencies = ["a"]\n# [tool.uv]\n# sources = {a = {git = "https://x/a", tag = "1"}}\n# ///\n'
+    )
+    found = where({}, {}, header).dependencies
+    assert found is not None
+    assert found.options == (("sources", ('"a" = {"git" = "https://x/a", "tag" = "1"}',)),)
+    assert found.from_anywhere
+    assert found.digest != where({}, {}, header.replace('"1"', '"2"')).dependencies.digest  # type: ignore[union-attr]
+
+
+def test_pixi_tables_of_this_platform_count_and_those_of_others_do_not() -> None:
+    text = PIXI + (
+        '[target.unix.dependencies]\nmake = "*"\n[target.linux-64.dependencies]\npandas = ">=3"\n'
+        '[target.win.dependencies]\nnotepad = "*"\n[target.osx-arm64.pypi-dependencies]\ntiny = "==1"\n'
+    )
+    linux = from_pixi(text, "pixi.toml", HERE, "linux-64")
+    mac = from_pixi(text, "pixi.toml", HERE, "osx-arm64")
+    assert (linux.packages, linux.pip) == (("make", "pandas >=3"), ())
+    assert (mac.packages, mac.pip) == (("make", "pandas >=2"), ("tiny==1",))
+
+
+def test_what_pixi_says_of_a_package_beside_its_version_is_kept_or_refused() -> None:
+    text = (
+        '[dependencies]\ngdal = {version = "3.*", channel = "x", build = "py*"}\n'
+        '[pypi-dependencies]\na = {version = ">1", extras = ["b"]}\n'
+    )
+    found = from_pixi(text, "pixi.toml", HERE)
+    assert (found.packages, found.pip) == (("x::gdal 3.* py*",), ("a[b]>1",))
+    with pytest.raises(BadDeclaration, match="gdal is neither a version nor"):
+        from_pixi('[dependencies]\ngdal = {version = "3.*", md5 = "x"}\n', "pixi.toml", HERE)
+
+
+def test_a_pyproject_of_pixi_runs_as_pixi_does_with_the_project_itself() -> None:
+    text = PYPROJECT + (
+        '[tool.pixi.workspace]\nchannels = ["c"]\n[tool.pixi.dependencies]\npython = "3.12.*"\ngdal = "*"\n'
+        '[tool.pixi.pypi-dependencies]\nstudy = {path = ".", editable = true}\n'
+    )
+    found = where(at("pyproject.toml", text))
+    assert (found.source, found.path) == ("conda:pixi", HERE / "pyproject.toml")
+    assert found.dependencies == Dependencies(
+        manager="conda",
+        packages=("gdal",),
+        pip=("pandas>2", f"study @ {HERE.as_uri()}"),
+        python="3.12.*",
+        channels=("c",),
+    )
 
 
 def test_what_means_the_same_has_one_digest_and_what_does_not_has_another() -> None:

@@ -44,7 +44,7 @@ async def all_type(folder: Path, seconds: float) -> None:
         service.peer(path) as person,
         service.peer(path, "script", "program") as script,
         service.client(person.id) as first,
-        service.client(person.id) as second,
+        service.client(person.id, "?name=bob") as second,
     ):
         loop, number = asyncio.get_running_loop(), 0
         end = loop.time() + seconds
@@ -120,6 +120,29 @@ async def test_what_is_wrong_gets_an_error_frame_and_nobody_else_notices(tmp_pat
         assert (await ann.ask("notebook_sync", "notebook_state"))["id"] == peer.id
         await bob.ask("notebook_sync", "notebook_state")
         assert [frame["type"] for frame in bob.frames] == ["notebook_state"]
+
+
+@aio
+async def test_a_client_that_says_its_name_is_a_peer_and_its_edits_and_runs_are_its_own(tmp_path: Path) -> None:
+    path = notebook_file(tmp_path, ["x = 1", "y = 2"])
+    async with (
+        json_service(tmp_path) as service,
+        service.peer(path) as peer,
+        service.client(peer.id, "?name=Ann") as ann,
+        service.client(peer.id) as nobody,
+    ):
+        await peer.until(lambda: any(one.peer.name == "Ann" for one in peer.peers))
+        await ann.send("cell_source_update", cell_id="c0", source="x = 17")
+        await nobody.send("cell_source_update", cell_id="c1", source="y = 27")
+        await ann.send("cell_execute", cell_id="c0")  # runs what it has just written
+        assert (await nobody.until("cell_status", cell_id="c0", status="ready"))["status"] == "ready"
+        (execution,) = await peer.executions_of("c0")
+        assert (execution.record.source, execution.record.requested_by.name) == ("x = 17", "Ann")
+        await peer.until(lambda: peer.cells["c1"].source == "y = 27")
+        said = {cell: {one.by.author.name for one in await peer.cells[cell].blame()} for cell in ("c0", "c1")}
+        assert "Ann" in said["c0"]
+        assert "JSON clients" in said["c1"]
+        assert "Ann" not in said["c1"]
 
 
 @aio

@@ -62,7 +62,7 @@ async def test_nonsense_ends_the_connection_and_nothing_else(nonsense: bytes, tm
             mine.cells[0].source = "before"
             assert await mine.saved(5)
             put_in.set()
-            assert await mine.until(lambda: not mine.online, 10)
+            assert await mine.until(lambda: not mine.online, 60)
             mine.cells[0].append(", after")
             assert await mine.saved(10)
             assert mine.cells[0].source == "before, after"

@@ -57,12 +57,12 @@ async def test_edits_made_offline_are_there_after_the_reconnect(tmp_path: Path, 
         ):
             cell = mine.cells[0].id
             await connections[-1].close()
-            assert await mine.until(lambda: not mine.online, 5)
+            assert await mine.until(lambda: not mine.online, 60)
             mine.cells[cell].append("mine")
             other.cells[cell].append("other")
             assert await mine.saved(10)
-            assert await mine.until(lambda: "other" in mine.cells[cell].source, 5)
-            assert await other.until(lambda: other.cells[cell].source == mine.cells[cell].source, 5)
+            assert await mine.until(lambda: "other" in mine.cells[cell].source, 60)
+            assert await other.until(lambda: other.cells[cell].source == mine.cells[cell].source, 60)
             assert sorted(mine.cells[cell].source) == sorted("mineother")
 
 
@@ -100,7 +100,7 @@ async def test_typing_through_a_proxy_that_cuts_stalls_and_resets_loses_and_doub
             return len({(peer.cells[cell].source, peer.doc.replica.heads()) for peer in peers}) == 1
 
         for peer in peers:
-            assert await peer.until(agree, 10)
+            assert await peer.until(agree, 60)
         text = peers[0].cells[cell].source
         check_letters(text, {name: [typed] for name, typed in zip("abc", alphabets, strict=True)})
         assert proxy.connections > len(peers), "the proxy cut nothing: another seed"
@@ -116,12 +116,12 @@ async def test_a_hub_that_restarts_under_load_misses_nothing(tmp_path: Path, sta
             b = await peers.enter_async_context(Notebook.connect(notebook_id, hub.address))
             cell = a.cells[0].id
             typing = asyncio.gather(type_into(a, cell, "abcdefgh" * 30), type_into(b, cell, "01234567" * 30))
-            await a.until(lambda: len(a.cells[cell].source) > 100, 10)
+            await a.until(lambda: len(a.cells[cell].source) > 100, 60)
         async with hub_here(state, port=port):
             await typing
             for peer in (a, b):
                 assert await peer.saved(15)
-            assert await a.until(lambda: len(a.cells[cell].source) == 480, 10)
+            assert await a.until(lambda: len(a.cells[cell].source) == 480, 60)
             check_letters(a.cells[cell].source, {"a": ["abcdefgh" * 30], "b": ["01234567" * 30]})
             await peers.aclose()  # before the hub goes, as anybody would
 
@@ -141,7 +141,7 @@ async def test_a_request_is_answered_once_over_a_reconnect(tmp_path: Path, state
             asking = asyncio.create_task(mine.start())
             assert await poll(lambda: bool(served))
             await connections[-1].close()
-            assert await mine.until(lambda: not mine.online, 5)
+            assert await mine.until(lambda: not mine.online, 60)
             answer_all(daemon, served)
             assert [execution.id for execution in await asking] == ["e1"]
             assert len(served) == 1
@@ -298,16 +298,16 @@ async def test_a_peer_whose_core_panicked_fetches_the_notebook_anew_and_keeps_it
         ):
             cell = mine.cells[0].id
             await connections[-1].close()
-            await mine.until(lambda: not mine.online, 5)
+            await mine.until(lambda: not mine.online, 60)
             mine.cells[cell].source = "mine"
             assert not mine.is_saved
             mine.doc.replica._panic = "for this test"
             other.cells.add("other's")
-            assert await mine.until(lambda: mine.doc.replica._panic is None and mine.is_joined, 10)
-            assert await mine.until(lambda: len(mine.cells) == 2, 5)
+            assert await mine.until(lambda: mine.doc.replica._panic is None and mine.is_joined, 60)
+            assert await mine.until(lambda: len(mine.cells) == 2, 60)
             assert await mine.saved(10)
             assert [c.source for c in mine.cells] == ["mine", "other's"]
-            assert await other.until(lambda: other.cells[cell].source == "mine", 5)
+            assert await other.until(lambda: other.cells[cell].source == "mine", 60)
 
 
 async def poll(condition: Callable[[], bool], seconds: float = 10) -> bool:

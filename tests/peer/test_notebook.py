@@ -29,7 +29,7 @@ async def test_two_peers_see_each_others_edits_moves_and_deletions(tmp_path: Pat
             third = a.cells.add("three", before=first)
             second.move(before=third)
             first.delete()
-            assert await b.until(lambda: [cell.id for cell in b.cells] == [second.id, third.id], 5)
+            assert await b.until(lambda: [cell.id for cell in b.cells] == [second.id, third.id], 60)
             seen = b.cells[second.id]
             assert (seen.source, seen.type, seen.metadata, seen.index) == ("# two", "markdown", {"tags": ["x"]}, 0)
             with pytest.raises(UnknownCell):
@@ -47,7 +47,7 @@ async def test_what_is_edited_together_arrives_together(tmp_path: Path, state: P
                 seen.add(len(b.cells))
                 return len(b.cells) == 11
 
-            waiting = asyncio.create_task(b.until(enough, 5))
+            waiting = asyncio.create_task(b.until(enough, 60))
             await asyncio.sleep(0)
             with a.edit():
                 for number in range(10):
@@ -74,16 +74,16 @@ async def test_a_fork_is_edited_at_leisure_and_merged_with_what_came_meanwhile(t
             cell = a.cells[0]
             cell.source = "one two three"
             draft = a.fork()
-            assert await b.until(lambda: b.cells[0].source == "one two three", 5)
+            assert await b.until(lambda: b.cells[0].source == "one two three", 60)
             b.cells[0].source = "one 2 three"
-            assert await a.until(lambda: cell.source == "one 2 three", 5)
+            assert await a.until(lambda: cell.source == "one 2 three", 60)
             with a.on(draft):
                 assert cell.source == "one two three"
                 cell.source = "ONE two three"
             assert cell.source == "one 2 three"
             a.merge(draft)
             assert cell.source == "ONE 2 three"
-            assert await b.until(lambda: b.cells[0].source == "ONE 2 three", 5)
+            assert await b.until(lambda: b.cells[0].source == "ONE 2 three", 60)
 
 
 @pytest.mark.parametrize("role", ["viewer", "runner"])
@@ -98,7 +98,7 @@ async def test_who_may_only_read_is_told_so_and_stays_connected(role: str, tmp_p
             with pytest.raises(NotAllowed, match=role):
                 reader.cells[0].source = "mine"
             editor.cells[0].source = "theirs"
-            assert await reader.until(lambda: reader.cells[0].source == "theirs", 5)
+            assert await reader.until(lambda: reader.cells[0].source == "theirs", 60)
 
 
 @aio
@@ -170,9 +170,9 @@ async def test_everyone_sees_who_is_here_and_where(tmp_path: Path, state: Path) 
                 def there() -> bool:
                     return any(peer.state == {"cell_id": "c", "head": 3} for peer in a.peers)
 
-                assert await a.until(there, 5)
+                assert await a.until(there, 60)
                 assert len(b.peers) == 2
-            assert await a.until(lambda: len(a.peers) == 1, 5)
+            assert await a.until(lambda: len(a.peers) == 1, 60)
 
 
 @aio

@@ -186,10 +186,10 @@ async def test_a_notebook_is_opened_through_a_relay(listen: str, tmp_path: Path,
             opening.open(address, token=TOKEN) as straight,
         ):
             through.cells[0].source = "through"
-            assert await straight.until(lambda: straight.cells[0].source == "through", 5)
+            assert await straight.until(lambda: straight.cells[0].source == "through", 60)
             relay.cancel()
             await asyncio.gather(relay, return_exceptions=True)
-            assert await through.until(lambda: not through.online, 10)
+            assert await through.until(lambda: not through.online, 60)
 
 
 @aio
@@ -327,7 +327,7 @@ async def test_whoever_waits_for_a_copy_that_cannot_be_written_is_told(
                 notebook.cells[0].source = "x"
                 with pytest.raises(BadReplicaFile, match="No space"):
                     await notebook.kept(5)
-            assert await notebook.until(lambda: notebook.keeper is not None and notebook.keeper.is_kept, 10)
+            assert await notebook.until(lambda: notebook.keeper is not None and notebook.keeper.is_kept, 60)
             assert await notebook.kept(5)
 
 

@@ -12,7 +12,7 @@ from typing import Any, Final, ParamSpec
 
 P = ParamSpec("P")
 
-TEST_SECONDS: Final = 60.0  # far above what any test takes on a slow machine; only a hang gets there
+TEST_SECONDS: Final = 180.0  # far above what any test takes on a slow machine; only a hang gets there
 
 
 Test = Callable[P, Coroutine[Any, Any, None]]

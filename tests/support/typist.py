@@ -162,7 +162,7 @@ async def _type(typing: Typing, notebook: Notebook) -> None:
                 await asyncio.sleep(typing.pause)
         if number % 4:
             continue  # with some unacknowledged edits under way at all times
-        if await notebook.until(lambda: notebook.is_saved or not notebook.online, 5) and notebook.is_saved:
+        if await notebook.until(lambda: notebook.is_saved or not notebook.online, 60) and notebook.is_saved:
             _tell(saved=number + 1)
         if notebook.keeper is not None and await notebook.kept(5):
             _tell(kept=number + 1)

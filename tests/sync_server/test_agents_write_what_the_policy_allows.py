@@ -13,10 +13,12 @@ from clients.peer.errors import RequestFailed
 from clients.peer.notebook import Notebook
 from notebook_doc.authors import Author
 from notebook_doc.edits import Delete, SetSource
+from notebook_doc.notebook import NotebookDoc
 from notebook_doc.policy import AgentPolicy, marked_as_made_by, with_policy
 from notebook_doc.proposals import accept, propose
 from relay.errors import Refused
 from relay.messages import PeerInfo, PeerKind
+from sync_server.agent_guard import cells_of, may_touch_policy
 from tests.support.aio import aio
 from tests.support.hub import hub_here
 
@@ -39,7 +41,7 @@ async def company(folder: Path, policy: AgentPolicy) -> AsyncIterator[tuple[Note
         person.set_metadata(with_policy(person.metadata, policy))
         agent = await enter("claude", "agent")
         agent.cells.add("by claude", metadata=marked_as_made_by("claude"))
-        assert await person.until(lambda: len(person.cells) == 2, 5)
+        assert await person.until(lambda: len(person.cells) == 2, 60)
         yield person, agent
 
 
@@ -84,12 +86,32 @@ async def test_what_is_allowed_goes_through_and_so_do_proposals_which_a_person_a
         made = propose(agent.doc, agent.read(), batch, lambda _: None, title="tidy", author=claude, at=1.0)
         agent.touch()
         assert await agent.saved(5)
-        assert await person.until(lambda: made.id in person.doc.proposal_values(), 5)
+        assert await person.until(lambda: made.id in person.doc.proposal_values(), 60)
         assert person.cells[0].source == "by hand"
         accept(person.doc, made.id, lambda _: None, by=ann, at=2.0)
         person.touch()
-        assert await agent.until(lambda: yours.source == "by hand, tidied", 5)
+        assert await agent.until(lambda: yours.source == "by hand, tidied", 60)
         assert mine.source == "better"
+
+
+def test_a_cell_that_an_agent_makes_and_marks_is_let_through_without_a_look_at_the_whole_notebook() -> None:
+    """A look costs a copy of the notebook, before anybody sees the cell."""
+    doc = NotebookDoc.create("5e1f7c1a-0000-4000-8000-000000000004")
+    doc.add_cell("by hand", cell_id="a", metadata={"quire": {"k": 1}})
+    cells = cells_of(doc.replica)
+
+    def may_touch(edit: Callable[[], object]) -> bool:
+        heads = doc.replica.heads()
+        edit()
+        return may_touch_policy(doc.replica.changes_since(heads), cells)
+
+    assert not may_touch(lambda: doc.add_cell("by claude", metadata=marked_as_made_by("claude", {"agents": {"k": 1}})))
+    assert not may_touch(lambda: doc.set_source("a", "by both"))
+    assert not may_touch(lambda: doc.move_cell("a"))
+    assert may_touch(lambda: doc.set_cell_metadata("a", {"quire": {"k": 2}, "agents": 3}))
+    assert may_touch(lambda: doc.set_metadata({"quire": {"agents": {"delete": "allow"}}}))
+    assert may_touch(lambda: doc.set_metadata({"quire": {"agents": {"delete": "confirm"}}}))
+    assert may_touch(lambda: doc.set_metadata({}))
 
 
 @aio
@@ -121,10 +143,10 @@ async def test_a_policy_set_while_an_agent_works_counts_from_then_on(tmp_path: P
     async with company(tmp_path, AgentPolicy()) as (person, agent):
         agent.cells[0].append(", and by claude")
         assert await agent.saved(5)
-        assert await person.until(lambda: person.cells[0].source == "by hand, and by claude", 5)
+        assert await person.until(lambda: person.cells[0].source == "by hand, and by claude", 60)
         person.agent_policy = CAREFUL
         assert await person.saved(5)
-        assert await agent.until(lambda: agent.agent_policy == CAREFUL, 5)
+        assert await agent.until(lambda: agent.agent_policy == CAREFUL, 60)
         agent.cells[0].append("!")
         with pytest.raises(Refused):
             await agent.saved(5)

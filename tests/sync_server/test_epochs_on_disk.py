@@ -101,14 +101,14 @@ async def test_an_epoch_that_finds_the_disk_full_begins_when_there_is_room(small
         ):
             daemon.runtime.record(Execution(id="e1", cell_id="c", status="done"))
             daemon.touch()
-            assert await daemon.until(lambda: daemon.runtime_is_saved, 10)
+            assert await daemon.until(lambda: daemon.runtime_is_saved, 60)
             with small_disk.full():
                 daemon.begin_epoch(next_epoch(daemon.runtime))
                 daemon.runtime.put_root("noise", [f"{number:099}" for number in range(3000)])
                 daemon.runtime.record(Execution(id="e2", cell_id="c", status="done"))
                 daemon.touch()
-                assert await ann.until(lambda: bool(ann.warnings), 10), "everyone is told"
+                assert await ann.until(lambda: bool(ann.warnings), 60), "everyone is told"
                 assert not daemon.runtime_is_saved
-            assert await daemon.until(lambda: daemon.runtime_is_saved, 10)
-            assert await ann.until(lambda: ann.runtime.execution("e2") is not None, 10)
+            assert await daemon.until(lambda: daemon.runtime_is_saved, 60)
+            assert await ann.until(lambda: ann.runtime.execution("e2") is not None, 60)
             assert ann.runtime.epoch == 1

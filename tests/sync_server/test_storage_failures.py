@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import sqlite3
 import threading
 from pathlib import Path
@@ -10,12 +11,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from clients.peer.errors import RequestFailed
 from sync_server.errors import StateInUse, StorageBusy, StorageClosed, StorageError, StorageFull, StorageReadOnly
 from sync_server.group_commit import GroupWriter
 from sync_server.sqlite_schema import DATABASE_NAME, connect, migrate
 from sync_server.sqlite_store import SqliteStore
 from sync_server.state_lock import LOCK_NAME
 from sync_server.store import DocKey, StoredDocument
+from tests.support.hub import hub_here
 
 if TYPE_CHECKING:
     from tests.sync_server.conftest import SmallDisk
@@ -54,6 +57,23 @@ def test_a_full_disk_refuses_a_new_state_folder_and_lets_go_of_it(small_disk: Sm
         store = await SqliteStore.open(folder)
         await store.append(KEY, [b"a"])
         await store.close()
+
+    asyncio.run(story())
+
+
+def test_a_notebook_whose_outputs_do_not_fit_on_the_disk_is_refused_and_opens_once_they_do(
+    small_disk: SmallDisk, tmp_path: Path
+) -> None:
+    printed = [{"output_type": "stream", "name": "stdout", "text": f"{number}" * 100_000} for number in range(4)]
+    cell = {"id": "a", "cell_type": "code", "source": "1", "metadata": {}, "outputs": printed, "execution_count": 1}
+    path = tmp_path / "work.ipynb"
+    path.write_text(json.dumps({"nbformat": 4, "nbformat_minor": 5, "metadata": {}, "cells": [cell]}))
+
+    async def story() -> None:
+        async with hub_here(small_disk.folder / "state") as hub:
+            with small_disk.full(), pytest.raises(RequestFailed, match="Free some space"):
+                await hub.open(path)
+            assert await hub.open(path)
 
     asyncio.run(story())
 
@@ -211,7 +231,7 @@ def test_a_bug_on_the_writing_thread_reaches_everyone_who_waits(tmp_path: Path) 
         jobs += [asyncio.create_task(writer.append(KEY, [b"b"])) for _ in range(10)]
         await asyncio.sleep(0)
         bug.let_go()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             outcomes = await asyncio.gather(*jobs, return_exceptions=True)
         assert all(isinstance(outcome, StorageError) for outcome in outcomes)
         with pytest.raises(StorageClosed):

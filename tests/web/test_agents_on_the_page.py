@@ -37,14 +37,14 @@ def test_a_person_accepts_an_edited_proposal_rejects_another_and_sets_what_agent
         second.get_by_label("A note for its author").fill("it is")
         second.get_by_role("button", name="Reject").click()
         tab.sees("nothing is open", lambda: cards.count() == 0)
-        agent.until(lambda: not agent._core.proposals(), 10)
+        agent.until(lambda: not agent._core.proposals(), 60)
         assert {one.title: (one.status, one.decision and one.decision.note) for one in agent.proposals(all=True)} == {
             "prices went up": ("accepted", ""),
             "not needed": ("rejected", "it is"),
         }
 
         page.get_by_label("Agents: Change cells that no agent made").select_option("only propose it")
-        agent.until(lambda: "agents" in agent._core.metadata.get("quire", {}), 10)
+        agent.until(lambda: "agents" in agent._core.metadata.get("quire", {}), 60)
         with pytest.raises(NotebookDocError, match="agents may not"), quire.code_mode(agent) as ctx:
             ctx.edit_cell(0, "mine")
         with quire.code_mode(agent) as ctx:

@@ -66,7 +66,7 @@ def test_a_comment_is_made_on_what_is_selected_and_answered_live(service: Servic
     tab.press("Control+Enter")
     tab.cell(0).locator("[data-mark='comments']").wait_for()
     with quire.open(service.notebook, name="Bot", kind="agent") as nb:
-        assert nb.until(lambda: len(nb._core.comments) == 1, 10)
+        assert nb.until(lambda: len(nb._core.comments) == 1, 60)
         thread = nb.comments[0]
         assert (thread.text, thread.quote, thread.cell_id) == ("Where is this from?", "0.03", nb.cells[0].id)
         thread.reply("The report of 2025.")
@@ -74,7 +74,7 @@ def test_a_comment_is_made_on_what_is_selected_and_answered_live(service: Servic
         page.locator(".message .words", has_text="The report of 2025.").wait_for()
         assert page.locator(".message .author.agent").inner_text() == "Botagent"
         page.locator(".thread").get_by_role("button", name="Resolve").click()
-        assert nb.until(lambda: nb._core.comments[0].resolved is not None, 10)
+        assert nb.until(lambda: nb._core.comments[0].resolved is not None, 60)
         tab.sees("no open comment", lambda: page.locator("[data-mark='comments']").count() == 0)
         thread.reopen()
         nb.cells[0].delete()

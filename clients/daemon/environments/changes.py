@@ -158,8 +158,10 @@ def _in_text(resolution: Resolution, text: str, add: tuple[str, ...], remove: tu
         return _checked(Change(resolution.source, after, InCell(resolution.cell_id, old, new)), add, remove)
     path = resolution.path
     assert path is not None, "what is declared in a text is so in a cell or in a file"
-    edit = edits.in_pixi if resolution.source == "conda:pixi" else edits.in_environment_yml
-    new = edit(text, add, remove)
+    if resolution.source == "conda:pixi":
+        new = edits.in_pixi(text, add, remove, ("tool", "pixi") if path.name == "pyproject.toml" else ())
+    else:
+        new = edits.in_environment_yml(text, add, remove)
     how = InFile(path, text.encode(), new.encode())
     return _checked(Change(resolution.source, read_conda_file(path, new), how), add, remove)
 

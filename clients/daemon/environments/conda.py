@@ -11,6 +11,8 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from packaging.requirements import Requirement
+
 from clients.daemon.environments import tool, uv
 from clients.daemon.environments.declared import Dependencies
 from clients.daemon.environments.errors import BuildFailed, EnvironmentFailed
@@ -62,7 +64,11 @@ def builder(dependencies: Dependencies, folder: Path, on_line: Callable[[str], N
 
 
 async def _pip(dependencies: Dependencies, target: Path, on_line: Callable[[str], None]) -> None:
-    command = [uv.uv_binary(), "pip", "install", "--python", str(uv.python_of(target)), *dependencies.pip]
+    command = [uv.uv_binary(), "pip", "install", "--python", str(uv.python_of(target))]
+    for one in dependencies.pip:
+        folder = Requirement(one).url or ""
+        is_project = folder.startswith("file:") and not folder.endswith((".whl", ".gz", ".zip"))
+        command += ["--editable", one] if is_project else [one]  # a project's own code is used where it lies
     ended = await tool.run(command, target, uv.uv_environment(os.environ, target), on_line)
     if ended.code != 0:
         why, hint = uv.explain(ended)

@@ -9,10 +9,13 @@ from __future__ import annotations
 
 import json
 import re
+import sys
 import tomllib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from hashlib import sha256
+from pathlib import Path
+from platform import machine as machine_name
 from typing import Any, Final, Literal
 
 from packaging.requirements import InvalidRequirement, Requirement
@@ -35,7 +38,12 @@ UV_OPTIONS: Final[Mapping[str, str]] = {
     "prerelease": "one",
     "resolution": "one",
     "no-build": "switch",
+    "index": "tables",
+    "sources": "table",
 }
+# Those of them that uv takes from a project file only, and those that say where packages come from.
+OF_A_FILE: Final = ("index", "sources")
+_FROM_ANYWHERE: Final = frozenset(("index-url", "extra-index-url", "find-links", *OF_A_FILE))
 # A PEP 723 header; `content` is what stands between its first line and its last, still as comments.
 HEADER: Final = re.compile(r"(?m)^# /// script\s*$\s(?P<content>(^#(| .*)$\s?)+?)^# ///\s*$")
 
@@ -70,7 +78,7 @@ class Dependencies:
     def from_anywhere(self) -> bool:
         """Whether packages may come from elsewhere than from where this machine takes its packages anyway."""
         return (
-            any(name in ("index-url", "extra-index-url", "find-links") for name, _ in self.options)
+            any(name in _FROM_ANYWHERE for name, _ in self.options)
             or bool(self.files)
             or any("@" in package.partition(";")[0] for package in (*self.packages, *self.pip))
             or not set(self.channels) <= set(DEFAULT_CHANNELS)
@@ -176,20 +184,96 @@ def from_pyproject(text: str, where: str, lock: bytes | None = None) -> Dependen
     return Dependencies(manager="uv", packages=_sorted(packages), python=python, files=tuple(files))
 
 
-def from_pixi(text: str, where: str) -> Dependencies:
-    """What a pixi.toml declares for its default environment on any platform."""
+def from_pixi(text: str, where: str, folder: Path, platform: str | None = None) -> Dependencies:
+    """What a pixi.toml in this folder, or the table `tool.pixi` of a pyproject.toml there, declares for its default
+    environment on a platform ("linux-64"; None: this machine's). A project that names itself by its folder is a
+    requirement with the folder's address."""
     told = _toml(text, where)
+    project: Any = {}
+    if (inner := pixi_table(told)) is not None:
+        project, told = told.get("project") or {}, inner
     workspace = told.get("workspace") or told.get("project") or {}
-    packages = {**_table(told.get("dependencies", {}), where)}
-    pip = _table(told.get("pypi-dependencies", {}), where)
-    python = packages.pop("python", "")
+    packages: dict[str, str] = {}
+    pip: dict[str, str] = {}
+    for one in _strings(project.get("dependencies", []), where, "dependencies"):
+        pip[package_name(one)] = requirement(one, where)
+    for table in (told, *_targets(told, platform or this_platform(), where)):
+        packages |= _of_conda(table.get("dependencies", {}), where)
+        pip |= _of_pip(table.get("pypi-dependencies", {}), where, folder)
+    python = packages.pop("python", "").removeprefix("python").strip()
     return Dependencies(
         manager="conda",
-        packages=_sorted(f"{name} {version}".strip() for name, version in packages.items()),
-        pip=_sorted(requirement(f"{name}{version}", where) for name, version in pip.items()),
-        python="" if python == "*" else python,
+        packages=_sorted(packages.values()),
+        pip=_sorted(pip.values()),
+        python=python,
         channels=tuple(_strings(workspace.get("channels", []), where, "channels") or DEFAULT_CHANNELS),
     )
+
+
+def pixi_table(told: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The table `tool.pixi` of what a pyproject.toml says, if that makes it a workspace of pixi's."""
+    tools = told.get("tool")
+    table = tools.get("pixi") if isinstance(tools, dict) else None
+    return table if isinstance(table, dict) and ("workspace" in table or "project" in table) else None
+
+
+def is_pixi(text: str, where: str) -> bool:
+    """Whether this pyproject.toml is a workspace of pixi's. Raises BadDeclaration."""
+    return pixi_table(_toml(text, where)) is not None
+
+
+def this_platform() -> str:
+    """This machine as conda calls it: "linux-64", "osx-arm64"."""
+    system = {"darwin": "osx", "win32": "win"}.get(sys.platform, "linux")
+    machine = machine_name().lower()
+    arm = {"linux": "aarch64"}.get(system, "arm64")
+    return f"{system}-{arm if machine in ('arm64', 'aarch64') else '64' if machine in ('x86_64', 'amd64') else machine}"
+
+
+def _targets(told: Mapping[str, Any], platform: str, where: str) -> Iterator[dict[str, Any]]:
+    """The tables under `target` that are for this platform, from the most general on."""
+    tables = told.get("target", {})
+    if not isinstance(tables, dict):
+        raise BadDeclaration(where, "target is no table")
+    system = platform.partition("-")[0]
+    for name in ([] if system == "win" else ["unix"]) + [system, platform]:
+        if isinstance(table := tables.get(name), dict):
+            yield table
+
+
+def _of_conda(told: Any, where: str) -> dict[str, str]:
+    """Name -> what conda's solver is asked for."""
+    found = {}
+    for name, value in _table(told, where).items():
+        about = {"version": value} if isinstance(value, str) else value
+        if not isinstance(about, dict) or not set(about) <= {"version", "build", "channel"}:
+            raise BadDeclaration(where, f"{name} is neither a version nor a table of version, build and channel")
+        channel = f"{about['channel']}::" if "channel" in about else ""
+        version = str(about.get("version", "*"))
+        build = str(about.get("build", ""))
+        parts = ("" if version == "*" and not build else version, build)
+        found[package_name(name)] = " ".join(one for one in (f"{channel}{name}", *parts) if one)
+    return found
+
+
+def _of_pip(told: Any, where: str, folder: Path) -> dict[str, str]:
+    """Name -> requirement of pip."""
+    found = {}
+    for name, value in _table(told, where).items():
+        about = {"version": value} if isinstance(value, str) else value
+        if (
+            isinstance(about, dict)
+            and isinstance(about.get("path"), str)
+            and set(about) <= {"path", "editable", "extras"}
+        ):
+            version = f" @ {(folder / about['path']).resolve().as_uri()}"
+        elif isinstance(about, dict) and set(about) <= {"version", "extras"}:
+            version = "" if (told_ := str(about.get("version", "*"))) == "*" else told_
+        else:
+            raise BadDeclaration(where, f"{name} is neither a version, nor a table of version and extras, nor a path")
+        extras = ",".join(_strings(about.get("extras", []), where, f"extras of {name}"))
+        found[package_name(name)] = requirement(f"{name}[{extras}]{version}" if extras else f"{name}{version}", where)
+    return found
 
 
 def from_environment_yml(told: Any, where: str) -> Dependencies:
@@ -234,9 +318,30 @@ def _options(told: Mapping[str, Any], where: str) -> tuple[tuple[str, tuple[str,
             if not isinstance(value, bool):
                 raise BadDeclaration(where, f"{name} is true or false, not {value!r}")
             options += [(name, ())] if value else []
+        elif kind in ("table", "tables"):
+            options.append((name, _as_toml(value, kind, where, name)))
         else:
             options.append((name, tuple(_strings([value] if kind == "one" else value, where, name))))
     return tuple(sorted(options))
+
+
+def _as_toml(value: Any, kind: str, where: str, name: str) -> tuple[str, ...]:
+    """A table, an item each, or a list of tables, as TOML that stands in one line."""
+    if kind == "table" and isinstance(value, dict):
+        return tuple(f"{json.dumps(key)} = {_inline(one, where)}" for key, one in sorted(value.items()))
+    if kind == "tables" and isinstance(value, list) and all(isinstance(one, dict) for one in value):
+        return tuple(_inline(one, where) for one in value)
+    raise BadDeclaration(where, f"{name} is no {'table' if kind == 'table' else 'list of tables'}")
+
+
+def _inline(value: Any, where: str) -> str:
+    if isinstance(value, dict):
+        return "{" + ", ".join(f"{json.dumps(key)} = {_inline(one, where)}" for key, one in value.items()) + "}"
+    if isinstance(value, list):
+        return "[" + ", ".join(_inline(one, where) for one in value) + "]"
+    if not isinstance(value, str | bool | int):
+        raise BadDeclaration(where, f"{value!r} is not understood here")
+    return json.dumps(value, ensure_ascii=False)  # TOML writes these as JSON does
 
 
 def _python(told: Any, where: str) -> str:
@@ -254,17 +359,10 @@ def _strings(told: Any, where: str, what: str) -> Sequence[str]:
     return told
 
 
-def _table(told: Any, where: str) -> dict[str, str]:
-    """Package -> version specifier, of a table of pixi's."""
+def _table(told: Any, where: str) -> dict[str, Any]:
     if not isinstance(told, dict):
         raise BadDeclaration(where, "dependencies is no table")
-    found = {}
-    for name, value in told.items():
-        version = value.get("version", "*") if isinstance(value, dict) else value
-        if not isinstance(version, str) or (isinstance(value, dict) and {"path", "git", "url"} & set(value)):
-            raise BadDeclaration(where, f"{name} is neither a version nor a table with one")
-        found[name] = "" if version == "*" else version
-    return found
+    return told
 
 
 def _spec(text: str) -> str:

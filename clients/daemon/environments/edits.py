@@ -99,7 +99,7 @@ def in_pixi(text: str, add: Sequence[str], remove: Iterable[str], inside: Sequen
         found = [(one, spelt) for one in (conda, pip) if (spelt := _key(one, name)) is not None]
         if not found:
             raise EnvironmentFailed(
-                f"{name} is declared for one platform or feature only.", "Take it out of the file by hand."
+                f"{name} is not declared in the lists of the default environment.", "Take it out of the file by hand."
             )
         for one, spelt in found:
             del one[spelt]

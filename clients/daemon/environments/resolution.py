@@ -164,8 +164,8 @@ def _project_in(path: Path, content: bytes, files: Files) -> Resolution | None:
     except UnicodeDecodeError:
         raise BadDeclaration(where, "it is not UTF-8") from None
     reason = f"{path.name} is the closest project file."
-    if path.name != "pyproject.toml":
-        source: Source = "conda:pixi" if path.name == "pixi.toml" else "conda:env_yml"
+    if path.name != "pyproject.toml" or declared.is_pixi(text, where):
+        source: Source = "conda:pixi" if path.suffix == ".toml" else "conda:env_yml"
         return Resolution(source=source, reason=reason, path=path, dependencies=read_conda_file(path, text))
     project = declared.from_pyproject(text, where, files.read(path.with_name("uv.lock")))
     if project is None:
@@ -178,9 +178,9 @@ def _project_in(path: Path, content: bytes, files: Files) -> Resolution | None:
 
 
 def read_conda_file(path: Path, text: str) -> Dependencies:
-    """What this pixi.toml or environment.yml declares. Raises BadDeclaration."""
-    if path.name == "pixi.toml":
-        return declared.from_pixi(text, str(path))
+    """What this pixi.toml, pyproject.toml of pixi's, or environment.yml declares. Raises BadDeclaration."""
+    if path.suffix == ".toml":
+        return declared.from_pixi(text, str(path), path.parent)
     return declared.from_environment_yml(_yaml(text, str(path)), str(path))
 
 

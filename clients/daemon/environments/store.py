@@ -140,7 +140,13 @@ class EnvironmentStore:
     @asynccontextmanager
     async def _lock(self, name: str) -> AsyncIterator[None]:
         """Held by one builder of all processes. The system lets go of it when its process ends."""
-        import fcntl
+        try:
+            import fcntl
+        except ImportError:  # Windows
+            raise EnvironmentFailed(
+                "Environments cannot be built on this system, which has no locks that all processes respect.",
+                "Choose an installed kernel, or run Quire on Linux, macOS or WSL.",
+            ) from None
 
         descriptor = os.open(self.folder / f".{name}.lock", os.O_RDWR | os.O_CREAT, 0o600)
         try:

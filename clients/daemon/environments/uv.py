@@ -8,18 +8,19 @@ nobody has approved, do not reach it; those of the user do.
 
 from __future__ import annotations
 
+import json
 import os
 import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import Final, Literal
+from typing import Any, Final, Literal
 
 from packaging.specifiers import SpecifierSet
 
 from clients.daemon.environments import tool
-from clients.daemon.environments.declared import Dependencies
+from clients.daemon.environments.declared import OF_A_FILE, Dependencies
 from clients.daemon.environments.errors import BuildFailed
 from clients.daemon.process import describe_exit
 
@@ -76,6 +77,11 @@ _EXPLANATIONS: Final[Sequence[tuple[tuple[str, ...], str, str]]] = (
         "Change the packages or their versions, as it says above, and run again.",
     ),
     (
+        ("Failed to read `--find-links`",),
+        "a folder or page of packages that is named cannot be read",
+        "See whether it is there; a relative path begins at the notebook's folder.",
+    ),
+    (
         ("Failed to build", "build backend"),
         "a package cannot be built",
         "Ask for a version that has a wheel for this Python, or install what its build needs.",
@@ -123,7 +129,7 @@ def commands(order: Order, environment: Path, *, pinned: bool = True) -> list[li
         beside += ["--constraints", str(environment.parent / PINS)]
     install = [uv, "pip", "install", "--python", python, *beside]
     if order.project is None:
-        return [venv, [*install, "--requirements", str(environment.parent / REQUIREMENTS)]]
+        return [venv, [*install, "--requirements", str(environment.parent / _requirements(order.dependencies))]]
     if order.project.with_name("uv.lock").exists():
         sync = [uv, "sync", "--frozen", "--inexact", "--project", str(order.project.parent)]
         return [venv, sync, [*install, KERNEL_PACKAGE]]
@@ -132,16 +138,45 @@ def commands(order: Order, environment: Path, *, pinned: bool = True) -> list[li
 
 REQUIREMENTS: Final = "requirements.txt"
 PINS: Final = "pins.txt"
+PROJECT: Final = "pyproject.toml"
 
 
 def _flags(dependencies: Dependencies, folder: Path) -> list[str]:
     flags: list[str] = []
     for name, values in dependencies.options:
+        if name in OF_A_FILE:
+            continue
         flags += [f"--{name}"] if not values else []
         for value in values:
             here = name == "find-links" and "://" not in value
             flags.append(f"--{name}={folder / value if here else value}")
     return flags
+
+
+def _requirements(dependencies: Dependencies) -> str:
+    return PROJECT if any(name in OF_A_FILE for name, _ in dependencies.options) else REQUIREMENTS
+
+
+def project_file(dependencies: Dependencies, folder: Path) -> str:
+    """A pyproject.toml that has uv install these from where they say: uv takes sources and indexes from one only. It
+    lies elsewhere than the notebook, whose folder is what paths are relative to."""
+    packages = ", ".join(json.dumps(one) for one in (KERNEL_PACKAGE, *dependencies.packages))
+    lines = ["[project]", 'name = "notebook"', 'version = "0"', f"dependencies = [{packages}]"]
+    options = dict(dependencies.options)
+    if options.get("sources"):
+        lines += ["[tool.uv.sources]", *options["sources"]]
+    if options.get("index"):
+        lines += ["[tool.uv]", f"index = [{', '.join(options['index'])}]"]
+    import tomlkit
+
+    told = tomlkit.parse("\n".join(lines))
+    uv: Any = told["tool"]["uv"]
+    for one in [*uv.get("sources", {}).values(), *uv.get("index", [])]:
+        for source in one if isinstance(one, list) else [one]:
+            for key in ("path", "url"):
+                if key in source and "://" not in source[key]:
+                    source[key] = str((folder / source[key]).resolve())
+    return tomlkit.dumps(told)
 
 
 def phase_of(line: str) -> Phase | None:
@@ -169,6 +204,8 @@ async def build(order: Order, environment: Path, on_line: Callable[[str], None])
     scratch = environment.parent
     requirements = [KERNEL_PACKAGE, *order.dependencies.packages]
     (scratch / REQUIREMENTS).write_text("\n".join(requirements) + "\n")
+    if _requirements(order.dependencies) == PROJECT:
+        (scratch / PROJECT).write_text(project_file(order.dependencies, order.folder))
     (scratch / PINS).write_text("\n".join(order.pins) + "\n")
     env = ({"UV_COMPILE_BYTECODE": "1"} if order.compile else {}) | uv_environment(os.environ, environment)
     cwd = scratch if order.project is None else order.project.parent  # where its settings are, which were approved too

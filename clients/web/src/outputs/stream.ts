@@ -12,6 +12,7 @@ import type { Shown } from "./render.ts";
 import { terminal } from "./terminal.ts";
 
 const LONG = 256 * 1024; // bytes that are shown whole
+const KEPT = 2 * LONG; // bytes of fetched blobs that are kept, the latest used
 const OPEN = 2048; // characters at the end that may still change
 
 export class StreamView implements Shown {
@@ -20,12 +21,15 @@ export class StreamView implements Shown {
   readonly #pre: HTMLElement;
   readonly #settled = h("span");
   readonly #open = h("span");
-  readonly #pieces = new Map<string, Promise<Uint8Array<ArrayBuffer>>>();
+  readonly #pieces = new Map<string, { size: number; bytes: Promise<Uint8Array<ArrayBuffer>> }>();
   #output: Output | null = null;
   #contents: readonly Content[] = [];
   #settledText = "";
   #large: LargeText | null = null;
-  #version = 0;
+  #version = 0; // of the contents
+  #shown = 0; // the version that is shown
+  #fetching = false;
+  #ended = false;
 
   constructor(output: Output) {
     this.#name = output.name ?? "stdout";
@@ -47,27 +51,35 @@ export class StreamView implements Shown {
     this.#version++;
     const source = this.#source();
     if (source.size > LONG) this.#showLarge(source);
-    else if (contents.every(({ blob }) => blob === undefined)) this.#show(contents.map(({ inline }) => inline ?? "").join(""));
-    else void this.#fetch(source);
+    else if (contents.every(({ blob }) => blob === undefined)) this.#show(contents.map(({ inline }) => inline ?? "").join(""), this.#version);
+    else void this.#fetch();
     return true;
   }
 
   destroy(): void {
-    this.#version++;
+    this.#ended = true;
     this.#large?.destroy();
   }
 
-  async #fetch(source: Source): Promise<void> {
-    const version = this.#version;
-    try {
-      const bytes = await source.read(0, source.size);
-      if (version === this.#version) this.#show(new TextDecoder().decode(bytes));
-    } catch (error) {
-      if (version === this.#version) this.#open.replaceChildren(h("em", {}, error instanceof Error ? error.message : `${error}`));
+  /** One at a time: what came while one was fetched is fetched next, so that the newest shows however slow that is. */
+  async #fetch(): Promise<void> {
+    if (this.#fetching) return;
+    this.#fetching = true;
+    for (let version = 0; version !== this.#version && !this.#ended && this.#large === null; ) {
+      version = this.#version;
+      const source = this.#source();
+      try {
+        this.#show(new TextDecoder().decode(await source.read(0, source.size)), version);
+      } catch (error) {
+        if (version === this.#version) this.#open.replaceChildren(h("em", {}, error instanceof Error ? error.message : `${error}`));
+      }
     }
+    this.#fetching = false;
   }
 
-  #show(text: string): void {
+  #show(text: string, version: number): void {
+    if (version <= this.#shown || this.#ended || this.#large !== null) return;
+    this.#shown = version;
     const { scrollTop, scrollHeight, clientHeight } = this.#pre;
     const follows = scrollTop > 0 && scrollTop + clientHeight > scrollHeight - 4;
     if (!text.startsWith(this.#settledText)) {
@@ -117,15 +129,21 @@ export class StreamView implements Shown {
     return all;
   }
 
-  /** A small blob is read whole and kept while the stream is short: it is asked for again with every line. */
+  /** A blob of a short stream is read whole and kept: it is asked for again with every line. */
   async #part(content: Content, from: number, to: number): Promise<Uint8Array<ArrayBuffer>> {
     const { blob } = content;
-    if (blob === undefined || sizeOf(content) > LONG) return bytesOf(content, from, to);
-    const whole = this.#pieces.get(blob) ?? bytesOf(content);
+    const size = sizeOf(content);
+    if (blob === undefined || size > LONG) return bytesOf(content, from, to);
+    const { bytes } = this.#pieces.get(blob) ?? { bytes: bytesOf(content) };
     this.#pieces.delete(blob);
-    this.#pieces.set(blob, whole);
-    whole.catch(() => this.#pieces.delete(blob));
-    for (const oldest of this.#pieces.keys()) if (this.#pieces.size > 16) this.#pieces.delete(oldest);
-    return (await whole).subarray(from, to);
+    this.#pieces.set(blob, { size, bytes });
+    bytes.catch(() => this.#pieces.delete(blob));
+    let kept = [...this.#pieces.values()].reduce((sum, piece) => sum + piece.size, 0);
+    for (const [oldest, piece] of this.#pieces) {
+      if (kept <= KEPT) break;
+      this.#pieces.delete(oldest);
+      kept -= piece.size;
+    }
+    return (await bytes).subarray(from, to);
   }
 }
