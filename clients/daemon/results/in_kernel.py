@@ -369,7 +369,7 @@ class Cache:
             raise Refused("its outputs are too large")
         return {
             **{"format": FORMAT, "values": data, "modules": modules, "absent": absent},
-            **{"outputs": outputs, "ms": seconds * 1000},
+            **{"outputs": outputs, "ms": round(seconds * 1000, 1)},
         }
 
     def _loaded(self, path: str) -> dict[str, Any] | None:

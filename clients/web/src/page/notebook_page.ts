@@ -8,6 +8,7 @@ import type { Notebook, NotebookEvent } from "../core/notebook.ts";
 import type { Heads, Patch } from "../core/replica.ts";
 import type { CellType, Execution } from "../core/schema.ts";
 import type { Session } from "../core/session.ts";
+import { SAVED_WIDGETS } from "../core/saved_widgets.ts";
 import { Signal } from "../core/signal.ts";
 import { Structure } from "../core/structure.ts";
 import type { Suggestions } from "../editor/completion.ts";
@@ -68,7 +69,10 @@ export class NotebookPage implements Page, CellActions {
     this.sections = new Sections(notebook);
     this.selection = new Selection(() => this.sections.visible);
     this.requests = new Requests(session, link, this.toasts);
-    this.widgets = new Widgets((body) => this.requests.call(body));
+    this.widgets = new Widgets(
+      (body) => this.requests.call(body),
+      (commId) => notebook.metadataAt([...SAVED_WIDGETS, commId]),
+    );
     this.people = new People(session, link);
     this.cells = new CellList(notebook, this, () => session.mayEdit);
     this.executions = new Executions(this.cells);
