@@ -12,7 +12,7 @@ from clients.peer.notebook import Notebook
 from relay.messages import PeerInfo, PeerKind
 from tests.daemon.service import notebook_file, running_service
 
-SECONDS = 10.0
+SECONDS = 60.0
 
 
 class Company:

@@ -59,7 +59,7 @@ def version(answer: str) -> str:
 async def by_http(address: HubAddress, name: str = "claude") -> AsyncIterator[Agent]:
     headers = {"Authorization": f"Bearer {address.token}"}
     async with (
-        httpx2.AsyncClient(headers=headers, timeout=30) as http,
+        httpx2.AsyncClient(headers=headers, timeout=120) as http,
         Client(
             streamable_http_client(f"{address.url}/mcp", http_client=http),
             client_info=Implementation(name=name, version="0"),

@@ -72,7 +72,7 @@ async def test_the_report_names_people_who_wrote_and_left_before_the_agent_came(
         who = PeerInfo(peer_id="ann", name="ann", kind="person")
         async with Notebook.connect(here.notebook_id, here.address, peer=who) as ann:
             ann.cells["c1"].append("  # ann was here")
-            assert await ann.saved(10)
+            assert await ann.saved(60)
         later = await here.enter("claude again", "agent")
         async with code_mode(later) as ctx:
             ctx.start_from(reading)
@@ -243,7 +243,7 @@ async def test_where_the_policy_wants_to_be_asked_the_error_says_to_propose_and_
             mine = ctx.create_cell("mine = 1")
             await ctx.commit()
             ctx.replace(mine, "1", "2")
-        assert await claude.saved(5)
+        assert await claude.saved(60)
 
 
 @aio

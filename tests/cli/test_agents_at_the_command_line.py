@@ -71,7 +71,7 @@ def test_an_agents_batch_is_undone_by_its_name_after_it_has_gone(served: Served)
             async with code_mode(nb) as ctx:
                 ctx.create_cell("left = 1")
                 ctx.edit_cell(0, "print('by claude')")
-            assert await nb.saved(10)
+            assert await nb.saved(60)
             return before
 
     async def sources() -> list[str]:

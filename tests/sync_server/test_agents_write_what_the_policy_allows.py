@@ -63,10 +63,10 @@ async def test_an_agent_that_breaks_the_policy_is_refused_and_nobody_sees_it(wha
         before = [(cell.id, cell.source) for cell in person.cells], person.metadata
         EDITS[what](agent)
         with pytest.raises(Refused) as refused:
-            await agent.saved(5)
+            await agent.saved(60)
         assert refused.value.code == "agents_may_not"
         person.cells[1].append("\n# goes on")
-        assert await person.saved(5)
+        assert await person.saved(60)
         cells, metadata = before
         assert ([(cell.id, cell.source.partition("\n")[0]) for cell in person.cells], person.metadata) == (
             cells,
@@ -85,7 +85,7 @@ async def test_what_is_allowed_goes_through_and_so_do_proposals_which_a_person_a
         batch = [SetSource(yours.id, "by hand, tidied")]
         made = propose(agent.doc, agent.read(), batch, lambda _: None, title="tidy", author=claude, at=1.0)
         agent.touch()
-        assert await agent.saved(5)
+        assert await agent.saved(60)
         assert await person.until(lambda: made.id in person.doc.proposal_values(), 60)
         assert person.cells[0].source == "by hand"
         accept(person.doc, made.id, lambda _: None, by=ann, at=2.0)
@@ -121,11 +121,11 @@ async def test_an_agent_cannot_accept_what_it_may_not_write(tmp_path: Path) -> N
         gone = [Delete(agent.cells[0].id)]
         made = propose(agent.doc, agent.read(), gone, lambda _: None, title="tidy", author=claude, at=1.0)
         agent.touch()
-        assert await agent.saved(5)
+        assert await agent.saved(60)
         accept(agent.doc, made.id, lambda _: None, by=claude, at=2.0)
         agent.touch()
         with pytest.raises(Refused):
-            await agent.saved(5)
+            await agent.saved(60)
         assert len(person.cells) == 2
 
 
@@ -142,13 +142,13 @@ async def test_an_agent_cannot_have_packages_installed_where_people_want_to_be_a
 async def test_a_policy_set_while_an_agent_works_counts_from_then_on(tmp_path: Path) -> None:
     async with company(tmp_path, AgentPolicy()) as (person, agent):
         agent.cells[0].append(", and by claude")
-        assert await agent.saved(5)
+        assert await agent.saved(60)
         assert await person.until(lambda: person.cells[0].source == "by hand, and by claude", 60)
         person.agent_policy = CAREFUL
-        assert await person.saved(5)
+        assert await person.saved(60)
         assert await agent.until(lambda: agent.agent_policy == CAREFUL, 60)
         agent.cells[0].append("!")
         with pytest.raises(Refused):
-            await agent.saved(5)
+            await agent.saved(60)
         await asyncio.sleep(0)
         assert person.cells[0].source == "by hand, and by claude"

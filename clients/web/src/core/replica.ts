@@ -180,6 +180,11 @@ export class Replica<T extends object> {
     return holder === undefined ? null : Automerge.getObjectId(holder, path.at(-1) as Key);
   }
 
+  /** The keys of the root under which something differs between two moments. Costs the document. */
+  rootsChanged(before: Heads, after: Heads): Set<string> {
+    return new Set(Automerge.diff(this.#doc, [...before], [...after]).map(({ path }) => `${path[0]}`));
+  }
+
   /** An independent copy, of the same author's if no actor is named, to see what an edit would do; `merge` takes it in. */
   fork(actor = this.#sibling()): Replica<T> {
     return new Replica(Automerge.clone(this.#doc, { actor }));

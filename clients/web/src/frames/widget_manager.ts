@@ -1,6 +1,7 @@
 // The widget library's manager in a frame: models are made of the state that the page sends for those it is asked for.
 //
-// It knows the packages that the page brings, and anywidget, whose widgets carry their own code. Others it refuses by name.
+// It knows the packages that the page brings, and anywidget, whose widgets carry their own code. In the place of another
+// stands what the page lacks for it; what is around it is drawn.
 
 import * as base from "@jupyter-widgets/base";
 import { ManagerBase } from "@jupyter-widgets/base-manager";
@@ -24,6 +25,25 @@ export interface Given {
   readonly model: string;
   readonly state: Record<string, unknown> | null; // null: there is no such widget
   readonly outputs?: readonly object[] | null;
+}
+
+/** A widget whose code is not here. */
+function lackingModel(module: string): typeof base.DOMWidgetModel {
+  return class extends base.DOMWidgetModel {
+    constructor(attributes: any, options: any) {
+      super({ ...attributes, _view_name: "LackingView", _view_module: module }, options);
+    }
+  };
+}
+
+class LackingView extends base.DOMWidgetView {
+  override render(): void {
+    super.render();
+    const [name, module] = [this.model.name ?? this.model.get("_model_name"), this.model.get("_view_module")];
+    const text = `This page cannot draw ${name}: it has no code of "${module}". It draws ipywidgets and every anywidget. Python can still read and set this one.`;
+    this.el.append(Object.assign(document.createElement("p"), { textContent: text, className: "lacking" }));
+    this.el.setAttribute("role", "note");
+  }
 }
 
 export class Manager extends ManagerBase {
@@ -69,9 +89,15 @@ export class Manager extends ManagerBase {
   }
 
   protected override async loadClass(name: string, module: string): Promise<any> {
-    const found = PACKAGES[module]?.()[name];
-    if (found === undefined) throw new Error(`This page has no "${module}", which this widget needs. It has ipywidgets, and any anywidget.`);
-    return found;
+    return PACKAGES[module]?.()[name];
+  }
+
+  protected override async loadModelClass(name: string, module: string): Promise<typeof base.WidgetModel> {
+    return (await this.loadClass(name, module)) ?? lackingModel(module);
+  }
+
+  protected override async loadViewClass(name: string, module: string): Promise<typeof base.WidgetView> {
+    return (await this.loadClass(name, module)) ?? LackingView;
   }
 
   protected override async _create_comm(): Promise<never> {

@@ -48,6 +48,7 @@ const RENDERERS: readonly (readonly [RegExp, Cost, Draw])[] = [
   [/^application\/([\w.-]+\+)?json$/, "cheap", json],
   [/^text\/plain$/, "cheap", plain],
 ];
+const SAVED = "As the file has it: no kernel runs this widget. Run the cell to make it live.";
 const GONE = "This widget went with its kernel. Run the cell to make it again.";
 
 /** How to draw this; null if there is no way. */
@@ -67,9 +68,10 @@ async function widget(place: HTMLElement, content: Content, _type: string, _bund
   let shown: HTMLElement | null = null;
   const show = async () => {
     if (shown !== null) dispose(shown);
-    const frame = widgets.has(modelId) ? await widgets.draw(modelId) : null;
+    const isLive = widgets.has(modelId);
+    const frame = isLive || widgets.isSaved(modelId) ? await widgets.draw(modelId) : null;
     shown = frame?.element ?? h("p", { class: "note" }, GONE);
-    place.replaceChildren(shown);
+    place.replaceChildren(shown, ...(isLive || frame === null ? [] : [h("p", { class: "note" }, SAVED)]));
     await frame?.drawn;
   };
   let turn = show();

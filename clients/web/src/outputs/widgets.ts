@@ -3,11 +3,13 @@
 // Owns which frame was given which widget, and what was set in them that is not in the document yet. A frame is sent the
 // state of the widgets it asks for and what changes of them; it says what people set, which is shown in the other frames
 // at once and goes to the daemon. What a frame says is nobody's word: it can speak of the widgets it was given, no more.
+// A widget that no kernel has is shown as the notebook's file has it, if it does; what is set in that stays in its frame.
 
 import { CommOutbox, type Sending, settings } from "../core/comm_outbox.ts";
 import * as comms from "../core/comms.ts";
 import { type ErrorInfo, type RequestBody, toHex } from "../core/messages.ts";
 import type { Heads, Patch, Replica } from "../core/replica.ts";
+import { readSavedWidget, type SavedWidget } from "../core/saved_widgets.ts";
 import { type RuntimeRoot, record } from "../core/schema.ts";
 import { Signal } from "../core/signal.ts";
 import { bytesOf } from "./contents.ts";
@@ -31,6 +33,7 @@ export class Widgets {
   /** Something went wrong that the reader should know. */
   readonly failed = new Signal<ErrorInfo>();
   readonly #ask: Ask;
+  readonly #savedEntry: (commId: string) => unknown;
   readonly #outbox = new CommOutbox();
   readonly #frames = new Set<Frame>();
   readonly #turns = new Map<string, Promise<void>>(); // of each comm, what it tells frames, in order
@@ -38,8 +41,10 @@ export class Widgets {
   readonly #watchers = new Map<string, Set<() => void>>();
   #runtime: Replica<RuntimeRoot> | null = null;
 
-  constructor(ask: Ask) {
+  /** `savedEntry` is what the notebook's metadata says of a widget. */
+  constructor(ask: Ask, savedEntry: (commId: string) => unknown) {
     this.#ask = ask;
+    this.#savedEntry = savedEntry;
   }
 
   // --- what the page brings --------------------------------------------------------------------------------------------
@@ -70,6 +75,20 @@ export class Widgets {
 
   has(commId: string): boolean {
     return this.#runtime !== null && comms.hasComm(this.#runtime.value, commId);
+  }
+
+  /** Whether the file says what this widget showed. */
+  isSaved(commId: string): boolean {
+    return this.#saved(commId) !== null;
+  }
+
+  #saved(commId: string): SavedWidget | null {
+    try {
+      return readSavedWidget(this.#savedEntry(commId));
+    } catch (error) {
+      console.warn(`what the file says of the widget ${commId} cannot be read`, error);
+      return null;
+    }
   }
 
   /** Call this whenever the widget comes or goes; returns what ends that. */
@@ -171,7 +190,8 @@ export class Widgets {
 
   #give(frame: Frame, commId: string): void {
     if (!this.has(commId)) {
-      frame.sandbox.tell({ model: commId, state: null });
+      const saved = this.#saved(commId);
+      frame.sandbox.tell({ model: commId, state: saved?.state ?? null, outputs: saved?.outputs ?? null });
       return;
     }
     if (!frame.given.has(commId)) frame.given.set(commId, 0);

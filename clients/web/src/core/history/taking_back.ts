@@ -65,6 +65,15 @@ export async function notTakenBack(notebook: Notebook, hashes: readonly string[]
   return left;
 }
 
+/** Whether a change has changed cells or the notebook's metadata: of others, as of a proposal, there is nothing to undo. */
+export function isEdit(notebook: Notebook, hash: string): boolean {
+  const { replica } = notebook;
+  const deps = replica.changesSince([]).find((change) => change.hash === hash)?.deps;
+  if (deps === undefined) return false;
+  const roots = replica.rootsChanged(deps, [hash]);
+  return roots.has("cells") || roots.has("metadata");
+}
+
 const undoOf = (deed: Deed): string => `undo ${deed.name}`;
 
 // --- the deeds of a history ----------------------------------------------------------------------------------------------
