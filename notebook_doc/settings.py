@@ -18,6 +18,7 @@ from notebook_doc.json_values import Json
 
 SETTINGS_ID: Final = "9b1d5e0c-51f7-5d6e-8f0c-7365747469ee"  # of the document, on every machine
 KEY: Final = "settings"
+FORMATTING: Final = "formatting"  # the key at the root of RuntimeDoc under which this setting stands for all peers
 Value = str | int | bool | list[str]
 
 
@@ -37,6 +38,7 @@ class Settings:
     pool_packages: tuple[str, ...] = ()
     keep_environments_days: int = 30
     keep_kernels_minutes: int = 0
+    formatting: str = "never"
 
 
 DESCRIPTIONS: Final[Mapping[str, str]] = {
@@ -48,8 +50,12 @@ DESCRIPTIONS: Final[Mapping[str, str]] = {
     "keep_environments_days": "days after which an environment that nobody used is removed",
     "keep_kernels_minutes": "minutes after which a kernel that runs nothing, of a notebook that nobody has open, is "
     "ended; 0: never",
+    "formatting": "never or on_run: whether the page formats a Python cell before it runs it",
 }
-_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {"environment_manager": ("uv", "conda")}
+_CHOICES: Final[Mapping[str, tuple[str, ...]]] = {
+    "environment_manager": ("uv", "conda"),
+    "formatting": ("never", "on_run"),
+}
 _MOST: Final[Mapping[str, int]] = {"pool_size": 16, "keep_environments_days": 3650, "keep_kernels_minutes": 525600}
 
 

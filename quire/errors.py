@@ -6,9 +6,10 @@ NotebookDocError: an edit or a document that makes no sense.
 
 from __future__ import annotations
 
-from clients.agent.errors import AgentError, BatchRefused, CannotFormat, NoSuchCell, NoSuchText
+from clients.agent.errors import AgentError, BatchRefused, NoSuchCell, NoSuchText
 from clients.peer.errors import (
     BadReplicaFile,
+    CannotFormat,
     CopySetAside,
     ExecutionFailed,
     NoService,

@@ -47,6 +47,7 @@ class ErrorCode(StrEnum):
     FILE_ERROR = "file_error"
     NO_DAEMON = "no_daemon"
     KERNEL = "kernel"
+    CANNOT_FORMAT = "cannot_format"
     NO_KERNEL = "no_kernel"
     KERNEL_BUSY = "kernel_busy"
     SUPERSEDED = "superseded"

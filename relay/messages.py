@@ -279,6 +279,18 @@ class KernelHistory(msgspec.Struct, frozen=True, kw_only=True, tag_field="method
     unique: bool = False
 
 
+class Format(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="format"):
+    """How this code of a cell would be formatted: Python by ruff, the rest as it is. By the daemon, without a kernel.
+
+    Result: {"code": str, "why": str}: `why` says why the code is as it was, where it could not be formatted. The asking
+    peer writes the difference. Fails with `cannot_format` where there is no ruff, it takes too long, or the code is too
+    long.
+    """
+
+    code: str
+    language: str = "python"
+
+
 class ListKernels(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="list_kernels"):
     """Which kernels are installed where the daemon runs. By the daemon.
 
@@ -410,6 +422,7 @@ RequestBody = (
     | Inspect
     | SignatureHelp
     | KernelHistory
+    | Format
     | ListKernels
     | RestartKernel
     | ShutdownKernel

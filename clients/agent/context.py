@@ -16,7 +16,6 @@ from weakref import WeakKeyDictionary
 
 from clients.agent.checking import Checker, against_policy
 from clients.agent.errors import AgentError
-from clients.agent.formatting import formatted
 from clients.agent.operations import (
     AgentOperation,
     ChangePackages,
@@ -40,6 +39,7 @@ from clients.agent.sight import Sight
 from clients.agent.variables import Variable, variables_of
 from clients.agent.views import CellRef, CellsView, CellView, GraphView, PeerView, peer_view, resolve
 from clients.agent.widgets import widget_of
+from clients.peer.formatting import formatted
 from clients.peer.notebook import Notebook
 from notebook_doc.batch import Committed, Reading
 from notebook_doc.dataflow.notebook_dataflow import Dataflow
@@ -314,10 +314,10 @@ class Context:
         for cell_id in planner.plan.edited:
             if cell_id not in planner.draft or planner.draft.cell_type(cell_id) != "code":
                 continue
-            if cell_id in read and await formatted(read.source(cell_id)) != read.source(cell_id):
+            if cell_id in read and (await formatted(read.source(cell_id))).code != read.source(cell_id):
                 continue  # it is not written in ruff's style: its people's own stays
             code = planner.draft.source(cell_id)
-            if (wanted := await formatted(code)) != code:
+            if (wanted := (await formatted(code)).code) != code:
                 planner.add(EditCell(cell_id, wanted))
 
     def undo(self) -> Report:

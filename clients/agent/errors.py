@@ -4,8 +4,7 @@ PeerError
 └── AgentError                 what an agent asked for cannot be done; nothing of it was
     ├── BatchRefused           the notebook would be broken: `problems` say where and what mends it
     ├── NoSuchText             a text to replace is not in the cell, or several times
-    ├── NoSuchCell             no cell has this id, name or index, or several have this name
-    └── CannotFormat           ruff is not here, or could not read the code
+    └── NoSuchCell             no cell has this id, name or index, or several have this name
 """
 
 from __future__ import annotations
@@ -37,10 +36,6 @@ class NoSuchText(AgentError):
 
 class NoSuchCell(AgentError):
     """No cell is meant by this, or several are."""
-
-
-class CannotFormat(AgentError):
-    """Code could not be formatted."""
 
 
 def described(problem: Problem) -> str:

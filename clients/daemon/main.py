@@ -17,6 +17,7 @@ from typing import Final
 from clients.daemon.dataflow_service import DataflowService
 from clients.daemon.environments.house import House
 from clients.daemon.epochs import EPOCH_BYTES
+from clients.daemon.formatting import Formatting
 from clients.daemon.idle_kernels import IdleKernel
 from clients.daemon.keeper.manifest import folder_of, reap_all
 from clients.daemon.launch_plan import Resolver
@@ -59,7 +60,7 @@ async def run_daemon(address: HubAddress, state: Path, *, stop: asyncio.Event, e
     house = House(state)
     mirror = SettingsMirror(address, house.state, house.settings_changed)
     house.settings = lambda: mirror.current
-    daemon = _Daemon(address, folder_of(state), ResultStore(state), epoch_bytes, house)
+    daemon = _Daemon(address, folder_of(state), ResultStore(state), epoch_bytes, house, mirror)
     beside = (
         asyncio.create_task(house.run(), name="keep environments ready"),
         *([asyncio.create_task(mirror.run(), name="mirror the settings")] if house.state == state else []),
@@ -82,13 +83,20 @@ class _Daemon:
     """Owns the runners."""
 
     def __init__(
-        self, address: HubAddress, keepers: Path, results: ResultStore, epoch_bytes: int, house: House
+        self,
+        address: HubAddress,
+        keepers: Path,
+        results: ResultStore,
+        epoch_bytes: int,
+        house: House,
+        mirror: SettingsMirror,
     ) -> None:
         self._address = address
         self._keepers = keepers
         self._results = results
         self._epoch_bytes = epoch_bytes
         self._house = house
+        self._mirror = mirror
         self._peer = this_program("daemon", "daemon")
         self._runners: dict[str, asyncio.Task[None]] = {}  # the latest of each notebook, which waits for the one before
         self._ending: set[asyncio.Task[None]] = set()
@@ -142,7 +150,8 @@ class _Daemon:
         try:
             async with Notebook.connect(notebook_id, self._address, peer=peer, role="daemon") as notebook:
                 idle = partial(IdleKernel, settings=lambda: self._house.settings())
-                services: tuple[ServiceFactory, ...] = (*SERVICES, self._house.service, idle)
+                formatting = partial(Formatting, settings=lambda: self._house.settings(), changed=self._mirror.changed)
+                services: tuple[ServiceFactory, ...] = (*SERVICES, self._house.service, idle, formatting)
                 about = (notebook, folder, self._keepers, RESOLVER or self._house, services)
                 await NotebookRunner(*about, results=self._results, epoch_bytes=self._epoch_bytes).run()
         except (WireError, PeerError) as error:

@@ -46,6 +46,7 @@ class SettingsMirror:
         self._stamp: tuple[int, int] | None = None
         self._mirrored: Any = None  # what the document said when the file was last made to say it
         self.current = settings_of(_values(self._path))
+        self._changed = asyncio.Event()  # of the next change; each has one of its own
 
     async def run(self) -> None:
         """Mirror until cancelled; the hub may come and go."""
@@ -57,6 +58,10 @@ class SettingsMirror:
             except (PeerError, WireError) as error:
                 logger.info("settings are not mirrored at the moment: %s", error)
             await asyncio.sleep(AGAIN)
+
+    async def changed(self) -> None:
+        """Return when `current` is another than at the call."""
+        await self._changed.wait()
 
     async def _mirror(self, document: Notebook) -> None:
         edited = KEY not in document.metadata or await asyncio.to_thread(self._edited_meanwhile)
@@ -117,6 +122,8 @@ class SettingsMirror:
         if current != self.current:
             self.current = current
             self._on_change()
+            changed, self._changed = self._changed, asyncio.Event()
+            changed.set()
 
 
 def read_settings(state: Path) -> Settings:

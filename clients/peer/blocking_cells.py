@@ -102,6 +102,7 @@ class Cell(Face[core_cell.Cell]):
     inspect = waits(core_cell.Cell.inspect)
     signature = waits(core_cell.Cell.signature)
     blame = waits(core_cell.Cell.blame)
+    format = waits(core_cell.Cell.format)
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Cell) and other._core == self._core

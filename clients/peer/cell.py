@@ -13,12 +13,14 @@ from clients.peer.comments import Comments
 from clients.peer.editor import Completions, Inspection, Signature
 from clients.peer.execution import Execution
 from clients.peer.flow import EditImpact, RunPlan
+from notebook_doc.dataflow.cell_texts import language_of_notebook, text_of_cell
 from notebook_doc.dataflow.problems import Problem
 from notebook_doc.dataflow.staleness import Freshness
+from notebook_doc.edits import SetSource
 from notebook_doc.errors import UnknownCell
 from notebook_doc.history.blame import Blamed
 from notebook_doc.notebook import CellType
-from relay.messages import Bring, Stdin
+from relay.messages import Bring, Format, Stdin
 
 if TYPE_CHECKING:
     from clients.peer.notebook import Notebook
@@ -206,6 +208,23 @@ class Cell:
     async def signature(self, cursor: int | None = None) -> Signature | None:
         """How the call that the cursor of this cell is in is called. See `Notebook.signature`."""
         return await self._notebook.signature(self.source, cursor)
+
+    async def format(self) -> bool:
+        """Write the source as ruff would; returns whether that changed it. Code that does not parse, and what is not
+        Python, stays as it is.
+
+        The edit is the difference to what the cell said at the call, so what others type meanwhile stays. Raises
+        UnknownCell, CellDeletedMeanwhile, and RequestFailed (`cannot_format`) where the daemon has no ruff.
+        """
+        reading = self._notebook.read()
+        cell = reading.notebook.cell(self.id)
+        language = language_of_notebook(reading.notebook.metadata())
+        text = text_of_cell(cell.cell_type, cell.source, cell.metadata, language)
+        answer = await self._notebook.request(Format(code=text.source, language=text.language))
+        if answer["code"] == text.source:
+            return False
+        self._notebook.commit(reading, [SetSource(self.id, answer["code"])])
+        return True
 
 
 def _id(cell: Cell | None) -> str | None:

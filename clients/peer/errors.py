@@ -9,6 +9,7 @@ PeerError                       what happened, to which notebook, and what to do
 │   └── CopySetAside            the hub holds another document under this id; the kept copy has another name now
 ├── NeedsConfirmation           in the mode `cascade`: what would run along has to be confirmed (in `clients.peer.flow`)
 ├── HeaderChanged               packages are installed, and the cell that was to declare them was edited meanwhile
+├── CannotFormat                there is no ruff to format with, it took too long, or the code is too long
 ├── RequestFailed               the hub or the daemon answered with an error; `code` says which
 └── ExecutionFailed             a cell ended in another status than `done`
 """
@@ -53,6 +54,10 @@ class CopySetAside(BadReplicaFile):
     def __init__(self, message: str, hint: str, path: Path) -> None:
         super().__init__(message, hint)
         self.path = path
+
+
+class CannotFormat(PeerError):
+    """Code could not be formatted; it is as it was."""
 
 
 class HeaderChanged(PeerError):

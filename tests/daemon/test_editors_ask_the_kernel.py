@@ -16,8 +16,10 @@ from clients.daemon.kernel import Kernel
 from clients.daemon.launch_plan import LaunchPlan
 from clients.peer.editor import Match
 from clients.peer.errors import RequestFailed
+from clients.peer.formatting import MAX_CODE
+from clients.peer.notebook import Notebook
 from relay.errors import WireError
-from relay.messages import Complete
+from relay.messages import Complete, Format
 from tests.daemon.service import notebook_file, running_service
 from tests.daemon.test_cells_run_for_every_peer import SLEEP, until_begun
 from tests.support.aio import aio
@@ -114,7 +116,26 @@ async def test_without_a_kernel_nobody_is_asked_and_none_is_started(tmp_path: Pa
         with pytest.raises(RequestFailed, match="no running kernel") as refused:
             await ann.complete("pri")
         assert refused.value.code == "no_kernel"
+        await formats_for_people_who_go_on_typing(ann)
         assert ann.kernel.lifecycle == "none"
+
+
+async def formats_for_people_who_go_on_typing(ann: Notebook) -> None:
+    """Formatting asks no kernel, so it shares a service with what is asked of none."""
+    cell = ann.cells.add("values=[1,2]\nname='Ada'\n# the end")
+    formatting = asyncio.create_task(cell.format())
+    await asyncio.sleep(0)  # it has asked
+    cell.append(" is near")
+    assert await formatting
+    assert cell.source == 'values = [1, 2]\nname = "Ada"\n# the end is near'
+    assert not await cell.format()
+    for source, type, metadata in [("x=(", "code", {}), ("a=1", "markdown", {}), ("a=1", "code", {"language": "r"})]:
+        other = ann.cells.add(source, type, metadata=metadata)
+        assert not await other.format()
+        assert other.source == source
+    with pytest.raises(RequestFailed, match="are formatted") as refused:
+        await ann.request(Format(code="#" * (MAX_CODE + 1)))
+    assert refused.value.code == "cannot_format"
 
 
 @aio
