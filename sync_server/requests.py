@@ -18,7 +18,7 @@ from relay.messages import SERVED_BY_HUB, ErrorInfo, PeerInfo, Request, Response
 from sync_server.effects import PeerKey, RequestKey, RoomEffect, SendFrame, ServeRequest
 
 # Seconds a request waits for a daemon to be there.
-DAEMON_PATIENCE: Final = 15.0
+DAEMON_PATIENCE: Final = 30.0
 # Answers kept so that a repeated request gets the first one, and requests that may wait at once.
 MAX_ANSWERS: Final = 1024
 MAX_REQUESTS: Final = 4096

@@ -27,8 +27,9 @@ if TYPE_CHECKING:
 
     from clients.peer.hub_address import HubAddress
 
-# Seconds a service has to answer after it was started, and between two looks whether it does.
-START_SECONDS: Final = 15.0
+# Seconds a service has to answer after it was started, on a slow disk that is cold; one that ends is given up at once.
+# And between two looks whether it does.
+START_SECONDS: Final = 60.0
 LOOK_EVERY: Final = 0.05
 # Seconds a private service has to stop before it is left to itself: a little more than it gives its own servers.
 PRIVATE_STOP_SECONDS: Final = 50.0
@@ -128,7 +129,7 @@ def start_service(state: Path) -> Service:
 def ensure_service() -> HubAddress:
     """Where the service of this user's state folder is; starts it in the background if it does not run.
 
-    Blocks, 15 s at the most. Raises CannotStart, with what the log says.
+    Blocks, START_SECONDS at the most. Raises CannotStart, with what the log says.
     """
     return start_service(state_folder()).address
 

@@ -6,7 +6,8 @@ an edit makes the cell fresh again, nobody has to remember that something became
 Pure: no clock, no document, no events.
 
 What this cannot see is what the source does not say: files, time, randomness. Running an unchanged cell again gives the
-same provenance and leaves what reads from it fresh; the mode `reactive` runs the readers nevertheless.
+same provenance and leaves what reads from it fresh; the mode `reactive` runs the readers nevertheless. A cell that
+reads a name which it defines itself goes on from what it left: each of its runs has a provenance of its own.
 """
 
 from __future__ import annotations
@@ -246,6 +247,8 @@ def begin_run(
     }
     source_hash = hash_of_source(language, source)
     by_name = {name: one.provenance for one in inputs.values() for name in one.names}
+    if (analysis.reads - analysis.deferred) & analysis.defs:  # it goes on from what it left: each run gives another
+        by_name[""] = execution_id
     return Run(
         execution_id=execution_id,
         source_hash=source_hash,

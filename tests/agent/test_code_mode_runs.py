@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from clients.agent import scratch
 from clients.agent.code_mode import code_mode
 from clients.agent.running import run_cells
 from clients.agent.scratch import follow, run_scratch
@@ -18,7 +19,7 @@ CELLS = ["x = 20", "print(x + 1)\nx * 2", "1 / 0"]
 
 
 @aio
-async def test_an_agent_and_a_person_run_one_notebook(tmp_path: Path) -> None:
+async def test_an_agent_and_a_person_run_one_notebook(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A story: it shares one kernel, which takes half a second to start."""
     async with company(tmp_path, CELLS, daemon=True) as here:
         ann, claude = await here.enter("ann"), await here.enter("claude", "agent")
@@ -75,7 +76,18 @@ async def test_an_agent_and_a_person_run_one_notebook(tmp_path: Path) -> None:
             task.cancel()
         await asyncio.wait((queued, cells))
         await seen(ann, lambda: len(ann.runtime.queue()) == 1)
+
+        # Whoever waits is told behind what.
+        monkeypatch.setattr(scratch, "TELL_AFTER", 0.05)
+        behind: list[str] = []
+        late = await claude.start_scratch("'late'")
+        following = asyncio.create_task(follow(claude, late, lambda *_: None, tell_waiting=behind.append))
+        while not behind:
+            await asyncio.sleep(0.01)  # until it is told
+        assert behind[0].startswith(f"queued behind cell {long.id}, running for")
         (tmp_path / "go").touch()
+        await following
+        assert late.ok
         assert (await running.wait()).ok
         assert await running.text() == "'hers'\n"
 

@@ -140,6 +140,13 @@ def test_what_cannot_be_restored_faithfully_is_run_and_not_kept(cell: Cell, befo
     assert not list(cell.folder.iterdir())
 
 
+def test_what_a_run_does_not_bind_stays_and_is_not_taken_for_its_result(cell: Cell) -> None:
+    cell.plain("seldom = 5")
+    cached, _ = cell.run(f"{SLEEP}if time.sleep(0):\n    seldom = 1\nalways = 2")
+    assert cached == Cached("it does not always define seldom")
+    assert cell.plain("print(seldom, always)") == "5 2\n"
+
+
 def test_what_is_as_fast_to_run_is_not_kept(cell: Cell) -> None:
     cached, _ = cell.run("y = 1")
     assert cached is not None

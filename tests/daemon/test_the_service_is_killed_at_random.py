@@ -42,13 +42,13 @@ def service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Service
     home.mkdir(mode=0o700)
     monkeypatch.setenv("QUIRE_HOME", str(home))
     quire = [sys.executable, "-m", "clients.cli.main"]
-    subprocess.run([*quire, "up", "--detach"], check=True, capture_output=True, timeout=60)
+    subprocess.run([*quire, "up", "--detach"], check=True, timeout=120)
     try:
         found = find_service(state_folder())
         assert found is not None
         yield found
     finally:
-        subprocess.run([*quire, "stop"], check=True, capture_output=True, timeout=120)
+        subprocess.run([*quire, "stop"], check=True, timeout=120)
 
 
 async def opened(service: Service, path: Path) -> str:

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from clients.daemon.environments import conda
+from clients.daemon.environments import conda, house
 from clients.daemon.environments.declared import Dependencies
 from clients.daemon.environments.errors import BuildFailed, EnvironmentFailed
 from clients.daemon.environments.store import Environment, EnvironmentStore
@@ -78,6 +78,21 @@ async def test_a_kernel_runs_in_what_conda_built_and_a_package_is_added_to_the_e
         assert declares.read_text() == before + "  - small\n"
         assert (await ann.cells["c1"].run()).ok
         assert await ann.until(lambda: ann.packages.trust.state == "trusted", 30)
+
+
+@aio
+async def test_a_notebook_that_declares_nothing_gets_an_environment_that_conda_prewarmed(
+    tmp_path: Path, real_channel: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(house, "DEFAULT_CHANNELS", (real_channel,))
+    (tmp_path / "state").mkdir(mode=0o700)
+    settings = 'environment_manager = "conda"\npool_size = 1\npool_packages = ["tiny =1.0"]\n'
+    (tmp_path / "state" / "settings.toml").write_text(settings)
+    path = notebook_file(tmp_path, ["import tiny; print(tiny.version)"])
+    (tmp_path / ".git").mkdir()
+    async with running_service(tmp_path) as service, service.peer(path) as ann:
+        assert await (await ann.cells["c0"].run()).text() == "1.0\n"
+        assert ann.packages.environment.source == "conda:prewarmed"
 
 
 def wanting(channel: str, *packages: str) -> Dependencies:

@@ -39,7 +39,7 @@ def pack_kernel(folder: Path) -> None:
             continue
         seen.add(name)
         found = distribution(name)
-        if name == "debugpy":  # 30 MB that a kernel does without
+        if name in ("debugpy", "jedi"):  # thousands of files that a kernel does without
             make_wheel(folder, name, found.version, {})
             continue
         _pack(folder, found)
@@ -58,6 +58,8 @@ def _pack(folder: Path, found: Distribution) -> None:
         inside = path.as_posix()
         if inside.endswith(".dist-info/METADATA"):
             info = inside.removesuffix("/METADATA")
+        if "/test/" in inside or "/tests/" in inside:
+            continue
         if not inside.startswith("..") and not inside.endswith((".pyc", "/RECORD", "/INSTALLER", "/direct_url.json")):
             files[inside] = Path(str(path.locate())).read_bytes()
             if inside.endswith(".py"):

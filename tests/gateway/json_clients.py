@@ -105,13 +105,13 @@ class JsonService(Service):
     async def client(self, session_id: str, query: str = "", *, slow: bool = False) -> AsyncIterator[JsonClient]:
         """One that reads whatever comes at once, or, if it is `slow`, only what it is told to receive."""
         url = f"ws{self.address.url.removeprefix('http')}/v1/notebooks/ws/{session_id}{query}"
-        options: dict[str, Any] = {}
+        options: dict[str, Any] = {"max_queue": None}  # else what nobody reads holds up the end of the connection
         if slow:
             where = socket.socket()
             where.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
             where.setblocking(False)
             await asyncio.get_running_loop().sock_connect(where, ("127.0.0.1", self._port))
-            options = {"sock": where, "max_queue": 1, "ping_interval": None}
+            options = {"sock": where, "max_queue": 1, "ping_interval": None, "close_timeout": 0.1}
         async with connect(
             url, additional_headers=AUTHORIZED, compression=None, proxy=None, max_size=None, **options
         ) as connection:

@@ -136,9 +136,10 @@ async def test_a_client_that_says_its_name_is_a_peer_and_its_edits_and_runs_are_
         await nobody.send("cell_source_update", cell_id="c1", source="y = 27")
         await ann.send("cell_execute", cell_id="c0")  # runs what it has just written
         assert (await nobody.until("cell_status", cell_id="c0", status="ready"))["status"] == "ready"
+        await peer.until(lambda: peer.runtime.latest("c0") is not None)
         (execution,) = await peer.executions_of("c0")
         assert (execution.record.source, execution.record.requested_by.name) == ("x = 17", "Ann")
-        await peer.until(lambda: peer.cells["c1"].source == "y = 27")
+        await peer.until(lambda: (peer.cells["c0"].source, peer.cells["c1"].source) == ("x = 17", "y = 27"))
         said = {cell: {one.by.author.name for one in await peer.cells[cell].blame()} for cell in ("c0", "c1")}
         assert "Ann" in said["c0"]
         assert "JSON clients" in said["c1"]

@@ -7,7 +7,7 @@ from contextlib import suppress
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from clients.gateway.protocol import (
@@ -72,6 +72,7 @@ def test_a_refusal_names_the_cell_if_the_message_did() -> None:
     assert caught.value.payload["cell_id"] == "c"
 
 
+@settings(max_examples=40)
 @given(st.sampled_from(sorted(TYPES)), st.recursive(st.none() | st.text() | st.integers(), st.lists))
 def test_no_payload_does_anything_else_than_be_read_or_refused(kind: str, payload: object) -> None:
     with suppress(Refusal):

@@ -76,3 +76,23 @@ def test_in_reactive_what_was_edited_runs_when_the_cursor_leaves(service: Servic
     assert tab.output(1) == "x is 1"
     tab.leave_cell()
     tab.sees("it ran by itself", lambda: tab.output(1) == "x is 123")
+
+
+def test_a_result_that_is_kept_is_restored_after_an_edit_was_undone_and_says_so(service: Service) -> None:
+    tab = service.start("x = 1", "import time\ntime.sleep(0.05)\nprint([x])")
+    status = tab.cell(1).locator(".run-status")
+    tab.click_into(0, line=0)
+    tab.press("Escape", "Control+Shift+P")
+    tab.type("keep the results")
+    tab.press("Enter")
+    for digit, shown in (("", "[1]"), ("0", "[10]"), ("Backspace", "[1]")):
+        if digit:
+            tab.click_into(0, line=0)
+            tab.press("End", digit)
+        run(tab, 0)
+        run(tab, 1)
+        tab.sees(f"it shows {shown}", lambda shown=shown: tab.output(1) == shown)
+    tab.sees("it was restored", lambda: status.text_content() == "restored")
+    title = status.get_attribute("title") or ""
+    assert title.startswith("Restored at ")
+    assert "when it ran" in title

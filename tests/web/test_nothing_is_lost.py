@@ -11,7 +11,7 @@ import pytest
 
 from tests.cli.services import Home, until
 from tests.sync_server.conftest import SmallDisk, small_disk
-from tests.web.tabs import Browser, Service, Tab
+from tests.web.tabs import Browser, Service, Tab, new_person
 
 __all__ = ["small_disk"]  # a fixture
 
@@ -72,7 +72,8 @@ def test_a_full_disk_is_told_and_nothing_is_lost_when_there_is_room_again(
     monkeypatch.setenv("QUIRE_HOME", str(small_disk.folder / "home"))
     with Home.at(small_disk.folder / "home") as home:
         home.up()
-        service = Service(home, tmp_path / "book.ipynb", browser)
+        context = new_person(browser)
+        service = Service(home, tmp_path / "book.ipynb", context)
         tab = service.start("x = 1")
         tab.sees("all is well", lambda: tab.saving == "Saved")
         with small_disk.full():
@@ -81,7 +82,7 @@ def test_a_full_disk_is_told_and_nothing_is_lost_when_there_is_room_again(
             tab.sees("what is wrong", lambda: tab.saving == "Not saved: the server's disk fails")
         tab.sees("all is well again", lambda: tab.saving == "Saved")
         assert nbformat.read(service.notebook, 4).cells[0].source == "x = 10"
-        service.close()
+        context.close()
 
 
 def test_a_hub_that_is_killed_and_comes_back_gets_what_was_typed_meanwhile(own_service: Service) -> None:

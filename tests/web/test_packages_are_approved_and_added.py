@@ -5,16 +5,10 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
-from tests.environments.wheels import make_wheel, pack_kernel
 from tests.web.tabs import Service, Tab
 
 
-def test_the_page_asks_installs_and_adds_what_is_missing(service: Service, tmp_path: Path) -> None:
-    wheels = tmp_path / "wheels"
-    wheels.mkdir()
-    pack_kernel(wheels)
-    make_wheel(wheels, "tiny", "1.0")
-    make_wheel(wheels, "small", "1.0")
+def test_the_page_asks_installs_and_adds_what_is_missing(service: Service, wheels: Path) -> None:
     uv = {"dependencies": ["tiny==1"], "find-links": [str(wheels)], "no-index": True}
     cells = [
         {"id": f"c{n}", "cell_type": "code", "source": source, "metadata": {}, "outputs": [], "execution_count": None}

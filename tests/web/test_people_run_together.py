@@ -9,7 +9,7 @@ import pytest
 
 from clients.cli.hub_http import HubHttp
 from tests.cli.services import Home
-from tests.web.tabs import Browser, Service, Tab
+from tests.web.tabs import Browser, Service, Tab, new_person
 
 LONG = "import time\nfor _ in range(1200): time.sleep(0.05)"
 
@@ -34,15 +34,16 @@ class Two:
 def two(shared_home: Home, tmp_path_factory: pytest.TempPathFactory, browser: Browser) -> Iterator[Two]:
     """The same two for all tests here; each test leaves nothing running."""
     notebook = tmp_path_factory.mktemp("two") / "book.ipynb"
-    services = Service(shared_home, notebook, browser), Service(shared_home, notebook, browser)
+    contexts = new_person(browser), new_person(browser)
+    services = Service(shared_home, notebook, contexts[0]), Service(shared_home, notebook, contexts[1])
     ann = services[0].start(LONG, "name = input('Who? ')\nprint('Hello', name)", "6 * 7", "'far below'")
     ben = services[1].open()
     for tab, name in ((ann, "Ann"), (ben, "Ben")):
         call_oneself(tab, name)
     yield Two(ann, ben, services)
     assert services[0].errors + services[1].errors == []
-    for service in services:
-        service.close()
+    for context in contexts:
+        context.close()
 
 
 def call_oneself(tab: Tab, name: str) -> None:

@@ -155,7 +155,7 @@ def pep723(source: str) -> str | None:
 def from_pep723(header: str, where: str) -> Dependencies:
     """What such a header declares, with what `[tool.uv]` adds."""
     told = _toml(header, where)
-    tool = told.get("tool", {}).get("uv", {}) if isinstance(told.get("tool", {}), dict) else {}
+    tool = _map(_map(told.get("tool"), where, "tool").get("uv"), where, "tool.uv")
     keys = ("dependencies", "requires-python")
     return uv_dependencies({key: told[key] for key in keys if key in told} | dict(tool), where)
 
@@ -191,15 +191,15 @@ def from_pixi(text: str, where: str, folder: Path, platform: str | None = None) 
     told = _toml(text, where)
     project: Any = {}
     if (inner := pixi_table(told)) is not None:
-        project, told = told.get("project") or {}, inner
-    workspace = told.get("workspace") or told.get("project") or {}
+        project, told = _map(told.get("project"), where, "project"), inner
+    workspace = _map(told.get("workspace") or told.get("project"), where, "workspace")
     packages: dict[str, str] = {}
     pip: dict[str, str] = {}
     for one in _strings(project.get("dependencies", []), where, "dependencies"):
         pip[package_name(one)] = requirement(one, where)
     for table in (told, *_targets(told, platform or this_platform(), where)):
-        packages |= _of_conda(table.get("dependencies", {}), where)
-        pip |= _of_pip(table.get("pypi-dependencies", {}), where, folder)
+        packages |= _of_conda(_map(table.get("dependencies"), where, "dependencies"), where)
+        pip |= _of_pip(_map(table.get("pypi-dependencies"), where, "pypi-dependencies"), where, folder)
     python = packages.pop("python", "").removeprefix("python").strip()
     return Dependencies(
         manager="conda",
@@ -232,19 +232,17 @@ def this_platform() -> str:
 
 def _targets(told: Mapping[str, Any], platform: str, where: str) -> Iterator[dict[str, Any]]:
     """The tables under `target` that are for this platform, from the most general on."""
-    tables = told.get("target", {})
-    if not isinstance(tables, dict):
-        raise BadDeclaration(where, "target is no table")
+    tables = _map(told.get("target"), where, "target")
     system = platform.partition("-")[0]
     for name in ([] if system == "win" else ["unix"]) + [system, platform]:
         if isinstance(table := tables.get(name), dict):
             yield table
 
 
-def _of_conda(told: Any, where: str) -> dict[str, str]:
+def _of_conda(told: Mapping[str, Any], where: str) -> dict[str, str]:
     """Name -> what conda's solver is asked for."""
     found = {}
-    for name, value in _table(told, where).items():
+    for name, value in told.items():
         about = {"version": value} if isinstance(value, str) else value
         if not isinstance(about, dict) or not set(about) <= {"version", "build", "channel"}:
             raise BadDeclaration(where, f"{name} is neither a version nor a table of version, build and channel")
@@ -256,10 +254,10 @@ def _of_conda(told: Any, where: str) -> dict[str, str]:
     return found
 
 
-def _of_pip(told: Any, where: str, folder: Path) -> dict[str, str]:
+def _of_pip(told: Mapping[str, Any], where: str, folder: Path) -> dict[str, str]:
     """Name -> requirement of pip."""
     found = {}
-    for name, value in _table(told, where).items():
+    for name, value in told.items():
         about = {"version": value} if isinstance(value, str) else value
         if (
             isinstance(about, dict)
@@ -281,7 +279,10 @@ def from_environment_yml(told: Any, where: str) -> Dependencies:
     if not isinstance(told, Mapping):
         raise BadDeclaration(where, "it is no mapping")
     packages, pip, python = [], [], ""
-    for one in told.get("dependencies") or []:
+    dependencies = told.get("dependencies") or []
+    if not isinstance(dependencies, list):
+        raise BadDeclaration(where, "dependencies is no list")
+    for one in dependencies:
         if isinstance(one, Mapping):
             pip += [requirement(text, where) for text in _strings(one.get("pip") or [], where, "pip")]
         elif isinstance(one, str) and package_name(one) == "python":
@@ -359,10 +360,11 @@ def _strings(told: Any, where: str, what: str) -> Sequence[str]:
     return told
 
 
-def _table(told: Any, where: str) -> dict[str, Any]:
-    if not isinstance(told, dict):
-        raise BadDeclaration(where, "dependencies is no table")
-    return told
+def _map(told: Any, where: str, what: str) -> Mapping[str, Any]:
+    """A table, an empty one if there is none."""
+    if told is not None and not isinstance(told, Mapping):
+        raise BadDeclaration(where, f"{what} is no table")
+    return told or {}
 
 
 def _spec(text: str) -> str:

@@ -175,6 +175,7 @@ class PackageChanges:
         installed = {name: after[name] for name in changes.names(how.add) if name in after}
         elsewhere = self._record.state.python != str(python)
         status, why = self._runs_in.came_into_own(before, after, elsewhere=elsewhere)
+        self._record.publish(await self._look.checked(await self._look.resolve()))
         return {"installed": installed, "status": status, "why": why}
 
     async def _take_up(self, wanted: Dependencies, environment: Environment, asked: Asked) -> dict[str, Any]:

@@ -44,8 +44,9 @@ class ResultCache:
             return {}
         analysis = flow.analysis(cell_id)
         may = cacheable(flow.language(cell_id), flow.source(cell_id), analysis)
-        if may.why:
-            return {KEY: {"refused": may.why}}
+        several = sorted(analysis.defs & flow.graph.disputed)
+        if may.why or several:
+            return {KEY: {"refused": may.why or f"another cell defines {several[0]}, too"}}
         try:
             folder = self._store.folder(self._notebook.id)
         except (UnsafeState, OSError) as error:

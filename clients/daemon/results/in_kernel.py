@@ -310,6 +310,8 @@ class Cache:
                 self._give(entry, path)
                 return result
         random_states, modules = _random_states(), set(sys.modules)
+        # Taken away while it runs, so that what is there afterwards is of this run and no other.
+        before = {name: namespace.pop(name) for name in told["defines"] if name in namespace and name not in reads}
         directory, environment = os.getcwd(), dict(os.environ)
         self._watch.begin()
         began = time.perf_counter()
@@ -318,11 +320,15 @@ class Cache:
         finally:
             seconds = time.perf_counter() - began
             self._watch.end()
+            unbound = [name for name in told["defines"] if name not in namespace]
+            namespace.update({name: before[name] for name in unbound if name in before})
         if not getattr(result, "success", False):
             return result
         try:
             if why or self._watch.why:
                 raise Refused(why or self._watch.why or "")
+            if unbound:
+                raise Refused(f"it does not always define {unbound[0]}")
             if (os.getcwd(), dict(os.environ)) != (directory, environment):
                 raise Refused("it changes the environment of the process")
             if _random_states()[: len(random_states)] != random_states:
@@ -349,15 +355,14 @@ class Cache:
         self, defines: list[str], met: dict[int, Any], memory: list[tuple[int, int]], seconds: float
     ) -> dict[str, Any]:
         namespace = self._shell.user_ns
-        absent = [name for name in defines if name not in namespace]
         values, modules = {}, {}
         for name in defines:
-            value = namespace.get(name)
+            value = namespace[name]
             if isinstance(value, types.ModuleType):
                 check_installed(value)
                 modules[name] = value.__name__
                 met = {**met, **own_objects(value)}
-            elif name in namespace:
+            else:
                 values[name] = value
         data, _ = dumped(values, met, memory, "what it defines cannot be kept")
         copies = pickle.loads(data)
@@ -368,8 +373,8 @@ class Cache:
         if len(pickle.dumps(outputs)) > MAX_BYTES:
             raise Refused("its outputs are too large")
         return {
-            **{"format": FORMAT, "values": data, "modules": modules, "absent": absent},
-            **{"outputs": outputs, "ms": seconds * 1000},
+            **{"format": FORMAT, "values": data, "modules": modules},
+            **{"outputs": outputs, "ms": round(seconds * 1000, 1)},
         }
 
     def _loaded(self, path: str) -> dict[str, Any] | None:
@@ -386,8 +391,6 @@ class Cache:
 
     def _give(self, entry: dict[str, Any], path: str) -> None:
         namespace, kernel = self._shell.user_ns, self._shell.kernel
-        for name in entry["absent"]:
-            namespace.pop(name, None)
         namespace.update(entry["loaded"])
         for kind, content in entry["outputs"]:
             if kind == "execute_result":

@@ -3,7 +3,7 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import { test } from "node:test";
-import { notTakenBack, takeBack } from "../src/core/history/taking_back.ts";
+import { isEdit, notTakenBack, takeBack } from "../src/core/history/taking_back.ts";
 import { Notebook } from "../src/core/notebook.ts";
 import { Replica } from "../src/core/replica.ts";
 import type { NotebookRoot } from "../src/core/schema.ts";
@@ -42,6 +42,7 @@ test("what a change did is undone as one, once, and what others wrote since stay
   const { book, change } = changed();
   book.editSource(book.cellIds()[0] as string, [{ from: 0, to: 0, insert: "mine: " }], book);
   assert.deepEqual(await notTakenBack(book, [change]), [change]);
+  assert.ok(isEdit(book, change));
   assert.equal((await takeBack(book, change))?.cells.length, 2);
   assert.deepEqual(sources(book), ["mine: one two three", "gone"]);
   assert.deepEqual(await notTakenBack(book, [change]), []);

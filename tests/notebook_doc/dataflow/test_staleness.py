@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import random
 
-from notebook_doc.dataflow.staleness import MAX_CAUSES, Staleness
+from notebook_doc.dataflow.staleness import MAX_CAUSES, Cause, Staleness
 from tests.notebook_doc.dataflow.stories import Story
 
 
@@ -160,6 +160,18 @@ def test_few_causes_are_named_however_many_there_are() -> None:
     assert len(story.of("all").causes) == MAX_CAUSES
 
 
+def test_a_cell_that_goes_on_from_what_it_left_is_fresh_and_each_run_of_it_makes_its_readers_stale() -> None:
+    story = Story(a="n = 0", b="n = n + 1", c="n", d="def f(k): return f(k - 1)", e="f")
+    for cell_id in "abcde":
+        story.run(cell_id)
+    assert story.of("c").status == "fresh"
+    story.run("b")
+    story.run("d")
+    assert story.of("b").status == "fresh"
+    assert story.of("c").causes == (Cause("upstream", "ran", "b"),)
+    assert story.of("e").status == "fresh", "a function that calls itself goes on from nothing"
+
+
 def test_what_is_kept_current_is_what_is_found_afresh() -> None:
     rng = random.Random(7)
     for _ in range(25):
@@ -184,7 +196,9 @@ def test_what_is_kept_current_is_what_is_found_afresh() -> None:
                 now = story.of(one)
                 assert now == afresh.of(one)
                 run = story.staleness.run(one)
-                if now.status in ("fresh", "failed"):
+                path = {one, *story.flow.graph.ancestors(one)}
+                goes_on = any(story.flow.analysis(each).reads & story.flow.analysis(each).defs for each in path)
+                if now.status in ("fresh", "failed") and not goes_on:
                     assert run is not None
                     assert run.provenance == story.flow.provenance(one)
             for status in ("never_ran", "fresh", "stale", "failed"):

@@ -22,8 +22,8 @@ import type { Feature } from "./page.ts";
 
 export const FEATURES: readonly Feature[] = [
   navigation,
-  cellCommands,
   clipboard,
+  cellCommands,
   running,
   kernel,
   dataflow,

@@ -135,7 +135,7 @@ export class NotebookPage implements Page, CellActions {
     else if (message.type === "left") this.people.left(message.peer_id);
     else if (message.type === "comm_message") this.widgets.hear(message.comm_id, message.data, message.buffers);
     else if (message.type === "response") this.requests.take(message);
-    else if (message.type === "error") this.toasts.say(`${message.message} ${message.hint}`);
+    else if (message.type === "error") this.toasts.say(sentence(`${message.message} ${message.hint}`));
     this.#safety.take(message);
     this.heard.emit(message);
   }
@@ -267,6 +267,7 @@ export class NotebookPage implements Page, CellActions {
         this.executions.touch(event.cellId);
       } else if (event.kind === "cell metadata") this.cells.get(event.cellId)?.takeMetadata();
     }
+    this.#showWhetherNew();
     this.edited.emit(events);
     this.#link.poke();
   }
@@ -274,6 +275,12 @@ export class NotebookPage implements Page, CellActions {
   #arrange(): void {
     this.cells.arrange(this.notebook.cellIds(), (id) => this.sections.isHidden(id));
     this.selection.settle();
+  }
+
+  /** In a notebook in which nothing is written yet, a word on how to begin. */
+  #showWhetherNew(): void {
+    const [first, second] = this.sections.visible;
+    this.element.classList.toggle("is-new", second === undefined && (first === undefined || this.notebook.source(first) === ""));
   }
 
   /** Other cells are folded away; but not from under the reader. */
@@ -323,6 +330,7 @@ export class NotebookPage implements Page, CellActions {
       { class: "add" },
       h("button", { type: "button", click: () => add("code") }, "+ Code"),
       h("button", { type: "button", click: () => add("markdown") }, "+ Text"),
+      h("span", { class: "hint" }, h("kbd", {}, "Shift+Enter"), " runs a cell, ", h("kbd", {}, "?"), " shows all keys"),
     );
   }
 
@@ -353,6 +361,8 @@ export class NotebookPage implements Page, CellActions {
     perform(command);
   }
 }
+
+const sentence = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
 
 /** Tools that are pressed with a pointer leave the focus where it was, in a cell, so that keys go on working. */
 function keepFocus(event: MouseEvent): void {

@@ -13,7 +13,7 @@ export class Toasts {
   readonly element = h("div", { class: "toasts", role: "status", "aria-live": "polite" });
 
   say(text: string, ...actions: readonly (ToastAction | undefined)[]): void {
-    const toast = h("div", { class: "toast" }, h("span", {}, text.charAt(0).toUpperCase() + text.slice(1)));
+    const toast = h("div", { class: "toast" }, h("span", {}, text));
     let timer: ReturnType<typeof setTimeout> | undefined;
     const wait = () => (timer = setTimeout(() => toast.remove(), SECONDS * 1000));
     const stay = () => clearTimeout(timer);

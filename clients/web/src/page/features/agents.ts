@@ -6,6 +6,9 @@ import { h } from "../dom.ts";
 import { undoChanges } from "../history/taking_back.ts";
 import type { Page } from "../page.ts";
 
+const HEARD = "quire.heard"; // what was told in this tab is not told again when it is loaded again
+const MOST_HEARD = 100;
+
 const RULES: readonly { word: keyof Policy; text: string; on: string; off: string }[] = [
   { word: "cells_of_people", text: "Change cells that no agent made", on: "propose", off: "edit" },
   { word: "delete", text: "Delete those cells", on: "confirm", off: "allow" },
@@ -14,7 +17,7 @@ const RULES: readonly { word: keyof Policy; text: string; on: string; off: strin
 
 export function agents(page: Page): void {
   const { notebook, cells, executions, people, toasts, selection } = page;
-  const heard = new Set<string>();
+  const heard = new Set<string>(JSON.parse(sessionStorage.getItem(HEARD) ?? "[]") as string[]);
 
   people.changed.add(() => {
     for (const { peer, state } of people.others) {
@@ -22,14 +25,16 @@ export function agents(page: Page): void {
         const { id, text, cell_id, change } = (said ?? {}) as Record<string, unknown>;
         if (typeof id !== "string" || typeof text !== "string" || text === "" || heard.has(id)) continue;
         heard.add(id);
+        sessionStorage.setItem(HEARD, JSON.stringify([...heard].slice(-MOST_HEARD)));
         const show = () => {
+          if (!notebook.has(`${cell_id}`)) return toasts.say("That cell is gone.");
           selection.choose(`${cell_id}`);
           cells.get(`${cell_id}`)?.element.scrollIntoView({ block: "center", behavior: "smooth" });
         };
         const undo = () => void undoChanges(page, [`${change}`], peer.name);
         toasts.say(
           `${peer.name}: ${text}`,
-          typeof cell_id === "string" && notebook.has(cell_id) ? { label: "Show", press: show } : undefined,
+          typeof cell_id === "string" ? { label: "Show", press: show } : undefined,
           typeof change === "string" && page.session.mayEdit ? { label: "Undo", press: undo } : undefined,
         );
       }

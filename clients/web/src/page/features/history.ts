@@ -5,7 +5,7 @@
 // while it is open. While the past is shown, the cells are hidden and go on living: nothing that others write is missed.
 
 import { actorOf } from "../../core/history/authors.ts";
-import { notTakenBack } from "../../core/history/taking_back.ts";
+import { isEdit, notTakenBack } from "../../core/history/taking_back.ts";
 import { History, KnownPeers, LONGEST_NAME } from "../../core/history/history.ts";
 import type { Moment } from "../../core/history/moments.ts";
 import type { Heads } from "../../core/replica.ts";
@@ -51,7 +51,8 @@ export function history(page: Page): void {
 async function undoLatest(page: Page, past: History, panel: HistoryPanel): Promise<void> {
   await panel.ask();
   const written = past.moments().flatMap(({ written }) => written.filter(({ author }) => author.kind === "agent"));
-  const [last] = (await notTakenBack(page.notebook, written.map(({ hash }) => hash))).slice(-1);
+  const left = await notTakenBack(page.notebook, written.map(({ hash }) => hash));
+  const last = left.findLast((hash) => isEdit(page.notebook, hash));
   const by = written.find(({ hash }) => hash === last)?.author.name;
   if (last === undefined || by === undefined) return page.toasts.say("No agent did anything here that is left to undo.");
   await undoChanges(page, [last], by);
@@ -155,10 +156,15 @@ class Mounted {
   }
 
   async #markUndone(): Promise<void> {
-    const changes = this.#moments.flatMap(byAgents);
-    if (changes.length === 0) return;
-    const left = new Set(await notTakenBack(this.#page.notebook, changes));
-    this.#timeline.setUndone(new Set(changes.filter((hash) => !left.has(hash))));
+    const { notebook } = this.#page;
+    const changes = this.#moments.map(byAgents);
+    if (changes.every((its) => its.length === 0)) return;
+    const left = new Set(await notTakenBack(notebook, changes.flat()));
+    const undone = new Set(changes.flat().filter((hash) => !left.has(hash)));
+    for (const its of changes) {
+      if (its.some((hash) => undone.has(hash))) for (const hash of its) if (left.has(hash) && !isEdit(notebook, hash)) undone.add(hash);
+    }
+    this.#timeline.setUndone(undone);
   }
 
   async #undo(moment: Moment): Promise<void> {

@@ -86,7 +86,7 @@ function card(page: Page, kept: Proposals, proposal: Proposal, redraw: () => voi
     else page.toasts.say(meanwhile.length === 0 ? "Accepted." : `Accepted, and merged with what was written since in ${count(meanwhile.length, "cell")}.`);
     redraw();
   };
-  const note = h("input", { type: "text", placeholder: "Why not? (optional)", "aria-label": "A note for its author" });
+  const note = h("input", { type: "text", placeholder: "Why not?", "aria-label": "A note for its author" });
   const reject = () => {
     if (!page.mayEdit()) return;
     kept.reject(proposal.id, note.value.trim());
