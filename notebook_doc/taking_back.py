@@ -149,7 +149,8 @@ class _Life:
         pieces: list[_Piece] = []
         for cell in before.cells():
             if cell.id in after:
-                pieces += self._texts_back(cell.id, deed)
+                if cell.source != after.cell(cell.id).source:
+                    pieces += self._texts_back(cell.id, deed)
                 pieces += [_Piece(deed.heads, put) for put in _values_back(cell, after.cell(cell.id))]
             else:
                 pieces.append(_Piece(deed.heads, _again(cell)))
@@ -161,8 +162,6 @@ class _Life:
         """What takes out the characters that the deed wrote and puts in those that it deleted. What a later undo has
         brought back of its characters goes, too."""
         old, new = self._text(deed.deps, cell_id), self._text(deed.heads, cell_id)
-        if old.elements == new.elements:
-            return
         yield _Piece(deed.heads, _Rewrite(cell_id, _splices_back(old, new)))
         written = set(new.elements).difference(old.elements)
         for undo, undone in self._undos_since(deed):

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import base64
+from pathlib import Path
+from typing import Any
+
 from tests.web.tabs import Service
 
 TABLE = """
@@ -51,6 +55,50 @@ def test_tables_scroll_displays_are_updated_in_place_and_tracebacks_fold(service
     assert "1 / 0" in traceback.inner_text()
     traceback.get_by_role("button").click()
     assert whole not in traceback.inner_text()
+
+
+PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+COPIED = """
+from IPython.display import display
+display({"text/plain": "seven", "text/html": "<b>7</b>"}, raw=True)
+display({"image/png": %r, "text/plain": "a dot"}, raw=True)
+"""
+
+
+def test_an_output_is_copied_in_all_its_forms_and_a_picture_copied_and_saved(service: Service) -> None:
+    tab = service.start(COPIED % PIXEL)
+    tab.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    tab.cell(0).locator(".cm-line").first.click()
+    tab.press("Control+Enter")
+    table, dot = tab.cell(0).locator(".rich").nth(0), tab.cell(0).locator(".rich").nth(1)
+    dot.locator("img").wait_for()
+    table.frame_locator("iframe").get_by_text("7").wait_for()
+
+    def press(output: Any, tool: str) -> None:
+        box = output.bounding_box()
+        tab.page.mouse.move(box["x"] - 4, box["y"] + 5)
+        tab.page.mouse.move(box["x"] + 30, box["y"] + 5, steps=6)
+        output.get_by_role("button", name=tool).click()
+
+    clipboard = """async () => {
+      const [item] = await navigator.clipboard.read();
+      return Object.fromEntries(await Promise.all(item.types.map(async type => {
+        const part = await item.getType(type);
+        return [type, type.startsWith('text/') ? await part.text() : part.size];
+      })));
+    }"""
+    press(table, "Copy output")
+    table.locator("button.done").wait_for()
+    copied = tab.page.evaluate(clipboard)
+    assert (copied["text/plain"], "<b>7</b>" in copied["text/html"]) == ("seven", True)
+    assert not table.get_by_role("button", name="Save image").is_visible(), "it is no picture"
+    press(dot, "Copy output")
+    dot.locator("button.done").wait_for()
+    assert tab.page.evaluate(clipboard)["image/png"] > 0
+    with tab.page.expect_download() as download:
+        press(dot, "Save image")
+    assert download.value.suggested_filename == "output.png"
+    assert Path(download.value.path()).read_bytes() == base64.b64decode(PIXEL)
 
 
 def test_a_cell_far_from_the_screen_is_there_in_text_and_made_when_it_comes_near(service: Service) -> None:

@@ -125,13 +125,11 @@ export class Replica<T extends object> {
     return Array.from({ length }, (_, index) => Automerge.getCursor(this.#doc, [...path], index));
   }
 
-  /** A text as it was at these heads, and for each of its code units the operation that put it there; empty if there was
-   *  none. */
-  textAt(heads: Heads, path: readonly Key[]): { text: string; elements: string[] } {
-    const then = this.at(heads);
+  /** A text in what `at` gave, and for each of its code units the operation that put it there; empty if there was none. */
+  static textIn(then: object, path: readonly Key[]): { text: string; elements: string[] } {
     const found = path.reduce<any>((value, key) => value?.[key], then);
     if (typeof found !== "string") return { text: "", elements: [] };
-    return { text: found, elements: Array.from(found.split(""), (_, index) => Automerge.getCursor(then, [...path], index)) };
+    return { text: found, elements: Array.from(found.split(""), (_, index) => Automerge.getCursor(then as Automerge.Doc<unknown>, [...path], index)) };
   }
 
   save(): Uint8Array {
@@ -203,6 +201,27 @@ export class Replica<T extends object> {
   #sibling(): string {
     const own = crypto.getRandomValues(new Uint8Array(8));
     return Automerge.getActorId(this.#doc).slice(0, 16) + Array.from(own, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  }
+
+  /** The last change of this replica's own actor as another actor would have made it upon `heads`, where the counters of
+   *  operations begin with `startOp`; null if it builds on anything that this replica wrote since those heads. */
+  lastChangeAs(actor: string, heads: Heads, startOp: number): { hash: string; chunk: Uint8Array } | null {
+    const own = Automerge.getLastLocalChange(this.#doc);
+    if (own === undefined) return null;
+    const change = Automerge.decodeChange(own);
+    let isAlone = true;
+    const renamed = (name: unknown) => {
+      const [counter, by] = typeof name === "string" ? name.split("@") : [];
+      if (by === change.actor && Number(counter) < change.startOp) isAlone = false;
+      return by === change.actor ? `${Number(counter) - change.startOp + startOp}@${actor}` : name;
+    };
+    const ops = change.ops.map((op) => {
+      const { obj, elemId, pred, ...rest } = op as unknown as Record<string, unknown>;
+      return { ...rest, obj: renamed(obj), ...(elemId === undefined ? {} : { elemId: renamed(elemId) }), pred: (pred as string[]).map(renamed) };
+    });
+    if (!isAlone) return null;
+    const chunk = Automerge.encodeChange({ ...change, actor, seq: 1, startOp, deps: [...heads], ops } as unknown as Parameters<typeof Automerge.encodeChange>[0]);
+    return { hash: Automerge.decodeChange(chunk).hash, chunk };
   }
 
   /** What this replica's own actor changed last. */

@@ -3,6 +3,7 @@
 import { button, h } from "../page/dom.ts";
 import { blobOf, textOf } from "./contents.ts";
 import type { Bundle } from "./mime.ts";
+import { POINTED } from "./sandbox.ts";
 
 const PICTURE = /^image\//;
 const COPIED = 1500; // milliseconds
@@ -31,6 +32,11 @@ export function offerTools(area: HTMLElement, tools: readonly Tool[]): void {
   };
   area.addEventListener("pointerenter", offer);
   area.addEventListener("focusin", offer);
+  area.addEventListener(POINTED, (event) => {
+    const isHere = (event as CustomEvent).detail === true;
+    area.classList.toggle("pointed", isHere);
+    if (isHere) offer();
+  });
 }
 
 /** The tools of an output that offers several forms of a value; `bundle` is what it shows at the moment. */

@@ -84,6 +84,8 @@ class Life {
   readonly #keys = new Set<string>();
   readonly #names = new Map<string, string>(); // change -> the deed that it belongs to
   readonly #deeds = new Map<string, Deed>(); // each after those it builds on
+  readonly #views = new Map<string, Readonly<NotebookRoot>>(); // what was looked at, by its heads
+  readonly #lastOps = new Map<string, number>(); // change -> the counter of its last operation
 
   private constructor(notebook: Notebook) {
     this.#notebook = notebook;
@@ -96,7 +98,8 @@ class Life {
     return life;
   }
 
-  async #add({ hash, actor, seq, deps }: ChangeMeta): Promise<void> {
+  async #add({ hash, actor, seq, deps, maxOp }: ChangeMeta): Promise<void> {
+    this.#lastOps.set(hash, maxOp);
     let name = hash;
     const upon = [...deps].sort();
     const [dep] = upon;
@@ -122,8 +125,7 @@ class Life {
   }
 
   piecesOf(deed: Deed): Piece[] {
-    const { replica } = this.#notebook;
-    const [before, after] = [read(replica.at(deed.deps)), read(replica.at(deed.heads))];
+    const [before, after] = [read(this.at(deed.deps)), read(this.at(deed.heads))];
     const now = new Map(after.cells.map((cell) => [cell.id, cell]));
     const had = new Set(before.cells.map(({ id }) => id));
     const pieces: Piece[] = [];
@@ -132,7 +134,7 @@ class Life {
       const other = now.get(cell.id);
       if (other === undefined) add({ kind: "create", cellId: cell.id, record: cell });
       else {
-        pieces.push(...this.#textsBack(cell.id, deed));
+        if (cell.source !== other.source) pieces.push(...this.#textsBack(cell.id, deed));
         add(...valuesBack(cell, other));
       }
     }
@@ -145,7 +147,6 @@ class Life {
    *  back of its characters goes, too. */
   *#textsBack(cellId: string, deed: Deed): Iterable<Piece> {
     const [old, now] = [this.#text(deed.deps, cellId), this.#text(deed.heads, cellId)];
-    if (old.elements.join() === now.elements.join()) return;
     yield { upon: deed.heads, inverse: { kind: "rewrite", cellId, splices: splicesBack(old, now) } };
     const written = new Set(now.elements).difference(new Set(old.elements));
     for (const [undo, undone] of this.#undosSince(deed)) {
@@ -171,7 +172,19 @@ class Life {
   }
 
   #text(heads: Heads, cellId: string): Text {
-    return this.#notebook.replica.textAt(heads, ["cells", cellId, "source"]);
+    return Replica.textIn(this.at(heads), ["cells", cellId, "source"]);
+  }
+
+  /** The notebook as it was. */
+  at(heads: Heads): Readonly<NotebookRoot> {
+    const known = this.#views.get(heads.join()) ?? this.#notebook.replica.at(heads);
+    this.#views.set(heads.join(), known);
+    return known;
+  }
+
+  /** The counter of the first operation of a change that is made upon these heads. */
+  nextOp(heads: Heads): number {
+    return 1 + Math.max(...heads.map((head) => this.#lastOps.get(head) ?? 0));
   }
 }
 
@@ -225,7 +238,7 @@ function metadataBack(cellId: string | null, old: Json, now: Json): Inverse[] {
 // --- writing it ----------------------------------------------------------------------------------------------------------
 
 function write(notebook: Notebook, life: Life, deed: Deed, key: string): Undone {
-  const after = read(notebook.replica.at(deed.heads));
+  const after = read(life.at(deed.heads));
   const kept = new Set<string>();
   const cells = new Set<string>();
   const chunks: Uint8Array[] = [];
@@ -234,11 +247,14 @@ function write(notebook: Notebook, life: Life, deed: Deed, key: string): Undone 
     const whyNot = standing(inverse, after, notebook);
     if (whyNot === "kept" && inverse.cellId !== null) kept.add(inverse.cellId);
     if (whyNot !== null) continue;
-    const base = then.get(upon.join()) ?? notebook.replica.forkAt(upon);
-    then.set(upon.join(), base);
-    const draft = change(base, `${key}${"0".repeat(key.length)}`, inverse);
-    if (draft === null) continue;
-    const made = change(base, `${key}${draft.hash.slice(0, key.length)}`, inverse);
+    const work = then.get(upon.join()) ?? notebook.replica.forkAt(upon);
+    then.set(upon.join(), work);
+    const heads = work.heads();
+    work.change((draft) => apply(draft, inverse), work);
+    if (work.heads().join() === heads.join()) continue;
+    const first = life.nextOp(upon);
+    const draft = work.lastChangeAs(`${key}${"0".repeat(key.length)}`, upon, first);
+    const made = draft && work.lastChangeAs(`${key}${draft.hash.slice(0, key.length)}`, upon, first);
     if (made !== null) chunks.push(made.chunk);
     if (inverse.cellId !== null) cells.add(inverse.cellId);
   }
@@ -264,12 +280,6 @@ function valueOf(cellId: string | null, [name, key = ""]: readonly string[], not
   if (name === "metadata") return notebook.metadata(cellId)[key];
   const record = notebook.record(cellId);
   return name === "cell_type" ? record?.type : name === "position" ? record?.position : record?.attachments;
-}
-
-function change(base: Replica<NotebookRoot>, actor: string, inverse: Inverse): { hash: string; chunk: Uint8Array } | null {
-  const work = base.fork(actor);
-  work.change((draft) => apply(draft, inverse), work);
-  return work.lastChange();
 }
 
 function apply(draft: NotebookRoot, inverse: Inverse): void {

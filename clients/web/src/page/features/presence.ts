@@ -27,6 +27,7 @@ export function presence(page: Page): void {
   bar.people.append(list, said);
 
   const jump = ({ peer, state }: PresentPeer) => {
+    page.sections.reveal(people.cellOf(peer.peer_id) ?? "");
     const view = readViewPlace(state["view"]);
     const cell = cells.get(people.cellOf(peer.peer_id));
     if (cell === undefined && (view === null || !goToViewPlace(cells, view))) return page.toasts.say(`${peer.name} is in no cell.`);
