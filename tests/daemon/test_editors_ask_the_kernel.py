@@ -18,6 +18,8 @@ from clients.peer.editor import Match
 from clients.peer.errors import RequestFailed
 from clients.peer.formatting import MAX_CODE
 from clients.peer.notebook import Notebook
+from notebook_doc.replica import ROOT
+from notebook_doc.settings import FORMATTING
 from relay.errors import WireError
 from relay.messages import Complete, Format
 from tests.daemon.service import notebook_file, running_service
@@ -117,6 +119,7 @@ async def test_without_a_kernel_nobody_is_asked_and_none_is_started(tmp_path: Pa
             await ann.complete("pri")
         assert refused.value.code == "no_kernel"
         await formats_for_people_who_go_on_typing(ann)
+        await tells_everybody_that_cells_are_formatted_when_they_run(ann, service.folder / "state" / "settings.toml")
         assert ann.kernel.lifecycle == "none"
 
 
@@ -136,6 +139,13 @@ async def formats_for_people_who_go_on_typing(ann: Notebook) -> None:
     with pytest.raises(RequestFailed, match="are formatted") as refused:
         await ann.request(Format(code="#" * (MAX_CODE + 1)))
     assert refused.value.code == "cannot_format"
+
+
+async def tells_everybody_that_cells_are_formatted_when_they_run(ann: Notebook, settings: Path) -> None:
+    """The setting stands in RuntimeDoc, within the second in which the file is looked at, and from there on."""
+    for when in ("on_run", "never"):
+        await asyncio.to_thread(settings.write_text, f'formatting = "{when}"\n')
+        assert await ann.until(lambda when=when: ann.runtime.replica.string(ROOT, FORMATTING) == when, 60)
 
 
 @aio

@@ -16,6 +16,31 @@ def test_a_cell_runs_as_it_was_typed_and_its_output_appears(service: Service) ->
     tab.sees("it has a number", lambda: tab.cell(0).locator(".count").text_content() == "1")
 
 
+def test_a_cell_is_formatted_by_a_key_and_where_that_is_set_before_it_runs(service: Service) -> None:
+    tab = service.start("x=[1,2]", "print( 6*7 )")
+    tab.click_into(0, line=0)
+    tab.type("#mine")
+    tab.sees("the server is there", lambda: tab.saving.startswith("Saved"))
+    tab.press("Alt+Shift+F")
+    tab.sees("it is formatted", lambda: tab.text(0) == "x = [1, 2]  # mine")
+    tab.press("Control+z")
+    tab.sees("it was one step", lambda: tab.text(0) == "x=[1,2]#mine")
+    settings = service.home.folder / "settings.toml"
+
+    def runs_formatted() -> bool:
+        tab.press("Control+Enter")
+        return tab.text(1) == "print(6 * 7)"
+
+    try:
+        settings.write_text('formatting = "on_run"\n')
+        tab.click_into(1, line=0)
+        tab.sees("it is formatted before it runs, once the page knows of the setting", runs_formatted)
+        tab.sees("and it runs", lambda: tab.output(1) == "42")
+    finally:
+        settings.write_text('formatting = "never"\n')
+    assert service.errors == []
+
+
 def test_all_cells_run_in_order_until_one_fails(service: Service) -> None:
     tab = service.start("a = 1", "a / 0", "print('never')")
     tab.page.get_by_label("Run all cells").click()

@@ -39,6 +39,7 @@ export type RequestBody =
   | { method: "complete"; code: string; cursor: number }
   | { method: "inspect"; code: string; cursor: number; detail: 0 | 1 }
   | { method: "signature_help"; code: string; cursor: number }
+  | { method: "format"; code: string; language: string }
   | { method: "list_kernels" }
   | { method: "restart_kernel" }
   | { method: "shutdown_kernel" }

@@ -30,6 +30,7 @@ export interface RuntimeRoot {
   latest: Record<string, unknown>;
   comms?: Record<string, unknown>;
   dataflow?: unknown;
+  formatting?: unknown;
 }
 
 export interface Kernel {

@@ -1,5 +1,6 @@
 // The source of one cell: an editor bound to the document, or, until the cell comes near the screen, text of its shape.
 
+import { isolateHistory } from "@codemirror/commands";
 import { EditorState, Text } from "@codemirror/state";
 import { EditorView } from "@codemirror/view";
 import type { Notebook, TextEdit } from "../core/notebook.ts";
@@ -76,6 +77,12 @@ export class CellEditor {
   takeEdits(edits: readonly TextEdit[], origin: Origin): void {
     if (this.#view !== null) this.#binding.take(this.#view, edits, origin);
     this.#showPlaceholder();
+  }
+
+  /** Change the text as one step that the editor takes back; false if there is no editor. */
+  rewrite(edits: readonly TextEdit[]): boolean {
+    this.#view?.dispatch({ changes: [...edits], annotations: isolateHistory.of("full"), userEvent: "input.format" });
+    return this.#view !== null;
   }
 
   takeWhole(): void {

@@ -8,6 +8,7 @@ import { clipboard } from "./features/clipboard.ts";
 import { comments } from "./features/comments.ts";
 import { dataflow } from "./features/dataflow.ts";
 import { environment } from "./features/environment.ts";
+import { formatting } from "./features/formatting.ts";
 import { helpSheet } from "./features/help_sheet.ts";
 import { history } from "./features/history.ts";
 import { kernel } from "./features/kernel.ts";
@@ -24,6 +25,7 @@ export const FEATURES: readonly Feature[] = [
   navigation,
   clipboard,
   cellCommands,
+  formatting,
   running,
   kernel,
   dataflow,

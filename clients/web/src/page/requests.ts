@@ -24,6 +24,10 @@ export class Requests {
   readonly done = new Signal<Result>();
   /** What is said of a failure, made fit for people: the names of cells instead of their ids. */
   inWords: (text: string) => string = (text) => text;
+  /** What has to be done before this goes out; null if nothing has. Never rejects. */
+  before: (body: RequestBody) => Promise<void> | null = () => null;
+  #held = 0; // what waits for that
+  #last: Promise<unknown> = Promise.resolve();
 
   constructor(session: Session, link: Link, toasts: Toasts) {
     this.#session = session;
@@ -31,8 +35,18 @@ export class Requests {
     this.#toasts = toasts;
   }
 
-  /** Ask for something to be done; the reader is told if it was not. */
+  /** Ask for something to be done; the reader is told if it was not. What is asked for goes out in this order. */
   ask(body: RequestBody, inWords: string): void {
+    const before = this.before(body);
+    if (before === null && this.#held === 0) return this.#send(body, inWords);
+    this.#held++;
+    this.#last = Promise.all([this.#last, before]).then(() => {
+      this.#held--;
+      this.#send(body, inWords);
+    });
+  }
+
+  #send(body: RequestBody, inWords: string): void {
     this.#asked.set(this.#session.request(body), inWords);
     this.#link.poke();
     if (this.linkState !== "online") this.#toasts.say(`Offline: the server will ${inWords} when it is back.`);
