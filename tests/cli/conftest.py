@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import signal
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,10 +30,3 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     path = write_notebook(folder / "work" / "small.ipynb", "print(6 * 7)")
     with Home.at(folder / "home") as home:
         yield Served(home, path, home.up(path))
-
-
-@pytest.fixture(autouse=True, scope="session")
-def _ctrl_c_reaches_what_is_started() -> None:
-    """A shell that runs the tests in the background has them, and all that they start, ignore SIGINT: undo that."""
-    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
-        signal.signal(signal.SIGINT, signal.default_int_handler)
