@@ -52,3 +52,14 @@ test("what is written here stays this peer's when the hub has sent the whole doc
   tab.change((draft) => void (draft["tab"] = "written here"), "remote");
   assert.deepEqual(tab.changesSince(before).map((change) => change.actor), [actor]);
 });
+
+test("a replica knows which changes it holds, its own, those of others, and none that never came", () => {
+  const [mine, theirs] = [withText("mine"), withText("theirs")];
+  const [told, between] = [theirs.heads(), mine.heads()];
+  assert.ok(mine.contains(between) && mine.contains([]) && !mine.contains(told));
+  mine.change((draft) => void (draft["later"] = "too"), "remote");
+  const both = Replica.load<Record<string, string>>([mine.saveSince([]), theirs.saveSince([])]);
+  for (const replica of [mine, both]) assert.ok(replica.contains(between) && !replica.contains([...between, LOST]));
+  assert.ok(both.contains([...told, ...between, ...mine.heads()]) && !mine.contains(told));
+  assert.deepEqual(both.hashesSince([...told, ...between]), mine.heads());
+});

@@ -22,6 +22,7 @@ export type Origin = object | "remote"; // who made a change: a token of this ta
 
 const CHUNK_TYPE = 8; // the byte after magic and checksum, in Automerge's binary format
 const DOCUMENT = 0;
+const REMEMBERED = 1000; // hashes of changes that are here
 
 export { isWasmInitialized } from "@automerge/automerge/slim";
 
@@ -58,6 +59,7 @@ export class Replica<T extends object> {
   onPatches: (patches: Patch[], origin: Origin) => void = () => {};
   #doc: Automerge.Doc<T>;
   #draft: T | null = null; // inside a change
+  readonly #here = new Set<string>(); // some of the changes that it holds, the latest asked for last
 
   private constructor(doc: Automerge.Doc<T>) {
     this.#doc = doc;
@@ -92,16 +94,33 @@ export class Replica<T extends object> {
   }
 
   heads(): Heads {
-    return [...Automerge.getHeads(this.#doc)].sort();
+    const heads = [...Automerge.getHeads(this.#doc)].sort();
+    for (const head of heads) this.#remember(head);
+    return heads;
   }
 
   contains(heads: Heads): boolean {
-    return Automerge.hasHeads(this.#doc, [...heads]);
+    return heads.every((head) => this.#has(head));
+  }
+
+  /** The core finds a change by making it again from the whole document, so what was a head or was asked for before is
+   *  remembered: a change never leaves a replica. */
+  #has(hash: string): boolean {
+    if (this.#here.has(hash) || this.heads().includes(hash)) return true;
+    if (!Automerge.hasHeads(this.#doc, [hash])) return false;
+    this.#remember(hash);
+    return true;
+  }
+
+  #remember(hash: string): void {
+    this.#here.add(hash);
+    const [oldest] = this.#here;
+    if (this.#here.size > REMEMBERED && oldest !== undefined) this.#here.delete(oldest);
   }
 
   /** The hashes of all changes that `heads` do not contain; heads not known here count as nothing. */
   hashesSince(heads: Heads): string[] {
-    const known = heads.filter((head) => Automerge.hasHeads(this.#doc, [head]));
+    const known = heads.filter((head) => this.#has(head));
     return Automerge.getChangesMetaSince(this.#doc, known).map(({ hash }) => hash);
   }
 
