@@ -23,6 +23,7 @@ from tests.support.daemon import daemon_process
 from tests.support.hub import hub_process, open_notebook
 
 SMALL = 4 * 1024  # bytes of an epoch: some ten flushes
+TINY = 1024  # some two: a slow machine, which flushes less often, begins enough of them, too
 LINES = 100
 # Less than 1 KiB altogether, so that all of it stands in the document.
 PRINTS = f"import time\nfor n in range({LINES}):\n    print(n, flush=True)\n    time.sleep(0.02)"
@@ -76,7 +77,7 @@ async def watching(notebook: Notebook, cell_id: str) -> AsyncIterator[Watcher]:
 async def test_nobody_who_watches_a_cell_print_sees_its_output_shrink_or_vanish(tmp_path: Path) -> None:
     path = notebook_file(tmp_path, [PRINTS])
     async with (
-        running_service(tmp_path, epoch_bytes=SMALL) as service,
+        running_service(tmp_path, epoch_bytes=TINY) as service,
         service.peer(path) as ann,
         service.peer(path, "ben") as ben,
         watching(ann, "c0") as anns,
@@ -90,7 +91,7 @@ async def test_nobody_who_watches_a_cell_print_sees_its_output_shrink_or_vanish(
             watcher.check()
             assert watcher.seen[-1] == PRINTED
             assert watcher.resets == 0
-            assert len(watcher.epochs) > 1  # some five, where the machine is not slow
+            assert len(watcher.epochs) > 3
         assert len(ann.runtime.replica.changes_since(())) < 60
 
 
@@ -155,10 +156,10 @@ async def test_a_handle_of_a_run_that_is_archived_still_says_what_it_said(tmp_pa
 @aio
 async def test_a_hub_that_is_restarted_keeps_one_epoch_on_disk_and_goes_on_from_it(tmp_path: Path) -> None:
     path = notebook_file(tmp_path, [PRINTS, "'afterwards'"])
-    async with running_service(tmp_path, epoch_bytes=SMALL) as service, service.peer(path) as ann:
+    async with running_service(tmp_path, epoch_bytes=TINY) as service, service.peer(path) as ann:
         async with watching(ann, "c0") as watcher:
             (execution,) = await ann.start(["c0"])
-            assert await ann.until(lambda: ann.runtime.epoch > 0, 60)
+            assert await ann.until(lambda: ann.runtime.epoch > 2, 60)
             await service.stop_hub()
             await service.start_hub()
             await execution.wait()
