@@ -3,7 +3,8 @@
 Three things that ipykernel cannot be told otherwise. It is to keep more of what it publishes for a reader that the
 system holds up: it drops what is beyond a thousand messages. It is to run code in a copy of the notebook's namespace
 where the request's metadata ask for that: names that the code binds are then gone with the copy, what it does to
-objects stays, as do functions' own globals; everything else, from magics and top-level await to tracebacks, is as ever.
+objects stays, as do functions' own globals; `exit()` ends no kernel that is others' as well; everything else, from
+magics and top-level await to tracebacks, is as ever.
 And it is to keep what a cell leaves, or to restore it, where the metadata say so; how is in `results/in_kernel.py`.
 Needs nothing but IPython, and runs on any Python that it runs on.
 """
@@ -11,6 +12,8 @@ Needs nothing but IPython, and runs on any Python that it runs on.
 from __future__ import annotations
 
 import functools
+import sys
+import tokenize
 import types
 from typing import Any
 
@@ -42,12 +45,30 @@ def run_in_copies(shell: Any) -> None:
             return await plain(*args, **keywords)
         namespace = shell.user_ns
         shell.user_module, shell.user_ns = copied(home, namespace)
+        code = args[0] if args else keywords.get("raw_cell", "")
+        # IPython looks at the latest cell of its history, which this is not, for the semicolon that hides a value.
+        shell.displayhook.quiet = lambda: ends_quietly(shell, code)
+        shell.ask_exit = stay
         try:
             return await plain(*args, **keywords)
         finally:
+            del shell.displayhook.quiet, shell.ask_exit
             shell.user_module, shell.user_ns = home, namespace
 
     shell.run_cell_async = run_cell_async
+
+
+def ends_quietly(shell: Any, code: str) -> bool:
+    """Whether code ends with the semicolon that hides its value."""
+    try:
+        return bool(shell.displayhook.semicolon_at_end_of_expression(code))
+    except (SyntaxError, tokenize.TokenError):  # magics are not Python
+        return False
+
+
+def stay() -> None:
+    """What `exit()` does in a copy."""
+    sys.stderr.write("exit() ends nothing here: others use this kernel.\n")
 
 
 async def cached(shell: Any, told: dict[str, Any], plain: Any, args: Any, keywords: Any) -> Any:

@@ -79,6 +79,28 @@ def test_what_it_binds_is_gone_and_what_it_does_to_objects_stays(shared: Run) ->
     shared(story)
 
 
+def test_the_cell_that_ran_before_it_has_no_say_in_what_it_shows(shared: Run) -> None:
+    async def story(ann: Notebook) -> None:
+        for before in ("x;", "def broken("):
+            await ann.scratch(before, namespace="own")
+            assert await (await ann.scratch("x")).text() == "1\n"
+        (await ann.scratch("x", namespace="own")).check()
+        assert await (await ann.scratch("x;")).text() == ""
+        assert await (await ann.scratch("x  # one;")).text() == "1\n"
+
+    shared(story)
+
+
+def test_exit_ends_no_kernel_that_others_use(shared: Run) -> None:
+    async def story(ann: Notebook) -> None:
+        for code in ("exit()", "quit", "exit(True)"):
+            left = (await ann.scratch(code)).check()
+            assert "others use this kernel" in await left.text()
+        assert await (await ann.scratch("x")).text() == "1\n"
+
+    shared(story)
+
+
 def test_in_the_notebooks_own_namespace_it_stays(shared: Run) -> None:
     async def story(ann: Notebook) -> None:
         (await ann.scratch("x = 2", namespace="own")).check()
