@@ -29,6 +29,7 @@ KEYS: Final = 60
 KEY_PAUSE: Final = 90  # milliseconds between keys: somebody who types fast
 FRAMES: Final = 240
 OPEN_SECONDS: Final = 120
+RESTING: Final = 100  # milliseconds of a second that a page may be at work that has nothing to do
 HEADER: Final = (
     "page",
     "cells",
@@ -49,14 +50,27 @@ FLAGS: Final = ("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-ba
 _CACHE: Final = Path(__file__).with_name(".cache")
 _LAB: Final = "jupyterlab==4.4.3"
 
-# Runs in the page from its beginning. `meter.ready` is when a character that it types stands in an editor.
+# Runs in the page from its beginning. `meter.ready` is when a character that it types stands in an editor. One with
+# an EditContext, as that of JupyterLab, is told as the browser tells it: `insertText` does not reach it.
+# The console is mute: what a page says there goes to the driver, half a million warnings of JupyterLab's among it.
 METER: Final = """
+for (const kind of ["debug", "log", "info", "warn"]) console[kind] = () => {};
 window.meter = { ready: null, painted: [] };
+const type = (editor, text) => {
+  const context = editor.editContext;
+  if (!context) return document.execCommand("insertText", false, text);
+  const [updateRangeStart, updateRangeEnd] = [context.selectionStart, context.selectionEnd];
+  const at = updateRangeStart + text.length;
+  context.updateText(updateRangeStart, updateRangeEnd, text);
+  context.updateSelection(at, at);
+  const said = { text, updateRangeStart, updateRangeEnd, selectionStart: at, selectionEnd: at };
+  context.dispatchEvent(new TextUpdateEvent("textupdate", said));
+};
 const typed = () => {
   const editor = document.querySelector(EDITOR);
   if (editor === null) return requestAnimationFrame(typed);
   editor.focus();
-  document.execCommand("insertText", false, "\\u00b7");
+  type(editor, "\\u00b7");
   requestAnimationFrame(() => {
     if (editor.isConnected && editor.textContent.includes("\\u00b7")) meter.ready = performance.now();
     else typed();
@@ -129,10 +143,11 @@ def _row(browser: Any, target: Target, path: Path, cells: int) -> tuple[str, ...
     context.add_init_script(METER.replace("EDITOR", repr(target.editor)))
     context.set_default_timeout(180_000)
     tab = context.new_page()
+    tab.on("dialog", lambda dialog: dialog.accept())  # leaves a page that asks whether to
     first = open_page(tab, target.address(path))
-    tab.wait_for_timeout(3000)  # what it had put off is done
+    settle(context, tab)
     again = open_page(tab, target.address(path))
-    tab.wait_for_timeout(3000)
+    settle(context, tab)
     work, painted = type_keys(context, tab)
     gaps = tab.evaluate(SCROLL, [target.scroller, FRAMES])
     elements = tab.evaluate("document.querySelectorAll('*').length")
@@ -150,6 +165,20 @@ def open_page(tab: Any, address: str) -> float:
             raise NotMeasured(f"{address} took no key within {OPEN_SECONDS} s.")
         tab.wait_for_timeout(50)
     return float(ready)
+
+
+def settle(context: Any, tab: Any) -> None:
+    """Wait until what the page had put off is done: its main thread rests for a second. Raises NotMeasured."""
+    busy = main_thread(context, tab)
+    deadline = time.monotonic() + OPEN_SECONDS
+    tab.wait_for_timeout(2000)
+    rests = False
+    while not rests:
+        if time.monotonic() > deadline:
+            raise NotMeasured(f"The page is still at work after {OPEN_SECONDS} s.")
+        before = busy()
+        tab.wait_for_timeout(1000)
+        rests = busy() - before < RESTING
 
 
 def type_keys(context: Any, tab: Any) -> tuple[list[float], list[float]]:
