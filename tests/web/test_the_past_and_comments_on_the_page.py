@@ -39,6 +39,30 @@ def test_the_past_is_looked_at_and_a_cell_brought_back_as_an_edit_that_can_be_un
     assert service.errors == []
 
 
+def test_dragging_through_the_past_of_many_cells_shows_each_moment_and_wakes_no_cell(service: Service) -> None:
+    tab = service.start(*[f"x_{number} = 0" for number in range(150)])
+    page = tab.page
+    for number, name in enumerate(("Ada", "Bo", "Cem", "Dia"), start=1):
+        with quire.open(service.notebook, name=name) as one:
+            one.cells[10 * number].source = f"x = {number}"
+            one.saved()
+    tab.sees("the last edit", lambda: "x = 4" in tab.cell(40).inner_text())
+    page.get_by_role("button", name="History").click()
+    page.locator(".moments .author.file").wait_for()  # the hub has told who wrote what
+    editors = page.locator(".cm-editor").count()
+    slider, past = page.get_by_label("The notebook's life"), page.locator(".past")
+    shown = 5
+    for number in (4, 3, 2, 1, 2, 3, 4):
+        slider.press("ArrowLeft" if number < shown else "ArrowRight")
+        past.locator(".diff-line.added", has_text=f"x = {number}").wait_for()
+        assert past.locator(".then").count() == 1
+        shown = number
+    assert page.locator(".cm-editor").count() <= editors
+    tab.press("Escape")
+    tab.sees("the cells", lambda: tab.text(0) == "x_0 = 0")
+    assert service.errors == []
+
+
 def test_who_wrote_what_of_a_cell_is_shown_below_it(service: Service) -> None:
     tab = service.start("x = 1")
     with quire.open(service.notebook, name="Bot", kind="agent") as nb:

@@ -129,9 +129,26 @@ export class Replica<T extends object> {
     return Automerge.getChangesMetaSince(this.#doc, [...heads]) as ChangeMeta[];
   }
 
-  /** The document as it was at these heads, to be read. */
+  /** The changes that `heads` do not contain, as uncompressed bytes, each after those it builds on. */
+  chunksSince(heads: Heads): Uint8Array[] {
+    return Automerge.getBackend(this.#doc).getChanges([...heads]);
+  }
+
+  /** The document as it was at these heads, to be read. Costs the document. */
   at(heads: Heads): Readonly<T> {
     return Automerge.view(this.#doc, [...heads]);
+  }
+
+  /** The map that stood at a path at these heads; undefined if none did. Costs no more than what is in it. */
+  mapAt(heads: Heads, path: readonly Key[]): unknown {
+    const core = Automerge.getBackend(this.#doc);
+    let object = "_root";
+    for (const key of path) {
+      const found = core.getWithType(object, key, [...heads]);
+      if (found?.[0] !== "map") return undefined;
+      object = found[1];
+    }
+    return core.materialize(object, [...heads], {});
   }
 
   /** The operation that made the object at a path, as `counter@actor`. */

@@ -15,11 +15,13 @@ export interface NearCell extends Standing {
 }
 
 export class NearCells {
+  readonly #list: HTMLElement;
   #stretches: readonly Stretch<NearCell>[] = [];
   #near = new Set<NearCell>();
   #looks = false;
 
   constructor(list: HTMLElement) {
+    this.#list = list;
     addEventListener("scroll", () => this.#later(), { passive: true, capture: true });
     addEventListener("resize", () => this.#later());
     new ResizeObserver(() => this.#later()).observe(list);
@@ -43,6 +45,7 @@ export class NearCells {
   }
 
   #look(): void {
+    if (!this.#list.checkVisibility()) return; // while the past is shown in their place no cell is anywhere
     const [near, notFar] = [within(this.#stretches, NEAR), new Set(within(this.#stretches, FAR))];
     for (const stretch of this.#stretches) stretch.isFar ||= !notFar.has(stretch);
     for (const stretch of near) stretch.isFar = false;

@@ -30,9 +30,11 @@ export function read(root: Readonly<NotebookRoot>): Then {
   const cells = Object.entries(root.cells ?? {});
   const places = inOrder(cells.map(([id, cell]) => ({ id, position: readable(plain(cell?.position)) })));
   const byId = new Map(cells);
-  const metadata = (plain(root.metadata ?? {}) ?? {}) as Record<string, unknown>;
-  return { cells: places.flatMap(({ id }) => recordOf(id, byId.get(id)) ?? []), metadata };
+  return { cells: places.flatMap(({ id }) => recordOf(id, byId.get(id)) ?? []), metadata: metadataOf(root.metadata) };
 }
+
+/** The notebook's metadata as JSON. */
+export const metadataOf = (stored: unknown): Record<string, unknown> => (plain(stored ?? {}) ?? {}) as Record<string, unknown>;
 
 export const same = (a: unknown, b: unknown): boolean => a === b || JSON.stringify(a) === JSON.stringify(b);
 
@@ -71,18 +73,47 @@ function movedCells(old: readonly CellRecord[], now: readonly CellRecord[]): Set
   });
   if (!common.some(({ written }) => written)) return new Set();
   // The heaviest series in order; one whose position was not written weighs more than all others together.
-  const best = common.map(({ written }) => ({ weight: written ? 1 : common.length + 1, from: -1 }));
-  for (let i = 0; i < common.length; i++) {
-    const own = (best[i] as { weight: number }).weight;
-    for (let j = 0; j < i; j++) {
-      const reached = (best[j] as { weight: number }).weight + own;
-      if ((common[j] as { index: number }).index < (common[i] as { index: number }).index && reached > (best[i] as { weight: number }).weight) {
-        best[i] = { weight: reached, from: j };
-      }
-    }
+  const best = new HeaviestUpTo(now.length);
+  const steps: Step[] = [];
+  for (const { id, index, written } of common) {
+    const before = best.upTo(index);
+    const step = { id, weight: (before?.weight ?? 0) + (written ? 1 : common.length + 1), before };
+    best.raise(index, step);
+    steps.push(step);
   }
   const moved = new Set(common.map(({ id }) => id));
-  let at = best.reduce((top, { weight }, i) => (weight > (best[top] as { weight: number }).weight ? i : top), 0);
-  for (; at >= 0; at = (best[at] as { from: number }).from) moved.delete((common[at] as { id: string }).id);
+  let at: Step | null = steps.reduce((top, step) => (step.weight > top.weight ? step : top));
+  for (; at !== null; at = at.before) moved.delete(at.id);
   return moved;
+}
+
+/** A cell that stays where it is, and the one before it that does. */
+interface Step {
+  readonly id: string;
+  readonly weight: number;
+  readonly before: Step | null;
+}
+
+/** The heaviest step at any place before one: a Fenwick tree of prefix maxima. */
+class HeaviestUpTo {
+  readonly #tree: (Step | null)[];
+
+  constructor(places: number) {
+    this.#tree = new Array<Step | null>(places + 1).fill(null);
+  }
+
+  upTo(end: number): Step | null {
+    let found: Step | null = null;
+    for (; end > 0; end -= end & -end) {
+      const step = this.#tree[end] as Step | null;
+      if (step !== null && step.weight > (found?.weight ?? 0)) found = step;
+    }
+    return found;
+  }
+
+  raise(index: number, step: Step): void {
+    for (let at = index + 1; at < this.#tree.length; at += at & -at) {
+      if (step.weight > ((this.#tree[at] as Step | null)?.weight ?? 0)) this.#tree[at] = step;
+    }
+  }
 }

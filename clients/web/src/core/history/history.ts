@@ -1,16 +1,21 @@
 // A notebook's past as one tab knows it: its moments, what it said at each, who wrote what, and named versions. Pure.
 //
 // Everything is computed from this tab's own replica and from what the hub told of who wrote when (`told`), so it works
-// offline with what was told before. Reading a moment costs what reading the notebook costs; the latest that were read are
-// kept, so that going back and forth costs nothing.
+// offline with what was told before. The first moment is read whole. Each other is made of the nearest that was read, by
+// reading those cells alone that a change between the two touched; cells that are the same are the same objects, so
+// comparing two moments costs what differs, too. The latest that were read are kept.
 
-import { newId, type Notebook } from "../notebook.ts";
+import { newId, type Notebook, recordOf } from "../notebook.ts";
+import { inOrder } from "../order.ts";
 import { type ChangeMeta, type Heads, plain, scalar } from "../replica.ts";
+import type { CellMap } from "../schema.ts";
 import { type Author, authorKey, Authors, sameAuthor, type Span, type Writing } from "./authors.ts";
-import { read, type Then } from "./diff.ts";
+import { ChangeLog } from "./change_log.ts";
+import { metadataOf, read, type Then } from "./diff.ts";
 import { type Moment, momentsOf, type Version } from "./moments.ts";
 
 const KEPT = 64; // moments that were read
+const FEW = 0.3; // of all cells: where more were touched, reading all is faster
 export const LONGEST_NAME = 200; // characters
 
 /** A part of a source, in code units, and who wrote it when. */
@@ -20,13 +25,19 @@ export interface Blamed {
   readonly by: Writing;
 }
 
+/** A moment that was read, and where the last of its changes stands in the log. */
+interface Read {
+  readonly heads: Heads;
+  readonly place: number;
+  readonly then: Then;
+}
+
 export class History {
   readonly #notebook: Notebook;
   readonly #known: () => ReadonlyMap<string, Author>;
   readonly #spans = new Map<string, Span>();
-  readonly #read = new Map<string, Then>();
-  #changes: ChangeMeta[] = [];
-  #upTo: Heads = [];
+  readonly #read = new Map<string, Read>();
+  readonly #log: ChangeLog;
   /** The hub's time up to which it has told who wrote; what to ask for next begins there. */
   toldUntil = 0;
 
@@ -34,6 +45,7 @@ export class History {
   constructor(notebook: Notebook, known: () => ReadonlyMap<string, Author>) {
     this.#notebook = notebook;
     this.#known = known;
+    this.#log = new ChangeLog(notebook.replica);
   }
 
   /** The hub answered `writers`. */
@@ -51,28 +63,49 @@ export class History {
   }
 
   moments(): Moment[] {
-    return momentsOf(this.#all(), this.authors, this.versions());
+    return momentsOf(this.#log.all(), this.authors, this.versions());
   }
 
   at(heads: Heads): Then {
     const key = heads.join();
-    const known = this.#read.get(key);
-    const then = known ?? read(this.#notebook.replica.at(heads));
+    const then = this.#read.get(key)?.then ?? this.#revised(heads) ?? read(this.#notebook.replica.at(heads));
     this.#read.delete(key);
-    this.#read.set(key, then);
+    this.#read.set(key, { heads, place: this.#log.placeOf(heads), then });
     const [oldest] = this.#read.keys();
     if (this.#read.size > KEPT && oldest !== undefined) this.#read.delete(oldest);
     return then;
   }
 
   now(): Then {
-    return read(this.#notebook.replica.value);
+    return this.at(this.#notebook.replica.heads());
+  }
+
+  /** The nearest moment that was read, with what was touched between that and these heads as it was then. */
+  #revised(heads: Heads): Then | null {
+    const place = this.#log.placeOf(heads);
+    const far = (one: Read) => Math.abs(one.place - place);
+    const near = [...this.#read.values()].reduce<Read | null>((best, one) => (best === null || far(one) < far(best) ? one : best), null);
+    const touched = near && this.#log.between(near.heads, heads);
+    if (near === null || touched === null) return null;
+    const { cells, metadata } = near.then;
+    if (touched.roots.has("cells") || touched.cells.size > FEW * cells.length) return null;
+    const { replica } = this.#notebook;
+    const again = new Map(cells.map((cell) => [cell.id, cell]));
+    for (const id of touched.cells) {
+      const cell = recordOf(id, replica.mapAt(heads, ["cells", id]) as CellMap | undefined);
+      if (cell === null) again.delete(id);
+      else again.set(id, cell);
+    }
+    return {
+      cells: touched.cells.size === 0 ? cells : inOrder([...again.values()]),
+      metadata: touched.roots.has("metadata") ? metadataOf(replica.mapAt(heads, ["metadata"])) : metadata,
+    };
   }
 
   /** A cell's source in pieces, each by one author at one time, in order. */
   blame(cellId: string): Blamed[] {
     const { authors } = this;
-    const of = changeFinder(this.#all());
+    const of = changeFinder(this.#log.all());
     const pieces: { from: number; to: number; by: Writing }[] = [];
     const writings = new Map<ChangeMeta, Writing>();
     const elements = this.#notebook.replica.elements(["cells", cellId, "source"], this.#notebook.source(cellId).length);
@@ -112,16 +145,6 @@ export class History {
     this.#notebook.replica.change((draft) => {
       if (draft.versions !== undefined) delete draft.versions[id];
     }, this.#notebook);
-  }
-
-  #all(): readonly ChangeMeta[] {
-    const { replica } = this.#notebook;
-    const heads = replica.heads();
-    if (heads.join() !== this.#upTo.join()) {
-      this.#changes.push(...replica.changesSince(this.#upTo));
-      this.#upTo = heads;
-    }
-    return this.#changes;
   }
 }
 

@@ -31,6 +31,7 @@ export class Timeline {
   readonly #items = new Map<string, HTMLElement>();
   #moments: readonly Moment[] = [];
   #undone: ReadonlySet<string> = new Set();
+  #marked: (HTMLElement | undefined)[] = []; // the chosen item, and the other one
 
   constructor(actions: TimelineActions) {
     this.#actions = actions;
@@ -72,7 +73,9 @@ export class Timeline {
     }
     const more = moments.length - SHOWN;
     if (more > 0) rows.push(h("li", { class: "quiet" }, `… and ${more} before; the slider reaches them.`));
-    this.#list.replaceChildren(this.#nowItem(), ...rows);
+    const now = this.#nowItem();
+    this.#items.set("now", now);
+    this.#list.replaceChildren(now, ...rows);
     this.mark(chosen, other);
     this.setUndone(this.#undone);
     if (focused !== undefined) this.#list.querySelector<HTMLElement>(`[data-moment="${focused}"] button`)?.focus();
@@ -86,13 +89,15 @@ export class Timeline {
     this.#where.replaceChildren(
       ...(chosen === null ? ["The notebook as it is"] : [h("b", {}, `${chosen.number}`), ` of ${this.#moments.length} · ${said(chosen.ended)}`]),
     );
-    for (const item of this.#list.querySelectorAll<HTMLElement>("[data-moment]")) {
-      const isChosen = item.dataset["moment"] === (chosen?.id ?? "now");
-      item.classList.toggle("chosen", isChosen);
-      item.classList.toggle("other", item.dataset["moment"] === other?.id);
-      item.querySelector("button")?.setAttribute("aria-pressed", `${isChosen}`);
-      item.querySelector(".compare")?.setAttribute("aria-pressed", `${item.dataset["moment"] === other?.id}`);
+    const items = { chosen: this.#items.get(chosen?.id ?? "now"), other: this.#items.get(other?.id ?? "") };
+    for (const item of new Set([...this.#marked, items.chosen, items.other])) {
+      if (item === undefined) continue;
+      item.classList.toggle("chosen", item === items.chosen);
+      item.classList.toggle("other", item === items.other);
+      item.querySelector("button")?.setAttribute("aria-pressed", `${item === items.chosen}`);
+      item.querySelector(".compare")?.setAttribute("aria-pressed", `${item === items.other}`);
     }
+    this.#marked = [items.chosen, items.other];
     this.#items.get(chosen?.id ?? "")?.scrollIntoView({ block: "nearest" });
   }
 
@@ -124,7 +129,7 @@ export class Timeline {
   }
 
   #nowItem(): HTMLElement {
-    const choose = h("button", { type: "button", class: "moment", click: () => this.#actions.choose(null) }, h("b", {}, "Now"));
+    const choose = h("button", { type: "button", class: "moment", "aria-pressed": "false", click: () => this.#actions.choose(null) }, h("b", {}, "Now"));
     return h("li", { "data-moment": "now" }, choose);
   }
 
@@ -134,13 +139,13 @@ export class Timeline {
     const edits = changes === 1 ? "1 edit" : `${changes} edits`;
     const choose = h(
       "button",
-      { type: "button", class: "moment", click: () => this.#actions.choose(moment) },
+      { type: "button", class: "moment", "aria-pressed": "false", click: () => this.#actions.choose(moment) },
       h("span", { class: "line" }, clock, ...authors.slice(0, 3).map(authorChip), authors.length > 3 ? ` +${authors.length - 3}` : null),
       ...names.map((name) => h("span", { class: "version" }, name)),
       h("span", { class: "quiet detail" }, `${number} · ${edits}${brought ? " · written offline before" : ""}`),
     );
     const title = "Compare the chosen moment with this one";
-    const compare = h("button", { type: "button", class: "compare plain small", title, click: () => this.#actions.compareWith(moment) }, "Compare");
+    const compare = h("button", { type: "button", class: "compare plain small", "aria-pressed": "false", title, click: () => this.#actions.compareWith(moment) }, "Compare");
     const whose = authors.map(({ name }) => name).join(", ");
     const undo = byAgents(moment).length > 0 && this.#actions.mayName();
     const back = !undo ? null : h("button", { type: "button", class: "undo plain small", title: `Undo what ${whose} did here`, click: () => this.#actions.undo(moment) }, "Undo");
