@@ -1,9 +1,11 @@
 // Outputs as elements. One OutputArea shows the outputs of a cell's latest execution and redraws only those that changed.
-// Of thousands it shows the first and the last, and the others on demand: what an update costs does not grow with them.
+// Of thousands it shows the first and the last, and on demand all in a box that scrolls (output_window.ts): what an update
+// costs does not grow with them.
 
 import { type Execution, type Output, Outputs } from "../core/schema.ts";
 import { h, place } from "../page/dom.ts";
 import type { Surroundings } from "./mime.ts";
+import { OutputWindow } from "./output_window.ts";
 import { RichOutput } from "./rich_output.ts";
 import { StreamView } from "./stream.ts";
 import { traceback } from "./traceback.ts";
@@ -18,19 +20,16 @@ export interface Shown {
   destroy(): void;
 }
 
-const FIRST = 150; // outputs of a cell that are shown at its beginning; more on demand
+const FIRST = 150; // outputs of a cell that are shown at its beginning; all on demand
 const LAST = 50; // and at its end, where the newest are
-const STEP = 200; // outputs that one press, or one frame of "show all", adds
 const KEPT = 1000; // milliseconds for which a cell that runs again keeps its outputs' height: the page does not jump
 
 export class OutputArea {
   readonly element = h("div", { class: "outputs", role: "region", "aria-label": "Output" });
   readonly #around: Surroundings;
   #latest: Execution | null = null;
-  #first = FIRST;
-  #wanted = FIRST; // how many shall be shown at the beginning; `#first` grows to it, a step a frame
-  #growing = false;
   #leftOut: HTMLElement | null = null;
+  #window: OutputWindow | null = null; // shows all, in the place of `#shown`
   readonly #shown = new Map<number, Shown>(); // by place, in order
   #execution: string | null = null;
   #isNear = false;
@@ -45,37 +44,45 @@ export class OutputArea {
     if (this.#execution !== (execution?.id ?? null)) this.#begin(execution);
     const outputs = execution?.outputs ?? Outputs.NONE;
     const { length } = outputs;
-    const head = length <= this.#first + LAST ? length : this.#first;
+    const head = length <= FIRST + LAST ? length : FIRST;
+    if (this.#window !== null && head < length) this.#window.update(outputs);
+    else this.#showSome(outputs, head);
+    this.element.hidden = length === 0 && this.element.style.minHeight === "";
+    if (execution?.status !== "queued" && execution?.status !== "running") this.#letGo();
+  }
+
+  get isEmpty(): boolean {
+    return this.#shown.size === 0 && this.#window === null;
+  }
+
+  /** The cell came near the screen, or went away from it. */
+  setNear(isNear: boolean): void {
+    this.#isNear = isNear;
+    this.#window?.setNear(isNear);
+    for (const shown of this.#shown.values()) shown.setNear?.(isNear);
+  }
+
+  #begin(execution: Execution | null): void {
+    const height = this.isEmpty ? 0 : this.element.offsetHeight;
+    this.#execution = execution?.id ?? null;
+    this.#closeWindow();
+    for (const index of this.#shown.keys()) this.#drop(index);
+    if (execution === null || height === 0) return;
+    this.element.style.minHeight = `${height}px`;
+    clearTimeout(this.#release);
+    this.#release = setTimeout(() => this.#letGo(), KEPT);
+  }
+
+  /** The first `head` of these, and if that is not all of them, the last. */
+  #showSome(outputs: Outputs, head: number): void {
+    this.#closeWindow();
+    const { length } = outputs;
     const tail = Math.max(head, length - LAST);
     for (const index of this.#shown.keys()) if (index >= length || (index >= head && index < tail)) this.#drop(index);
     let before: Element | null = null; // the element that the next one comes after
     for (let index = 0; index < head; index++) before = this.#show(index, outputs.at(index), before);
     before = this.#leaveOut(tail - head, before);
     for (let index = tail; index < length; index++) before = this.#show(index, outputs.at(index), before);
-    if (head < tail && this.#first < this.#wanted) this.#grow();
-    this.element.hidden = length === 0 && this.element.style.minHeight === "";
-    if (execution?.status !== "queued" && execution?.status !== "running") this.#letGo();
-  }
-
-  get isEmpty(): boolean {
-    return this.#shown.size === 0;
-  }
-
-  /** The cell came near the screen, or went away from it. */
-  setNear(isNear: boolean): void {
-    this.#isNear = isNear;
-    for (const shown of this.#shown.values()) shown.setNear?.(isNear);
-  }
-
-  #begin(execution: Execution | null): void {
-    const height = this.#shown.size > 0 ? this.element.offsetHeight : 0;
-    this.#execution = execution?.id ?? null;
-    this.#first = this.#wanted = FIRST;
-    for (const index of this.#shown.keys()) this.#drop(index);
-    if (execution === null || height === 0) return;
-    this.element.style.minHeight = `${height}px`;
-    clearTimeout(this.#release);
-    this.#release = setTimeout(() => this.#letGo(), KEPT);
   }
 
   /** Have this output after that element; returns its element. One that did not change costs a look. */
@@ -105,8 +112,7 @@ export class OutputArea {
       "div",
       { class: "left-out", role: "group", "aria-label": "Outputs that are not shown" },
       h("span"),
-      h("button", { type: "button", class: "more", click: () => this.#showMore(STEP) }, `Show ${STEP} more`),
-      h("button", { type: "button", class: "more", click: () => this.#showMore(Infinity) }, "Show all"),
+      h("button", { type: "button", class: "more", click: () => this.#showAll() }, "Show all"),
     );
     if (!this.#leftOut.isConnected || this.#leftOut.previousElementSibling !== after) this.#put(this.#leftOut, after);
     (this.#leftOut.firstElementChild as Element).textContent = `${count.toLocaleString("en")} more outputs`;
@@ -117,26 +123,32 @@ export class OutputArea {
     place(this.element, element, after === null ? this.element.firstElementChild : after.nextElementSibling);
   }
 
-  #showMore(count: number): void {
-    this.#wanted += count;
-    this.#grow();
+  /** Beginning with the first that is not shown yet. */
+  #showAll(): void {
+    for (const index of this.#shown.keys()) this.#drop(index);
+    this.#leftOut?.remove();
+    const make = (output: Output) => show(output, this.#around, this.#isNear);
+    this.#window = new OutputWindow(this.#latest?.outputs ?? Outputs.NONE, make, () => this.#showFewer());
+    this.element.append(this.#window.element);
+    this.#window.goTo(FIRST);
+    this.element.scrollIntoView({ block: "nearest" });
   }
 
-  /** Show a step more in the next frame, until as many are shown as were asked for. */
-  #grow(): void {
-    if (this.#growing) return;
-    this.#growing = true;
-    requestAnimationFrame(() => {
-      this.#growing = false;
-      this.#first = Math.min(this.#first + STEP, this.#wanted);
-      this.update(this.#latest);
-    });
+  #showFewer(): void {
+    this.#closeWindow();
+    this.update(this.#latest);
+    this.#leftOut?.querySelector("button")?.focus();
+  }
+
+  #closeWindow(): void {
+    this.#window?.destroy();
+    this.#window = null;
   }
 
   #letGo(): void {
     clearTimeout(this.#release);
     this.element.style.minHeight = "";
-    this.element.hidden = this.#shown.size === 0;
+    this.element.hidden = this.isEmpty;
   }
 
   #drop(index: number): void {
