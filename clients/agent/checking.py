@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import Final, get_args
 
 from clients.agent.errors import BatchRefused
-from clients.agent.planner import Planner
+from clients.agent.planner import Plan, Planner
 from notebook_doc.dataflow.analysis import analyze
 from notebook_doc.dataflow.cell_texts import is_setup_cell, language_of_notebook, text_of_cell
 from notebook_doc.dataflow.fixes import problems_of
@@ -66,20 +66,20 @@ class Checker:
         """What to ask about the merged notebook before this plan is committed to the notebook as it is now."""
         self._dataflow.update(notebook)
         self._dataflow.graph.cycles()  # found here once, and not in every copy
-        return _Check(self, self._dataflow.graph, self._dataflow.mode, planner.plan.touched)
+        return _Check(self, self._dataflow.graph, self._dataflow.mode, planner.plan)
 
 
 class _Check:
     """Called with the merged notebook: raises BatchRefused, or keeps the warnings."""
 
-    def __init__(self, checker: Checker, before: Graph, mode: Mode, touched: tuple[str, ...]) -> None:
-        self._checker, self._before, self._mode, self._touched = checker, before, mode, touched
+    def __init__(self, checker: Checker, before: Graph, mode: Mode, plan: Plan) -> None:
+        self._checker, self._before, self._mode, self._plan = checker, before, mode, plan
         self.warnings: tuple[Problem, ...] = ()
 
     def __call__(self, merged: NotebookDoc) -> None:
-        found = self._checker.findings(self._before, self._mode, merged, self._touched)
+        found = self._checker.findings(self._before, self._mode, merged, self._plan.touched)
         if found.refused:
-            raise BatchRefused(found.refused)
+            raise BatchRefused(found.refused, self._plan.created)
         self.warnings = found.warnings
 
 

@@ -20,11 +20,16 @@ class AgentError(PeerError):
 
 
 class BatchRefused(AgentError):
-    """A batch that would break the notebook. Nothing of it was applied, installed or run."""
+    """A batch that would break the notebook. Nothing of it was applied, installed or run.
 
-    def __init__(self, problems: Sequence[Problem]) -> None:
+    Its text names cells that the batch was to make (`created`) by their number in it, `problems` by their ids.
+    """
+
+    def __init__(self, problems: Sequence[Problem], created: Sequence[str] = ()) -> None:
         self.problems = tuple(problems)
         told = "\n".join(f"- {described(problem)}" for problem in problems)
+        for number, cell_id in enumerate(created, 1):  # nobody has seen their ids
+            told = told.replace(cell_id, "the new cell" if len(created) == 1 else f"new cell {number}")
         super().__init__(
             f"The batch would break the notebook, so nothing was changed:\n{told}", "Mend it and try again."
         )
@@ -39,8 +44,8 @@ class NoSuchCell(AgentError):
 
 
 def described(problem: Problem) -> str:
-    """A problem in one line: rule, cells, range, what it is, how to mend it."""
-    where = ", ".join(problem.cells)
-    place = "" if problem.range is None else f" at {problem.range.start}:{problem.range.end}"
+    """A problem in one line: rule, cells that the message does not name, range, what it is, how to mend it."""
+    where = [", ".join(one for one in problem.cells if one not in problem.message)]
+    where += [] if problem.range is None else [f"at {problem.range.start}:{problem.range.end}"]
     fixes = f" Fix: {' Or: '.join(fix.title for fix in problem.fixes)}." if problem.fixes else ""
-    return f"{problem.code} ({where}{place}): {problem.message}{fixes}"
+    return f"{problem.code} ({' '.join(filter(None, where))}): {problem.message}{fixes}"

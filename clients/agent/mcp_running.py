@@ -13,7 +13,7 @@ from collections.abc import Awaitable, Callable, Sequence
 from typing import Final
 
 from clients.agent.errors import AgentError
-from clients.agent.mcp_answers import Answer, shown
+from clients.agent.mcp_answers import Answer, Room, shown
 from clients.agent.running import stop
 from clients.agent.scratch import ask
 from clients.agent.views import preview
@@ -24,6 +24,8 @@ from clients.peer.notebook import Notebook
 TELL_EVERY: Final = 0.25
 # Characters of the last line that is told.
 LAST_LINE: Final = 200
+# Seconds that code without a cell has to end in, once it was interrupted.
+ENDING_SECONDS: Final = 5.0
 
 Progress = Callable[[float, float, str], Awaitable[None]]
 
@@ -86,7 +88,7 @@ async def _ended(
 async def scratch_and_tell(notebook: Notebook, code: str, seconds: float, progress: Progress | None) -> Answer:
     """Run code without a cell. It is interrupted after so many seconds, and withdrawn if it waited so long.
 
-    Raises AgentError if it was withdrawn: then none of it has run.
+    Raises AgentError if it was withdrawn: then none of it has run. Code that goes on all the same is left to itself.
     """
     execution = await ask(notebook, code, seconds)
     teller = _Teller(notebook, progress, 1)
@@ -98,6 +100,12 @@ async def scratch_and_tell(notebook: Notebook, code: str, seconds: float, progre
             if waits and time.monotonic() > give_up:
                 await stop(notebook, [execution])
                 break
+            if _has_run(notebook, execution) > seconds + ENDING_SECONDS:
+                return [
+                    f"{_state(notebook, execution)}\nIt was interrupted after {seconds:g} s, and goes on all the same. "
+                    f"Ask with `result`, execution {execution.id}, or `interrupt` it again; if it never ends, people "
+                    "have to restart the kernel."
+                ]
             await teller.tell(0, execution)
             await notebook.until(lambda: execution.has_ended, TELL_EVERY)
         await execution.wait()
@@ -109,22 +117,40 @@ async def scratch_and_tell(notebook: Notebook, code: str, seconds: float, progre
             f"It was {waits}; after {seconds:g} s it was taken back, and nothing of it has run.",
             "Wait for that, or allow more seconds. If that is yours and stuck, `interrupt` it.",
         )
-    return [_ending(execution), *shown(await execution.outputs())]
+    return [_ending(execution), *shown(await execution.outputs(), Room(), execution.id)]
 
 
 async def results(executions: Sequence[Execution]) -> Answer:
-    """How each stands, and what it has put out."""
+    """How each stands, and what it has put out. Those that ended alike without a word share a line."""
     answer: Answer = []
+    room = Room()
+    alike: list[str] = []
+    ending = ""
     for execution in executions:
-        answer.append(f"{execution.record.cell_id or 'without a cell'}: {_ending(execution)}")
-        answer += shown(await execution.outputs())
-    return answer
+        who, ended = execution.record.cell_id or "without a cell", _ending(execution)
+        outputs = [] if room.is_full else await execution.outputs()
+        if alike and (outputs or ended != ending):
+            answer.append(f"{', '.join(alike)}: {ending}")
+            alike = []
+        if not outputs:
+            alike, ending = [*alike, who], ended
+            continue
+        answer += [f"{who}: {ended}", *shown(outputs, room, execution.id)]
+        if room.is_full:
+            answer.append("The answer is full. What those below put out is left out; read_cells has it.")
+    return [*answer, f"{', '.join(alike)}: {ending}"] if alike else answer
+
+
+def _has_run(notebook: Notebook, execution: Execution) -> float:
+    """Seconds since it began; 0 if it has not."""
+    record = notebook.runtime.execution(execution.id)
+    return 0.0 if record is None or record.started is None else time.time() - record.started
 
 
 def _ending(execution: Execution) -> str:
     """How it stands or ended, with what its traceback does not say."""
     record = execution.record
-    said = f"{record.status} (execution {execution.id})"
+    said = record.status if record.is_terminal else f"{record.status} (execution {execution.id})"
     unsaid = record.error is not None and (record.status != "error" or record.error.ename == "ExecutionTimeout")
     return f"{said}: {record.error.evalue}" if unsaid and record.error is not None else said
 

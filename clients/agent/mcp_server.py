@@ -1,83 +1,94 @@
 """The MCP server: `mcp_tools` as tools of the official SDK, over standard input and output or streamable HTTP.
 
-An agent is called what its client calls itself, and is told from others by its session. Errors of the library become
-errors of the tool, with what to do next; anything else is a defect and is logged.
+An agent is called what its client calls itself, and is told from others by its session. Errors of the library, and
+arguments that are wrong, become errors of the tool with what to do next; anything else is a defect, is logged, and told
+as one.
 """
 
 from __future__ import annotations
 
 import base64
 import functools
+import logging
 from collections.abc import Awaitable, Callable
-from typing import Annotated, Any, Final, Literal
+from typing import Any, Final, Literal
 
 from mcp.server.mcpserver import Context, MCPServer
 from mcp.server.mcpserver.exceptions import ToolError
-from mcp_types import ContentBlock, ImageContent, TextContent, ToolAnnotations
-from pydantic import BaseModel, Field
+from mcp.server.mcpserver.tools import Tool
+from mcp_types import CallToolResult, ContentBlock, ImageContent, TextContent, ToolAnnotations
+from pydantic import ValidationError
 
 from clients.agent.code_mode import CodeMode
 from clients.agent.desk import Desk
 from clients.agent.mcp_answers import Answer, Picture
+from clients.agent.mcp_arguments import (
+    WAIT_SECONDS,
+    Bring,
+    Cell,
+    Cells,
+    CellType,
+    Count,
+    Limit,
+    Names,
+    Notebook,
+    Place,
+    Propose,
+    Seconds,
+    Step,
+    Version,
+    refused,
+    short,
+    unknown,
+)
 from clients.agent.mcp_tools import Caller, Tools
 from clients.peer.errors import PeerError
 from notebook_doc.errors import NotebookDocError
 from relay.errors import WireError
+
+logger = logging.getLogger("quire.agent")
 
 INSTRUCTIONS: Final = """\
 Live notebooks that people and agents edit together. Name the notebook in every call, by id or path. Read before you
 write: reads return a version, and edits that name it are merged with what people did since. Nothing you do overwrites
 them. Cells are named by id, name or index. What people have in hand (their cell, their half-typed line) is theirs."""
 
-Notebook = Annotated[str, Field(description="id, path or address")]
-Version = Annotated[str, Field(description="from the read that this edit is made to")]
-Cell = Annotated[str, Field(description="id, name or index")]
-Propose = Annotated[str, Field(description="why, in a line: suggest it to people instead of doing it")]
 _READS: Final = ToolAnnotations(read_only_hint=True)
 
 
-class Step(BaseModel):
-    """One operation of a batch."""
+class Server(MCPServer[Any]):
+    """An MCP server whose errors are ours: each says what is wrong and what to do next."""
 
-    op: Literal["create", "edit", "replace", "move", "delete", "configure"]
-    cell: Annotated[str, Field(description="which; for create: nothing")] = ""
-    code: Annotated[str, Field(description="of create and edit")] = ""
-    old: Annotated[str, Field(description="replace: text that is there once")] = ""
-    new: str = ""
-    after: str | None = None
-    before: str | None = None
-    type: Literal["code", "markdown", "raw"] | None = None
-    name: str | None = None
-    hide_code: bool | None = None
+    def __init__(self, tools: list[Tool], version: str) -> None:
+        super().__init__("quire", instructions=INSTRUCTIONS, version=version, tools=tools, log_level="WARNING")
+        self._tools = {tool.name: tool for tool in tools}
 
-    def apply(self, ctx: CodeMode) -> None:
-        """Queue it."""
-        cell = int(self.cell) if self.cell.lstrip("-").isdigit() and len(self.cell) < 8 else self.cell
-        match self.op:
-            case "create":
-                ctx.create_cell(
-                    self.code,
-                    type=self.type or "code",
-                    after=self.after,
-                    before=self.before,
-                    name=self.name,
-                    hide_code=bool(self.hide_code),
-                )
-            case "edit":
-                ctx.edit_cell(cell, self.code)
-            case "replace":
-                ctx.replace(cell, self.old, self.new)
-            case "move":
-                ctx.move_cell(cell, after=self.after, before=self.before)
-            case "delete":
-                ctx.delete_cell(cell)
-            case "configure":
-                ctx.configure(cell, name=self.name, hide_code=self.hide_code, type=self.type)
+    async def call_tool(self, name: str, arguments: dict[str, Any], context: Any = None) -> Any:
+        """Call a tool; whatever is wrong is told in its answer."""
+        tool = self._tools.get(name)
+        if tool is None:
+            return _error(f"There is no tool {name!r}. There are {', '.join(self._tools)}.")
+        if told := unknown(name, tool.parameters, arguments):
+            return _error(told)
+        try:
+            return await super().call_tool(name, arguments, context)
+        except ToolError as error:
+            match error.__cause__:
+                case ValidationError() as wrong:
+                    return _error(refused(name, tool.parameters, wrong))
+                case ToolError() as told_by_us:
+                    return _error(str(told_by_us))
+                case defect:
+                    logger.error("the tool %s failed", name, exc_info=defect or error)
+                    return _error(
+                        f"{name} failed inside Quire ({type(defect).__name__}: {defect}); `quire logs` has it. "
+                        "Read the notebook to see what came of it."
+                    )
 
 
-def make_server(desk: Desk, *, version: str, agent: str | None = None) -> MCPServer[Any]:
+def make_server(desk: Desk, *, version: str, agent: str | None = None) -> Server:
     """The server with all tools. `agent` names every caller; without it, they are called as their clients are."""
-    server: MCPServer[Any] = MCPServer("quire", instructions=INSTRUCTIONS, version=version, log_level="WARNING")
+    made: list[Tool] = []
     tools = Tools(desk)
 
     def tool(annotations: ToolAnnotations | None = None) -> Callable[[Callable[..., Awaitable[Any]]], None]:
@@ -94,7 +105,9 @@ def make_server(desk: Desk, *, version: str, agent: str | None = None) -> MCPSer
                     ) from error
 
             call.__annotations__ = {**function.__annotations__, "return": "list[ContentBlock]"}
-            server.add_tool(call, annotations=annotations, structured_output=False)
+            one = Tool.from_function(call, annotations=annotations, structured_output=False)
+            one.parameters = short(one.parameters)
+            made.append(one)
 
         return register
 
@@ -117,13 +130,15 @@ def make_server(desk: Desk, *, version: str, agent: str | None = None) -> MCPSer
         return await tools.save_notebook(who(ctx), notebook)
 
     @tool(_READS)
-    async def read_notebook(notebook: Notebook, ctx: Context[Any, Any], start: int = 0) -> str:
+    async def read_notebook(notebook: Notebook, ctx: Context[Any, Any], start: Count = 0) -> str:
         """Overview: each cell's id, status, first lines and output in short; the version."""
         return await tools.read_notebook(who(ctx), notebook, start)
 
     @tool(_READS)
-    async def read_cells(notebook: Notebook, cells: list[str], ctx: Context[Any, Any], outputs: bool = True) -> Answer:
-        """Cells in full with their outputs, images included; the version."""
+    async def read_cells(
+        notebook: Notebook, ctx: Context[Any, Any], cells: Cells | None = None, outputs: bool = True
+    ) -> Answer:
+        """Cells (none: all) in full with their outputs, images included; the version."""
         return await tools.read_cells(who(ctx), notebook, cells, outputs)
 
     @tool(_READS)
@@ -136,9 +151,9 @@ def make_server(desk: Desk, *, version: str, agent: str | None = None) -> MCPSer
         notebook: Notebook,
         code: str,
         ctx: Context[Any, Any],
-        after: str | None = None,
-        before: str | None = None,
-        type: Literal["code", "markdown", "raw"] = "code",
+        after: Place = None,
+        before: Place = None,
+        type: CellType = "code",
         name: str | None = None,
         run: bool = False,
         propose: Propose = "",
@@ -175,10 +190,15 @@ def make_server(desk: Desk, *, version: str, agent: str | None = None) -> MCPSer
 
     @tool()
     async def move_cell(
-        notebook: Notebook, cell: Cell, ctx: Context[Any, Any], after: str | None = None, before: str | None = None
+        notebook: Notebook,
+        cell: Cell,
+        ctx: Context[Any, Any],
+        after: Place = None,
+        before: Place = None,
+        propose: Propose = "",
     ) -> Answer:
         """Put a cell after or before another, else at the end."""
-        return await edit(ctx, notebook, "", [Step(op="move", cell=cell, after=after, before=before)], "", False)
+        return await edit(ctx, notebook, "", [Step(op="move", cell=cell, after=after, before=before)], propose, False)
 
     @tool()
     async def delete_cell(
@@ -206,23 +226,34 @@ def make_server(desk: Desk, *, version: str, agent: str | None = None) -> MCPSer
 
     @tool()
     async def run_cells(
-        notebook: Notebook, ctx: Context[Any, Any], cells: list[str] | None = None, seconds: float = 60
+        notebook: Notebook,
+        ctx: Context[Any, Any],
+        cells: Cells | None = None,
+        bring: Bring | None = None,
+        seconds: Seconds = WAIT_SECONDS,
     ) -> Answer:
         """Run cells in order (none: all) and return outputs. What takes longer goes on: ask with result."""
-        return await tools.run_cells(who(ctx), notebook, cells or [], seconds, _progress(ctx))
+        return await tools.run_cells(who(ctx), notebook, cells or [], seconds, _progress(ctx), bring)
 
     @tool(_READS)
-    async def result(notebook: Notebook, execution: str, ctx: Context[Any, Any]) -> Answer:
-        """Status and outputs of an execution, at any time later."""
-        return await tools.result(who(ctx), notebook, execution)
+    async def result(
+        notebook: Notebook, execution: str, ctx: Context[Any, Any], output: Count | None = None, start: Count = 0
+    ) -> Answer:
+        """Status and outputs of an execution, at any time later; output, start: more of one that was cut."""
+        return await tools.result(who(ctx), notebook, execution, output, start)
 
     @tool()
-    async def interrupt(notebook: Notebook, ctx: Context[Any, Any], executions: list[str] | None = None) -> str:
+    async def interrupt(notebook: Notebook, ctx: Context[Any, Any], executions: Names | None = None) -> str:
         """Stop these executions and no others; none: those you asked for."""
         return await tools.interrupt(who(ctx), notebook, executions or [])
 
     @tool()
-    async def scratch(notebook: Notebook, code: str, ctx: Context[Any, Any], seconds: float = 60) -> Answer:
+    async def restart_kernel(notebook: Notebook, ctx: Context[Any, Any]) -> str:
+        """A fresh kernel: everybody's variables are gone. Only when people ask for it."""
+        return await tools.restart_kernel(who(ctx), notebook)
+
+    @tool()
+    async def scratch(notebook: Notebook, code: str, ctx: Context[Any, Any], seconds: Limit = WAIT_SECONDS) -> Answer:
         """Run code in the kernel without a cell, in a copy of its names. Interrupted after so many seconds."""
         return await tools.scratch(who(ctx), notebook, code, seconds, _progress(ctx))
 
@@ -233,18 +264,18 @@ def make_server(desk: Desk, *, version: str, agent: str | None = None) -> MCPSer
 
     @tool()
     async def packages(
-        notebook: Notebook, ctx: Context[Any, Any], add: list[str] | None = None, remove: list[str] | None = None
+        notebook: Notebook, ctx: Context[Any, Any], add: Names | None = None, remove: Names | None = None
     ) -> str:
         """Install requirements for the notebook and declare them, or take some away; then what it has."""
         return await tools.packages(who(ctx), notebook, add or [], remove or [])
 
     @tool(_READS)
-    async def graph(notebook: Notebook, ctx: Context[Any, Any], cell: str = "") -> str:
+    async def graph(notebook: Notebook, ctx: Context[Any, Any], cell: Cell = "") -> str:
         """What a cell defines, reads, depends on and is needed by; without a cell, all, with problems first."""
         return await tools.graph(who(ctx), notebook, cell)
 
     @tool(_READS)
-    async def history(notebook: Notebook, ctx: Context[Any, Any], cell: str = "") -> str:
+    async def history(notebook: Notebook, ctx: Context[Any, Any], cell: Cell = "") -> str:
         """Runs of a cell; without a cell, who changed what, latest first."""
         return await tools.history(who(ctx), notebook, cell)
 
@@ -264,6 +295,18 @@ def make_server(desk: Desk, *, version: str, agent: str | None = None) -> MCPSer
         """Accept (merges it), reject, or withdraw your own."""
         return await tools.decide_proposal(who(ctx), notebook, proposal, action, note)
 
+    @tool()
+    async def comments(
+        notebook: Notebook,
+        ctx: Context[Any, Any],
+        cell: Cell = "",
+        thread: str = "",
+        text: str = "",
+        resolve: bool = False,
+    ) -> str:
+        """Open threads of comments, or those of a cell. text begins one at the cell, or answers the thread."""
+        return await tools.comments(who(ctx), notebook, cell, thread, text, resolve)
+
     async def edit(
         ctx: Context[Any, Any], notebook: str, version: str, steps: list[Step], propose: str, run: bool
     ) -> Answer:
@@ -273,17 +316,25 @@ def make_server(desk: Desk, *, version: str, agent: str | None = None) -> MCPSer
 
         return await tools.edit(who(ctx), notebook, version, apply, propose=propose, run=run, progress=_progress(ctx))
 
-    return server
+    return Server(made, version)
+
+
+def _error(text: str) -> CallToolResult:
+    return CallToolResult(content=[TextContent(type="text", text=text)], is_error=True)
 
 
 def _content(answer: str | Answer) -> list[ContentBlock]:
-    parts = [answer] if isinstance(answer, str) else answer
-    return [
-        ImageContent(type="image", data=base64.b64encode(part.data).decode(), mime_type=part.mime)
-        if isinstance(part, Picture)
-        else TextContent(type="text", text=part)
-        for part in parts
-    ]
+    """An answer as MCP has it: texts that follow each other are one."""
+    content: list[ContentBlock] = []
+    for part in [answer] if isinstance(answer, str) else answer:
+        if isinstance(part, Picture):
+            data = base64.b64encode(part.data).decode()
+            content.append(ImageContent(type="image", data=data, mime_type=part.mime))
+        elif content and isinstance(last := content[-1], TextContent):
+            last.text += f"\n{part}"
+        else:
+            content.append(TextContent(type="text", text=part))
+    return content
 
 
 def _progress(ctx: Context[Any, Any]) -> Callable[[float, float, str], Awaitable[None]]:

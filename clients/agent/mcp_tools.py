@@ -7,6 +7,7 @@ happened and what to do next. `mcp_server` tells MCP of these methods.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -14,17 +15,44 @@ from typing import Final, Literal
 from clients.agent.code_mode import CodeMode, code_mode
 from clients.agent.desk import Desk
 from clients.agent.errors import AgentError, described
-from clients.agent.mcp_answers import Answer, as_diff, cut, decision, heading, in_a_line, in_full, in_short, shown
+from clients.agent.mcp_answers import (
+    MAX_ANSWER,
+    Answer,
+    Room,
+    as_diff,
+    asking,
+    cut,
+    decision,
+    heading,
+    in_a_line,
+    in_full,
+    in_short,
+    matching,
+    part,
+    shown,
+)
+from clients.agent.mcp_arguments import WAIT_SECONDS, Bring
 from clients.agent.mcp_running import Progress, results, run_and_tell, scratch_and_tell
 from clients.agent.report import actors_of, merged_of
 from clients.agent.variables import variables_of
+from clients.agent.views import CellView
+from clients.peer.archives import archived
+from clients.peer.comments import Comments, Thread
+from clients.peer.errors import PeerError
 from clients.peer.execution import Execution
+from clients.peer.flow import NeedsConfirmation
 from clients.peer.notebook import Notebook
+from notebook_doc import comments
+from notebook_doc.history.moments import Moment
 from notebook_doc.policy import broken_rule
 from notebook_doc.proposals import Proposal, proposal
+from relay.errors import WireError
 
-# Cells of an overview in one answer.
+# Cells of an overview in one answer; moments of the history, and runs of a cell.
 PAGE: Final = 100
+MOMENTS: Final = 20
+# Characters of an execution's id from which it is told from all others.
+ENOUGH: Final = 8
 
 Action = Literal["accept", "reject", "withdraw"]
 
@@ -76,35 +104,50 @@ class Tools:
         """An overview of the cells, a page at a time, and the version."""
         nb = await self._open(caller, notebook)
         async with self._context(nb) as ctx:
-            cells = ctx.cells[start : start + PAGE]
-            lines = [heading(nb, len(ctx.cells), self._desk.keep(nb.id, nb.read()))]
-            lines += [in_short(cell) for cell in cells]
-            if start + PAGE < len(ctx.cells):
-                lines.append(f"… {len(ctx.cells) - start - PAGE} more: start={start + PAGE}")
+            cells = list(ctx.cells)
+            if start and start >= len(cells):
+                raise AgentError(f"There is no cell {start}: there are {len(cells)}.", "They count from 0.")
+            lines = [heading(nb, len(cells), self._desk.keep(nb.id, nb.read()))]
+            if rules := asking(nb.agent_policy):
+                lines.append(rules)
             if here := ctx.peers:
                 lines.append("here: " + ", ".join(f"{one.name} ({one.kind})" for one in here))
-        if waiting := nb.proposals():
-            lines.append(f"{len(waiting)} proposals are open: call proposals")
-        return cut("\n".join(lines))
+            if waiting := nb.proposals():
+                lines.append(f"open proposals: {len(waiting)}; see `proposals`")
+            if asked := [thread for thread in nb.comments if not thread.resolved]:
+                lines.append(f"open comments: {len(asked)}; see `comments`")
+            size, told = 0, start
+            for cell in cells[start : start + PAGE]:
+                line = in_short(cell, stale=_is_stale(nb, cell))
+                if (size := size + len(line)) > MAX_ANSWER:
+                    break
+                lines.append(line)
+                told += 1
+            if told < len(cells):
+                lines.append(f"… {len(cells) - told} more: start {told}")
+        return "\n".join(lines)
 
-    async def read_cells(self, caller: Caller, notebook: str, cells: Sequence[str], outputs: bool) -> Answer:
-        """Cells in full, with their outputs, and the version."""
+    async def read_cells(self, caller: Caller, notebook: str, cells: Sequence[str] | None, outputs: bool) -> Answer:
+        """Cells in full (none named: all), with their outputs, and the version."""
         nb = await self._open(caller, notebook)
         answer: Answer = [f"version {self._desk.keep(nb.id, nb.read())}"]
+        room = Room()
         async with self._context(nb) as ctx:
-            for wanted in cells:
-                cell = ctx.cells[_ref(wanted)]
-                answer.append(in_full(cell))
-                if outputs:
-                    answer += shown(await ctx.outputs(cell))
+            wanted = list(ctx.cells) if not cells else [ctx.cells[one] for one in cells]
+            for number, cell in enumerate(wanted):
+                if room.is_full:
+                    answer.append(f"… not read, for the answer is full: {', '.join(one.id for one in wanted[number:])}")
+                    break
+                answer.append(room.code(in_full(cell, stale=_is_stale(nb, cell), mode=nb.mode)))
+                if outputs and cell.execution_id is not None:
+                    answer += shown(await ctx.outputs(cell), room, cell.execution_id)
         return answer
 
     async def search(self, caller: Caller, notebook: str, pattern: str) -> str:
         """The lines that match a regular expression."""
         nb = await self._open(caller, notebook)
         async with self._context(nb) as ctx:
-            found = [f"{cell.index} {cell.id}:{number}: {line}" for cell, number, line in ctx.cells.grep(pattern)]
-        return cut("\n".join(found) or f"Nothing matches {pattern!r}.")
+            return cut(matching(ctx.cells.grep(pattern)) or f"Nothing matches {pattern!r}.")
 
     # --- editing ------------------------------------------------------------------------------------------------------
 
@@ -123,6 +166,7 @@ class Tools:
         nb = await self._open(caller, notebook)
         context = self._context(nb)
         reading = self._desk.reading(nb.id, version) if version else nb.read()
+        before = set(nb.runtime.execution_ids())
         async with context as ctx:
             ctx.start_from(reading)
             apply(ctx)
@@ -130,12 +174,16 @@ class Tools:
                 ctx.propose(propose)
             await ctx.commit()
             report = ctx.report
-        answer: Answer = [f"{report}\nversion {self._desk.keep(nb.id, nb.read())}"]
-        if report.change:
-            answer.append(f"undo with change {report.change[:16]}")
+        undo = f", undo with change {report.change[:16]}" if report.change else ""
+        answer: Answer = [f"{report}\nversion {self._desk.keep(nb.id, nb.read())}{undo}"]
         if run and not propose:
-            written = [cell_id for cell_id in (*report.created, *report.edited) if nb.doc.cell_type(cell_id) == "code"]
-            answer += await self._run(nb, written, None, progress) if written else []
+            written = [one for one in (*report.created, *report.edited) if _is_code(nb, one)]
+            try:
+                answer += await self._run(nb, written, WAIT_SECONDS, progress) if written else []
+            except (PeerError, WireError, TimeoutError) as error:  # what was written stays, so it has to be told
+                answer.append(f"Written, but not run: {error}")
+        if stale := _made_stale(nb, report.edited, before):
+            answer.append(f"stale now: {', '.join(stale[:20])}{' …' if len(stale) > 20 else ''}")
         return answer
 
     async def undo(self, caller: Caller, notebook: str, change: str) -> str:
@@ -154,36 +202,63 @@ class Tools:
     # --- running ------------------------------------------------------------------------------------------------------
 
     async def run_cells(
-        self, caller: Caller, notebook: str, cells: Sequence[str], seconds: float | None, progress: Progress | None
+        self,
+        caller: Caller,
+        notebook: str,
+        cells: Sequence[str],
+        seconds: float,
+        progress: Progress | None,
+        bring: Bring | None = None,
     ) -> Answer:
         """Run cells (none named: all), and wait for them so long; they go on if it takes longer, or nobody waits."""
         nb = await self._open(caller, notebook)
         if not cells:
-            return await self._run(nb, None, seconds, progress)
+            return await self._run(nb, None, seconds, progress, bring)
         async with self._context(nb) as ctx:
-            ids = [ctx.cells[_ref(one)].id for one in cells]
-        return await self._run(nb, ids, seconds, progress)
+            ids = [ctx.cells[one].id for one in cells]
+        return await self._run(nb, ids, seconds, progress, bring)
 
     async def _run(
-        self, nb: Notebook, cell_ids: list[str] | None, seconds: float | None, progress: Progress | None
+        self,
+        nb: Notebook,
+        cell_ids: list[str] | None,
+        seconds: float,
+        progress: Progress | None,
+        bring: Bring | None = None,
     ) -> Answer:
-        executions = await nb.start(cell_ids, stdin="eof")
+        try:
+            executions = await nb.start(cell_ids, stdin="eof", bring=bring)
+        except NeedsConfirmation as error:
+            raise AgentError(
+                error.message, 'Call run_cells with bring="stale" to run those as well, or bring="nothing".'
+            ) from error
         nb.set_presence(status="running", **({"cell_id": cell_ids[-1]} if cell_ids else {}))
         return await run_and_tell(nb, executions, seconds, progress)
 
-    async def result(self, caller: Caller, notebook: str, execution_id: str) -> Answer:
-        """What an execution has put out so far, also after its caller went away."""
+    async def result(
+        self, caller: Caller, notebook: str, execution_id: str, output: int | None = None, start: int = 0
+    ) -> Answer:
+        """What an execution has put out so far, also after its caller went away; or one output from `start` on."""
         nb = await self._open(caller, notebook)
-        execution = Execution(nb, execution_id)
-        if nb.runtime.execution(execution_id) is None:
-            raise AgentError(f"There is no execution {execution_id!r}.", "read_cells names the latest of each cell.")
-        return await results([execution])
+        execution = await _execution(nb, execution_id)
+        if output is None:
+            return await results([execution])
+        outputs = await execution.outputs()
+        if output >= len(outputs):
+            raise AgentError(f"Execution {execution.id} has {len(outputs)} outputs.", "They count from 0.")
+        return part(outputs[output], start)
 
     async def interrupt(self, caller: Caller, notebook: str, executions: Sequence[str]) -> str:
         """Stop these executions, and no others; none named: those that this agent asked for."""
         nb = await self._open(caller, notebook)
-        stopped = await nb.stop(list(executions) or None)
+        stopped = await nb.stop([await _execution(nb, one) for one in executions] or None)
         return f"stopped {', '.join(one.id for one in stopped)}" if stopped else "nothing of that was queued or running"
+
+    async def restart_kernel(self, caller: Caller, notebook: str) -> str:
+        """A fresh kernel."""
+        nb = await self._open(caller, notebook)
+        await nb.restart_kernel()
+        return "The kernel is fresh: no name is there. Run what is needed; `run_cells` without cells runs all."
 
     # --- knowing ------------------------------------------------------------------------------------------------------
 
@@ -192,9 +267,11 @@ class Tools:
         nb = await self._open(caller, notebook)
         async with self._context(nb) as ctx:
             if not cell:
-                lines = [f"{one.id}: defines {in_a_line(one.defs)}; reads {in_a_line(one.refs)}" for one in ctx.cells]
-                return cut("\n".join([*(described(one) for one in ctx.graph.problems()), *lines]))
-            one = ctx.cells[_ref(cell)]
+                seen = [(one.id, one.defs, one.refs) for one in ctx.cells]
+                lines = [f"{one}: defines {in_a_line(d)}; reads {in_a_line(r)}" for one, d, r in seen if d or r]
+                problems = [described(one) for one in ctx.graph.problems()]
+                return cut("\n".join([*problems, *lines]) or "No cell defines or reads a name.")
+            one = ctx.cells[cell]
             ancestors = [other.id for other in ctx.graph.ancestors(one)]
             descendants = [other.id for other in ctx.graph.descendants(one)]
             return "\n".join(
@@ -211,15 +288,12 @@ class Tools:
         nb = await self._open(caller, notebook)
         if cell:
             async with self._context(nb) as ctx:
-                runs = await nb.executions_of(ctx.cells[_ref(cell)].id)
-            return "\n".join(f"{run.id}: {run.status}, by {run.record.requested_by.name}" for run in runs[:50]) or (
-                "It has never run."
-            )
-        lines = []
-        for moment in reversed((await nb.history())[-50:]):
-            who = ", ".join(author.name for author in moment.authors)
-            lines.append(f"{moment.id[:16]} by {who}: {', '.join(sorted(moment.cells | moment.roots))[:200]}")
-        return "\n".join(lines)
+                runs = await nb.executions_of(ctx.cells[cell].id)
+            lines = [f"execution {run.id}: {run.status}, by {run.record.requested_by.name}" for run in runs]
+        else:
+            lines = [_moment(one) for one in reversed(await nb.history())]
+        more = [f"… {len(lines) - MOMENTS} earlier"] if len(lines) > MOMENTS else []
+        return "\n".join([*lines[:MOMENTS], *more]) or "It has never run."
 
     async def scratch(
         self, caller: Caller, notebook: str, code: str, seconds: float, progress: Progress | None
@@ -264,6 +338,29 @@ class Tools:
         told += [f"{cell_id} was deleted since and stays so" for cell_id in done.gone]
         return "\n".join(["accepted", *told])
 
+    # --- comments ---------------------------------------------------------------------------------------------------
+
+    async def comments(self, caller: Caller, notebook: str, cell: str, thread: str, text: str, resolve: bool) -> str:
+        """Say something, or close a thread, if that is asked for; then the open threads, or those of the cell."""
+        nb = await self._open(caller, notebook)
+        cell_id = None
+        if cell:
+            async with self._context(nb) as ctx:
+                cell_id = ctx.cells[cell].id
+        if thread:
+            wanted = Thread(nb, thread)
+            wanted.read()
+            if text:
+                wanted.reply(text)
+            if resolve:
+                wanted.resolve()
+        elif text and cell_id is not None:
+            nb.comments.add(text, cell=cell_id)
+        elif text or resolve:
+            raise AgentError("That names neither a thread nor a cell.", "Name the thread, or a cell to begin one.")
+        found = [one.read() for one in Comments(nb, cell_id) if not one.resolved]
+        return cut("\n".join(map(_thread, found)) or "No thread is open.")
+
     # --- helpers ------------------------------------------------------------------------------------------------------
 
     async def _open(self, caller: Caller, notebook: str) -> Notebook:
@@ -280,6 +377,40 @@ def _refuse_what_it_may_not_accept(nb: Notebook, wanted: Proposal) -> None:
         raise broken
 
 
-def _ref(cell: str) -> str | int:
-    """An index where it reads as one: ids have sixteen digits or letters."""
-    return int(cell) if cell.lstrip("-").isdigit() and len(cell) < 8 else cell
+def _is_code(nb: Notebook, cell_id: str) -> bool:
+    return cell_id in nb.doc and nb.doc.cell_type(cell_id) == "code"
+
+
+def _made_stale(nb: Notebook, edited: Sequence[str], before: set[str]) -> list[str]:
+    """Of the cells that depend on these, those that show what is not so any more and have not been run since."""
+    graph = nb.dataflow.graph
+    needing = {other for one in edited if one in graph for other in graph.descendants(one)} - set(edited)
+    waiting = (one for one in needing if (run := nb.runtime.latest(one)) is None or run in before)
+    return sorted((one for one in waiting if nb.freshness(one).status == "stale"), key=graph.place)
+
+
+def _is_stale(nb: Notebook, cell: CellView) -> bool:
+    return cell.type == "code" and cell.id in nb.doc and nb.freshness(cell.id).status == "stale"
+
+
+async def _execution(nb: Notebook, wanted: str) -> Execution:
+    """An execution by its id, or what that begins with; also one that only archives still have. Raises AgentError."""
+    known = [one for one in nb.runtime.execution_ids() if one.startswith(wanted)] if len(wanted) >= ENOUGH else []
+    if len(known) == 1:
+        return Execution(nb, known[0])
+    async for found in archived(nb):
+        if found.execution.id == wanted:
+            return Execution(nb, wanted, found)
+    raise AgentError(f"There is no execution {wanted!r}.", "`history` with a cell names all of the cell's.")
+
+
+def _moment(one: Moment) -> str:
+    when = "" if one.ended is None else time.strftime("%Y-%m-%d %H:%M ", time.localtime(one.ended))
+    who = ", ".join(author.name for author in one.authors)
+    return f"{one.id[:16]} {when}by {who}: {', '.join(sorted(one.cells | one.roots))[:200]}"
+
+
+def _thread(one: comments.Thread) -> str:
+    quote = f" on {one.anchor.quote!r}" if one.anchor is not None else ""
+    said = "".join(f"\n  {message.author.name}: {message.text}" for message in one.messages)
+    return f"thread {one.id}, cell {one.cell_id}{quote}{said}"

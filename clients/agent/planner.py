@@ -54,6 +54,11 @@ class Plan:
         return tuple(dict.fromkeys(named))
 
     @property
+    def created(self) -> tuple[str, ...]:
+        """The cells that it makes, in the order in which they were asked for."""
+        return tuple(one.cell_id for one in self.batch if isinstance(one, edits.Create))
+
+    @property
     def edited(self) -> tuple[str, ...]:
         """Those of them whose source it makes or changes."""
         named = (one.cell_id for one in self.batch if isinstance(one, edits.Create | edits.SetSource))
@@ -144,15 +149,27 @@ def plan(operations: Iterable[AgentOperation], reading: Reading, agent: str) -> 
 
 def _replaced(draft: Draft, wanted: ReplaceText) -> str:
     source = draft.source(wanted.cell_id)
-    count = source.count(wanted.old) if wanted.old else 0
+    if not wanted.old:
+        raise NoSuchText("There is no text to replace.", "Say which, or edit the cell as a whole.")
+    count = source.count(wanted.old)
     if count == 0:
         raise NoSuchText(f"{wanted.old[:80]!r} is not in cell {wanted.cell_id!r}.", f"The cell says:\n{source[:2000]}")
     if count > 1 and not wanted.every:
+        lines = ", ".join(str(one) for one in _lines_of(source, wanted.old)[:10])
         raise NoSuchText(
-            f"{wanted.old[:80]!r} is {count} times in cell {wanted.cell_id!r}.",
-            "Name more of what stands around it, or pass every=True.",
+            f"{wanted.old[:80]!r} is {count} times in cell {wanted.cell_id!r}, in lines {lines}.",
+            "Name more of what stands around it (in Python, every=True replaces each).",
         )
     return source.replace(wanted.old, wanted.new)
+
+
+def _lines_of(source: str, text: str) -> list[int]:
+    """The lines, from 1, in which a text begins."""
+    found, at = [], source.find(text)
+    while at >= 0:
+        found.append(source.count("\n", 0, at) + 1)
+        at = source.find(text, at + len(text))
+    return found
 
 
 def _shown(

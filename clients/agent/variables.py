@@ -56,7 +56,10 @@ class Variable:
 
 
 async def variables_of(notebook: Notebook) -> list[Variable]:
-    """The variables of a notebook's kernel, modules and private names left out. Raises AgentError, RequestFailed."""
+    """The variables of a notebook's kernel, modules and private names left out; none, and no kernel is started for
+    it, if none runs. Raises AgentError, RequestFailed."""
+    if notebook.kernel.lifecycle in ("none", "stopped", "dead"):
+        return []
     execution = await run_scratch(notebook, _CODE, SECONDS)
     text = await execution.text()
     if not execution.ok:

@@ -274,17 +274,22 @@ def peer_view(present: PresentPeer) -> PeerView:
 
 
 def resolve(notebook: CellsOfNotebook, cell: CellRef) -> str:
-    """The id of the cell that is meant: by id, name, index (from 0, negative from the end) or view."""
+    """The id of the cell that is meant: by id, name, index (from 0, negative from the end) or view.
+
+    An index may be text, for those who have nothing else; ids and names come first.
+    """
     ids = notebook.cell_ids()
     if isinstance(cell, CellView):
         cell = cell.id
+    if isinstance(cell, str) and cell not in notebook and _INDEX.fullmatch(cell) and not _named(notebook, cell):
+        cell = int(cell)
     if isinstance(cell, int):
         if -len(ids) <= cell < len(ids):
             return ids[cell]
         raise NoSuchCell(f"There is no cell {cell}: there are {len(ids)}.", "Indices count from 0.")
     if cell in notebook:
         return cell
-    named = [one for one in ids if notebook.cell(one).metadata.get("name") == cell]
+    named = _named(notebook, cell)
     if len(named) == 1:
         return named[0]
     if named:
@@ -293,11 +298,20 @@ def resolve(notebook: CellsOfNotebook, cell: CellRef) -> str:
     raise NoSuchCell(f"No cell has the id or name {cell!r}.", f"It may have been deleted. There are: {listed}.")
 
 
+_INDEX: Final = re.compile(r"-?[0-9]{1,9}")
+
+
+def _named(notebook: CellsOfNotebook, name: str) -> list[str]:
+    return [one for one in notebook.cell_ids() if notebook.cell(one).metadata.get("name") == name]
+
+
 def preview(manifest: Manifest) -> str:
     """An output in short, from what is in the document itself."""
     match manifest:
         case {"output_type": "stream", "text": list(parts)}:
-            return "".join(_inline(part) for part in parts)
+            sizes = [part.get("size") for part in parts if isinstance(part, dict)]
+            stored = sum(size for size in sizes if isinstance(size, int))
+            return "".join(_inline(part, "") for part in parts) + (f"[{stored} bytes]" if stored else "")
         case {"output_type": "error", "ename": ename, "evalue": evalue}:
             return f"{ename}: {evalue}"
         case {"data": dict(data)}:
@@ -310,12 +324,13 @@ def preview(manifest: Manifest) -> str:
             return ""
 
 
-def _inline(content: Any) -> str:
+def _inline(content: Any, other: str | None = None) -> str:
+    """What is in the document itself; `other`, or how much it is, where it is a blob."""
     if not isinstance(content, dict):
         return ""
     if isinstance(inline := content.get("inline"), str):
         return inline
-    return f"[{content.get('size')} bytes]"
+    return f"[{content.get('size')} bytes]" if other is None else other
 
 
 def _listed(names: frozenset[str]) -> str:

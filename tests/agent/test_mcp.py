@@ -108,7 +108,8 @@ async def test_runs_stream_progress_return_images_and_go_on_when_nobody_waits(tm
         notebook = here.company.notebook_id
         async with by_http(here.service.address) as agent:
             done = await agent.call("run_cells", notebook=notebook, cells=["c0", "c1"])
-            assert [part.text for part in done.content if isinstance(part, TextContent)][1] == "hello\n"
+            assert isinstance(done.content[0], TextContent)
+            assert done.content[0].text == "c0: done\nhello\n\nc1: done"
             (picture,) = [part for part in done.content if isinstance(part, ImageContent)]
             assert picture.mime_type == "image/png"
             await agent.text("create_cell", notebook=notebook, code=SLOW, name="slow")
