@@ -2,8 +2,9 @@
 
 A DataflowService keeps a notebook's dataflow and what has run of it, and publishes both in RuntimeDoc. It owns the root
 `dataflow` there, and the plans that wait to be confirmed. It promises that in every mode but `manual` a cell with a
-problem does not run and all others do, that what is published follows the document within PUBLISH_EVERY, and that in
-`reactive` nothing that it runs by itself runs twice for the same code and inputs. It never edits the notebook.
+problem does not run and all others do, that what is published follows the document within PUBLISH_EVERY and what a run
+came from arrives with its end, and that in `reactive` nothing that it runs by itself runs twice for the same code and
+inputs. It never edits the notebook.
 
 Typing is not disturbed: an edited cell counts as settled once no person's cursor is in it and it has not been edited
 for SETTLE seconds, and only then do `reactive` runs begin. So what runs is what somebody left, not what is being
@@ -124,8 +125,11 @@ class DataflowService(Service):
             if execution.cache == "hit":  # a run that is not restored takes as long as it did
                 ms = None if execution.saved_ms is None else round(execution.saved_ms, 1)
             self._untidy |= execution.cache == "kept"
-            self._staleness.put(cell_id, replace(run, ok=execution.status == "done", ms=ms))
-            self._runs_due.add(cell_id)
+            run = replace(run, ok=execution.status == "done", ms=ms)
+            self._staleness.put(cell_id, run)
+            # At once, and so in the message that tells of the end: who sees that knows what is fresh.
+            if self._notebook.runtime.dataflow.write(self._flow.mode, {}, {cell_id: run}):
+                self._notebook.touch()
             self._due |= self._staleness.changed((cell_id,))
             self._work.set()
 

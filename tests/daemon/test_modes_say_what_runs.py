@@ -91,6 +91,15 @@ async def test_what_is_stale_is_published_with_its_causes_and_undoing_clears_it(
 
 
 @aio
+async def test_who_sees_a_run_end_knows_in_the_same_moment_what_is_fresh(tmp_path: Path) -> None:
+    async with opened(tmp_path, CHAIN, "lazy") as (_, _, ann):
+        for _ in range(2):  # the first run waits for the kernel
+            ann.cells["c0"].source += " "
+            await ann.cells["c2"].run()
+            assert [cell.freshness.status for cell in ann.cells] == ["fresh"] * 3
+
+
+@aio
 async def test_lazy_brings_stale_and_missing_cells_along_and_an_error_stops_what_follows(tmp_path: Path) -> None:
     async with opened(tmp_path, CHAIN, "lazy") as (_, _, ann):
         execution = await ann.cells["c2"].run()
