@@ -1,11 +1,12 @@
 """What is added to ipykernel when it starts. This runs in the kernel, in a namespace of its own.
 
-Three things that ipykernel cannot be told otherwise. It is to keep more of what it publishes for a reader that the
-system holds up: it drops what is beyond a thousand messages. It is to run code in a copy of the notebook's namespace
-where the request's metadata ask for that: names that the code binds are then gone with the copy, what it does to
-objects stays, as do functions' own globals; `exit()` ends no kernel that is others' as well; everything else, from
-magics and top-level await to tracebacks, is as ever.
-And it is to keep what a cell leaves, or to restore it, where the metadata say so; how is in `results/in_kernel.py`.
+Four things that ipykernel cannot be told otherwise. It is to keep more of what it publishes for a reader that the
+system holds up: it drops what is beyond a thousand messages. It is not to wait for its own threads where there is
+nothing to wait for, nor to sleep before each reply. It is to run code in a copy of the notebook's namespace where the
+request's metadata ask for that: names that the code binds are then gone with the copy, what it does to objects stays,
+as do functions' own globals; `exit()` ends no kernel that is others' as well; everything else, from magics and
+top-level await to tracebacks, is as ever. And it is to keep what a cell leaves, or to restore it, where the metadata
+say so; how is in `results/in_kernel.py`.
 Needs nothing but IPython, and runs on any Python that it runs on.
 """
 
@@ -29,6 +30,39 @@ def keep_more(shell: Any) -> None:
     """Have the thread that publishes keep this many messages for each reader."""
     thread = shell.kernel.iopub_thread
     thread.schedule(lambda: thread.socket.setsockopt(SNDHWM, MESSAGES))
+
+
+def wait_for_nothing(shell: Any) -> None:
+    """Have a run's end wait only for what it has printed and is not sent yet.
+
+    Around each run ipykernel flushes stdout and stderr six times, each a round trip to the thread that publishes, and
+    sleeps half a millisecond because a flushed output has been seen to come after the reply. Quire takes a run for
+    ended when its `idle` has come, and that is behind all its outputs on one socket.
+    """
+    if hasattr(shell.kernel, "_execute_sleep"):
+        shell.kernel._execute_sleep = 0.0
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(getattr(stream, "_buffers", None), dict) and hasattr(stream, "_flush"):
+            flush_what_there_is(stream)
+
+
+def flush_what_there_is(stream: Any) -> None:
+    """Have `flush` return at once if all that was written is sent."""
+    wait, send = stream.flush, stream._flush
+    sending: list[None] = []  # one for each call of `send` that is under way
+
+    def _flush() -> None:  # in the thread that publishes
+        sending.append(None)
+        try:
+            send()
+        finally:
+            sending.pop()
+
+    def flush() -> None:
+        if stream._buffers or sending:  # in this order: what is taken out of the buffers is being sent
+            wait()
+
+    stream._flush, stream.flush = _flush, flush
 
 
 def run_in_copies(shell: Any) -> None:
@@ -100,4 +134,5 @@ def copied(module: types.ModuleType, namespace: dict[str, Any]) -> tuple[types.M
 
 
 keep_more(get_ipython())
+wait_for_nothing(get_ipython())
 run_in_copies(get_ipython())
