@@ -15,9 +15,10 @@ from typing import Final, Literal, cast
 
 from notebook_doc.draft import CellsOfNotebook
 from notebook_doc.errors import NotebookDocError
-from notebook_doc.events import CellChanged, CellRemoved, MetadataChanged, NotebookEvent, Reset
+from notebook_doc.events import CellAdded, CellChanged, CellRemoved, MetadataChanged, NotebookEvent, Reset
 from notebook_doc.json_values import Json
 from notebook_doc.notebook import NotebookDoc
+from notebook_doc.script_header import header_of
 
 QUIRE: Final = "quire"  # our key in the metadata of notebooks and cells
 AGENTS: Final = "agents"
@@ -113,6 +114,10 @@ def _broken_by(
                 f"cell {cell_id!r} is a person's, and in this notebook agents may not delete those unasked.",
                 "Propose to delete it: somebody accepts or rejects that.",
             )
+        case CellAdded(cell_id) | CellRemoved(cell_id) | CellChanged(cell_id) if policy.packages == "confirm" and (
+            _header(before, cell_id) != _header(after, cell_id)
+        ):
+            return _packages_changed()
         case MetadataChanged():
             return _broken_by_metadata(policy, before.metadata(), after.metadata())
         case Reset():
@@ -135,12 +140,22 @@ def _broken_by_metadata(
         before.get(key) != after.get(key) for key in FOREIGN_DECLARATIONS
     )
     if policy.packages == "confirm" and declares:
-        return AgentsMayNot(
-            "packages",
-            "in this notebook agents may not change what is installed unasked.",
-            "Propose the packages instead: somebody accepts or rejects them.",
-        )
+        return _packages_changed()
     return None
+
+
+def _packages_changed() -> AgentsMayNot:
+    return AgentsMayNot(
+        "packages",
+        "in this notebook agents may not change what is installed unasked.",
+        "Propose the packages instead: somebody accepts or rejects them.",
+    )
+
+
+def _header(notebook: CellsOfNotebook, cell_id: str) -> str | None:
+    """What a cell declares to be installed; None if it is not there, runs no code or declares nothing."""
+    is_code = cell_id in notebook and notebook.cell_type(cell_id) == "code"
+    return header_of(notebook.source(cell_id)) if is_code else None
 
 
 def _is_peoples(notebook: NotebookDoc, cell_id: str) -> bool:

@@ -24,7 +24,7 @@ from notebook_doc.dataflow.graph import Graph
 from notebook_doc.dataflow.notebook_dataflow import Dataflow, Mode
 from notebook_doc.dataflow.problems import Problem, ProblemCode
 from notebook_doc.draft import CellsOfNotebook
-from notebook_doc.events import CellChanged, CellField, CellRemoved, MetadataChanged, NotebookEvent
+from notebook_doc.events import CellAdded, CellChanged, CellField, CellRemoved, MetadataChanged, NotebookEvent
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.policy import QUIRE, AgentsMayNot, broken_rule
 
@@ -92,8 +92,8 @@ def _events(planner: Planner) -> Iterator[NotebookEvent]:
     read, draft = planner.reading.notebook, planner.draft
     for cell_id in planner.plan.touched:
         if cell_id not in read:
-            continue
-        if cell_id not in draft:
+            yield from [CellAdded(cell_id)] if cell_id in draft else []
+        elif cell_id not in draft:
             yield CellRemoved(cell_id)
         elif fields := frozenset(
             field for field in _FIELDS if _field(read, cell_id, field) != _field(draft, cell_id, field)

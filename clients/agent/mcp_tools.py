@@ -44,14 +44,12 @@ from clients.peer.flow import NeedsConfirmation
 from clients.peer.notebook import Notebook
 from notebook_doc import comments
 from notebook_doc.history.moments import Moment
-from notebook_doc.policy import broken_rule
-from notebook_doc.proposals import Proposal, proposal
 from relay.errors import WireError
 
 # Cells of an overview in one answer; moments of the history, and runs of a cell.
 PAGE: Final = 100
 MOMENTS: Final = 20
-# Characters of an execution's id from which it is told from all others.
+# Characters of the id of an execution or a change from which it is told from all others.
 ENOUGH: Final = 8
 
 Action = Literal["accept", "reject", "withdraw"]
@@ -189,9 +187,10 @@ class Tools:
     async def undo(self, caller: Caller, notebook: str, change: str) -> str:
         """Take one change back."""
         nb = await self._open(caller, notebook)
-        found = [one for one in nb.doc.replica.recorded_since(()) if one.hash.hex().startswith(change.lower())]
-        if len(found) != 1 or not change:
-            raise AgentError(f"{len(found)} changes begin with {change!r}.", "Use what an edit returned, or `history`.")
+        changes = nb.doc.replica.recorded_since(()) if len(change) >= ENOUGH else []
+        found = [one for one in changes if one.hash.hex().startswith(change.lower())]
+        if len(found) != 1:
+            raise AgentError(f"There is no change {change!r}.", "Use what an edit returned, or `history`.")
         undone = nb.take_back(found[0].hash)
         done = undone.committed
         parts = [("brought back", done.created), ("deleted", done.deleted), ("restored", (*done.edited, *done.moved))]
@@ -331,7 +330,6 @@ class Tools:
         nb = await self._open(caller, notebook)
         if action != "accept":
             return f"{nb.reject(wanted, note).status}"
-        _refuse_what_it_may_not_accept(nb, proposal(nb.doc, wanted))
         done = nb.accept(wanted)
         names = await nb.names_of(actors_of(done.meanwhile))
         told = [f"merged with {one}" for one in merged_of(done.meanwhile, done.proposal.cells, names)]
@@ -368,13 +366,6 @@ class Tools:
 
     def _context(self, nb: Notebook) -> CodeMode:
         return code_mode(nb)
-
-
-def _refuse_what_it_may_not_accept(nb: Notebook, wanted: Proposal) -> None:
-    """Raises AgentsMayNot if the policy keeps an agent from merging this itself."""
-    merged = nb.preview(wanted)
-    if (broken := broken_rule(nb.doc, merged, merged.take_events())) is not None:
-        raise broken
 
 
 def _is_code(nb: Notebook, cell_id: str) -> bool:

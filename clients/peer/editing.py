@@ -17,6 +17,7 @@ from notebook_doc.batch import Check, Committed, Reading, commit
 from notebook_doc.edits import Operation
 from notebook_doc.errors import BadEdit
 from notebook_doc.notebook import NotebookDoc
+from notebook_doc.policy import AgentsMayNot, broken_rule
 from notebook_doc.replica import author_key
 from relay.messages import PeerInfo
 
@@ -101,13 +102,25 @@ class Editing(Part):
         return self.take_back(batch.change, check)
 
     def take_back(self, change: bytes, check: Check = _nothing) -> Undone:
-        """Undo one change of the history, by its hash, as a new edit. Costs the history; raises UnknownHeads."""
+        """Undo one change of the history, by its hash, as a new edit. Costs the history; raises UnknownHeads, and
+        AgentsMayNot if this is an agent's peer and people want to be asked for what it would do."""
         from notebook_doc.taking_back import take_back
 
+        def checked(undone: NotebookDoc) -> None:
+            self._refuse_agents(undone, "Ask somebody to undo it.")
+            check(undone)
+
         self._check_may_edit()
-        undone = take_back(self._session.notebook, change, check)
+        undone = take_back(self._session.notebook, change, checked)
         self.touch()
         return undone
+
+    def _refuse_agents(self, wanted: NotebookDoc, hint: str) -> None:
+        """Raises AgentsMayNot if this is an agent's peer, and what was done on a fork is for people to do."""
+        before = self._session.notebook
+        broken = broken_rule(before, wanted, wanted.take_events()) if self._session.peer.kind == "agent" else None
+        if broken is not None:
+            raise AgentsMayNot(broken.rule, broken.message, hint)
 
     def author(self, actor: bytes) -> PeerInfo | None:
         """The peer that writes under this actor, if it has been here since this notebook was opened."""

@@ -54,9 +54,12 @@ class Proposing(Editing):
         """Merge a proposal into the notebook as it is now; whole or not at all.
 
         Raises UnknownProposal, BadEdit if it is decided, CellDeletedMeanwhile, CellEditedMeanwhile, what `check`
-        raises for the merged notebook, NotAllowed.
+        raises for the merged notebook, NotAllowed, and AgentsMayNot if this is an agent's peer and people want to be
+        asked for what it would do.
         """
         self._check_may_edit()
+        if self._session.peer.kind == "agent":
+            self._refuse_agents(self.preview(proposal), "Somebody else accepts or rejects it; leave it to them.")
         done = kept.accept(self._session.notebook, _id(proposal), check, by=self._me, at=time.time())
         self.touch()
         return done

@@ -5,8 +5,9 @@ from __future__ import annotations
 import pytest
 import yaml
 
-from clients.daemon.environments.edits import header_of, in_environment_yml, in_header, in_pixi
+from clients.daemon.environments.edits import in_environment_yml, in_header, in_pixi
 from clients.daemon.environments.errors import EnvironmentFailed
+from notebook_doc.script_header import header_of
 
 HEADER = """\
 # /// script

@@ -53,6 +53,8 @@ EDITS: dict[str, Callable[[NotebookDoc], object]] = {
     "deletion of its own cell": lambda doc: doc.delete_cell("a"),
     "a new cell": lambda doc: doc.add_cell("new"),
     "packages": install,
+    "packages in a header": lambda doc: doc.add_cell('# /// script\n# dependencies = ["evil"]\n# ///\n1'),
+    "packages in a header of its own cell": lambda doc: doc.set_source("a", "# /// script\n# dependencies = []\n# ///"),
     "the policy": lambda doc: doc.set_metadata(with_policy(doc.metadata(), AgentPolicy("edit", "allow", "confirm"))),
 }
 
@@ -62,7 +64,14 @@ EDITS: dict[str, Callable[[NotebookDoc], object]] = {
     [
         (AgentPolicy(), {"the policy": "policy"}),
         (AgentPolicy(delete="confirm"), {"the policy": "policy", "deletion of a person's cell": "delete"}),
-        (AgentPolicy(packages="confirm"), {"packages": "packages"}),
+        (
+            AgentPolicy(packages="confirm"),
+            {
+                "packages": "packages",
+                "packages in a header": "packages",
+                "packages in a header of its own cell": "packages",
+            },
+        ),
         (
             CAREFUL,
             {
@@ -71,6 +80,8 @@ EDITS: dict[str, Callable[[NotebookDoc], object]] = {
                 "mark on a person's cell": "cells_of_people",
                 "deletion of a person's cell": "delete",
                 "packages": "packages",
+                "packages in a header": "packages",
+                "packages in a header of its own cell": "packages",
                 "the policy": "policy",
             },
         ),

@@ -14,7 +14,7 @@ from clients.peer.notebook import Notebook
 from notebook_doc.authors import Author
 from notebook_doc.edits import Delete, SetSource
 from notebook_doc.notebook import NotebookDoc
-from notebook_doc.policy import AgentPolicy, marked_as_made_by, with_policy
+from notebook_doc.policy import AgentPolicy, AgentsMayNot, marked_as_made_by, with_policy
 from notebook_doc.proposals import accept, propose
 from relay.errors import Refused
 from relay.messages import PeerInfo, PeerKind
@@ -127,6 +127,26 @@ async def test_an_agent_cannot_accept_what_it_may_not_write(tmp_path: Path) -> N
         with pytest.raises(Refused):
             await agent.saved(60)
         assert len(person.cells) == 2
+
+
+@aio
+async def test_an_agent_is_told_before_it_undoes_or_accepts_what_is_for_people_and_keeps_its_session(
+    tmp_path: Path,
+) -> None:
+    async with company(tmp_path, CAREFUL) as (person, agent):
+        person.cells[0].append(", indeed")
+        assert await agent.until(lambda: agent.cells[0].source.endswith("indeed"), 60)
+        hers = person.doc.replica.heads()[0]
+        with pytest.raises(AgentsMayNot, match="Ask somebody to undo it"):
+            agent.take_back(hers)
+        gone = agent.propose(agent.read(), [Delete(agent.cells[0].id)], "tidy")
+        with pytest.raises(AgentsMayNot, match="leave it to them"):
+            agent.accept(gone)
+        agent.cells[1].append("!")
+        assert await agent.saved(60)
+        agent.take_back(agent.doc.replica.heads()[0])
+        assert await agent.saved(60)
+        assert person.cells[0].source == "by hand, indeed"
 
 
 @aio

@@ -25,6 +25,7 @@ from clients.daemon.environments.declared import (
 )
 from clients.daemon.environments.errors import BadDeclaration, EnvironmentFailed
 from clients.daemon.environments.resolution import Resolution, Source, read_conda_file
+from notebook_doc.script_header import header_of
 
 _HOW: Mapping[str, str] = {
     "deno": "Import it by its address: import x from 'npm:x'.",
@@ -150,7 +151,7 @@ def of_project(path: Path) -> tuple[str, ...]:
 def _in_text(resolution: Resolution, text: str, add: tuple[str, ...], remove: tuple[str, ...]) -> Change:
     """The change of a header or a file, read again as it would be then: it must say what was asked for."""
     if resolution.cell_id is not None:
-        old = edits.header_of(text)
+        old = header_of(text)
         if old is None:
             raise EnvironmentFailed("The header was taken out of its cell meanwhile.", "Try again.")
         new = edits.in_header(old, add, remove)

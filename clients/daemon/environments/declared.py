@@ -23,6 +23,7 @@ from packaging.specifiers import InvalidSpecifier, SpecifierSet
 from packaging.utils import canonicalize_name
 
 from clients.daemon.environments.errors import BadDeclaration
+from notebook_doc.script_header import HEADER
 
 Manager = Literal["uv", "conda"]
 DEFAULT_CHANNELS: Final = ("conda-forge",)
@@ -44,8 +45,6 @@ UV_OPTIONS: Final[Mapping[str, str]] = {
 # Those of them that uv takes from a project file only, and those that say where packages come from.
 OF_A_FILE: Final = ("index", "sources")
 _FROM_ANYWHERE: Final = frozenset(("index-url", "extra-index-url", "find-links", *OF_A_FILE))
-# A PEP 723 header; `content` is what stands between its first line and its last, still as comments.
-HEADER: Final = re.compile(r"(?m)^# /// script\s*$\s(?P<content>(^#(| .*)$\s?)+?)^# ///\s*$")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

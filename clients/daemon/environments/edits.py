@@ -13,8 +13,9 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from clients.daemon.environments.declared import HEADER, package_name
+from clients.daemon.environments.declared import package_name
 from clients.daemon.environments.errors import EnvironmentFailed
+from notebook_doc.script_header import HEADER
 
 _PLAIN: Final = re.compile(r"[A-Za-z0-9_.][\w.=<>~! -]*\Z")  # what YAML reads as text without quotes, in any place
 _VERSION: Final = re.compile(r"\s*([A-Za-z0-9_][\w.-]*)\s*([^\[\]:@;]*)\Z")  # a package of conda's with a version
@@ -28,12 +29,6 @@ class _Edit:
     start: int
     end: int
     text: str
-
-
-def header_of(source: str) -> str | None:
-    """The PEP 723 header in a cell's source, from its first line to its last; None if it has none."""
-    match = HEADER.search(source)
-    return None if match is None else match[0]
 
 
 def in_header(header: str, add: Sequence[str], remove: Iterable[str]) -> str:
