@@ -63,3 +63,24 @@ def test_a_person_accepts_an_edited_proposal_rejects_another_and_sets_what_agent
         its.get_by_role("button", name="Undo").click()
         page.locator(".moments li.undone").first.wait_for()
     assert service.errors == []
+
+
+def test_what_an_agent_did_is_undone_where_the_browser_has_no_hashes_too(own_service: Service) -> None:
+    """As on every page that comes over plain HTTP from another machine."""
+    tab = own_service.start("one = 1")
+    tab.page.add_init_script("delete Crypto.prototype.subtle")
+    tab.page.reload()
+    tab.page.wait_for_selector(".cell .cm-editor")
+    assert tab.page.evaluate("crypto.subtle === undefined")
+    with quire.open(own_service.notebook, name="claude", kind="agent") as agent, quire.code_mode(agent) as ctx:
+        ctx.edit_cell(0, "one = 2")
+        ctx.create_cell("two = 2")
+    tab.sees("the agent's edit", lambda: tab.texts() == ["one = 2", "two = 2"])
+    tab.page.locator(".toast", has_text="claude:").get_by_role("button", name="Undo").click()
+    tab.sees("what there was", lambda: tab.texts() == ["one = 1"])
+    tab.click_into(0, line=0)
+    tab.type("0")
+    tab.sees("saved", lambda: tab.saving.startswith("Saved"))
+    with quire.open(own_service.notebook, name="reader") as nb:
+        assert [cell.source for cell in nb.cells] == ["one = 10"]
+    assert own_service.errors == []

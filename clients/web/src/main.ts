@@ -25,7 +25,8 @@ async function begin(): Promise<void> {
 
 async function openNotebook(notebookId: string): Promise<void> {
   const me = you();
-  const [store, actor] = await Promise.all([keeping(notebookId), actorOf(me.peer_id), loadCore()]);
+  const actor = actorOf(me.peer_id);
+  const [store] = await Promise.all([keeping(notebookId), loadCore()]);
   const kept = store === null ? null : await restore(store, actor);
   const session = new Session(notebookId, me, kept, actor, askedRole());
   const notebook = new Notebook(session.notebook);

@@ -33,10 +33,10 @@ test("the moments are those that Python tells", () => {
 });
 
 test("an actor begins with the hash of its peer, as Python has it", async () => {
-  const actor = await actorOf("ada-1");
+  const actor = actorOf("ada-1");
   assert.equal(actor.length, 32);
   assert.equal(authorKey(actor), "d2da5acff01a03df");
-  assert.notEqual(actor, await actorOf("ada-1"));
+  assert.notEqual(actor, actorOf("ada-1"));
 });
 
 test("the lines of a difference make either text", () => {

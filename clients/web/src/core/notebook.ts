@@ -1,9 +1,10 @@
 // The notebook as the page sees it: cells in order, edits by cell id, and typed events of what changed. Pure.
 //
-// A Notebook is a view on the replica it is given and owns nothing else. Edits name cells by id; those of a cell that is
+// A Notebook is a view on the replica it is given and owns nothing but an index of its changes. Edits name cells by id; those of a cell that is
 // gone do nothing, because somebody else may have deleted it a moment ago.
 
 import { moveThreads, splitThreads } from "./comments.ts";
+import { ChangeLog } from "./history/change_log.ts";
 import { inOrder, type Place, placeAt, readable } from "./order.ts";
 import { type Origin, type Patch, plain, Replica, scalar, scalars } from "./replica.ts";
 import type { CellMap, CellType, NotebookRoot } from "./schema.ts";
@@ -50,10 +51,16 @@ export class Notebook {
   readonly replica: Replica<NotebookRoot>;
   onEvents: (events: NotebookEvent[]) => void = () => {};
   #places: Place[] | null = null;
+  #changes: ChangeLog | null = null;
 
   constructor(replica: Replica<NotebookRoot>) {
     this.replica = replica;
     replica.onPatches = (patches, origin) => this.#changed(patches, origin);
+  }
+
+  /** An index of all changes, kept from when it was first asked for. */
+  get changes(): ChangeLog {
+    return (this.#changes ??= new ChangeLog(this.replica));
   }
 
   get #cells(): Readonly<Record<string, CellMap>> {

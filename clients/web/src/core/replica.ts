@@ -9,6 +9,15 @@ import * as Automerge from "@automerge/automerge/slim";
 export type Heads = readonly string[]; // change hashes in hexadecimal, sorted
 export type Key = string | number;
 export type Patch = Automerge.Patch;
+/** The core's document itself. */
+export type Core = ReturnType<typeof Automerge.getBackend>;
+/** What makes one text of another: from `index` on, `remove` code units go and these come. In order, each index as the ones
+ *  before left the text. */
+export interface TextPatch {
+  readonly index: number;
+  readonly remove: number;
+  readonly insert: string;
+}
 /** A change without what it wrote. */
 export interface ChangeMeta {
   readonly hash: string;
@@ -52,6 +61,17 @@ export function plain(value: unknown): unknown {
     return Object.fromEntries(Object.entries(value).map(([key, item]) => [key, plain(item)]));
   }
   return value;
+}
+
+/** The kind and the id of the object at a path as it was; null if there was none. */
+function objectAt(core: Core, path: readonly Key[], heads: Heads): readonly [string, string] | null {
+  let found: readonly [string, string] = ["map", "_root"];
+  for (const key of path) {
+    const next = found[0] === "map" ? core.getWithType(found[1], key, [...heads]) : null;
+    if (next === null || next === undefined || typeof next[1] !== "string") return null;
+    found = next as readonly [string, string];
+  }
+  return found;
 }
 
 export class Replica<T extends object> {
@@ -134,6 +154,20 @@ export class Replica<T extends object> {
     return Automerge.getBackend(this.#doc).getChanges([...heads]);
   }
 
+  /** One change as uncompressed bytes; null if it is not here. */
+  chunkOf(hash: string): Uint8Array | null {
+    return Automerge.getBackend(this.#doc).getChangeByHash(hash);
+  }
+
+  /** Where an object stood at these heads; null if nowhere. */
+  pathOf(object: string, heads: Heads): readonly Key[] | null {
+    try {
+      return Automerge.getBackend(this.#doc).objInfo(object, [...heads]).path ?? null;
+    } catch {
+      return null; // it was not made yet
+    }
+  }
+
   /** The document as it was at these heads, to be read. Costs the document. */
   at(heads: Heads): Readonly<T> {
     return Automerge.view(this.#doc, [...heads]);
@@ -142,13 +176,8 @@ export class Replica<T extends object> {
   /** The map that stood at a path at these heads; undefined if none did. Costs no more than what is in it. */
   mapAt(heads: Heads, path: readonly Key[]): unknown {
     const core = Automerge.getBackend(this.#doc);
-    let object = "_root";
-    for (const key of path) {
-      const found = core.getWithType(object, key, [...heads]);
-      if (found?.[0] !== "map") return undefined;
-      object = found[1];
-    }
-    return core.materialize(object, [...heads], {});
+    const found = objectAt(core, path, heads);
+    return found?.[0] === "map" ? core.materialize(found[1], [...heads], {}) : undefined;
   }
 
   /** The operation that made the object at a path, as `counter@actor`. */
@@ -214,24 +243,44 @@ export class Replica<T extends object> {
     return holder === undefined ? null : Automerge.getObjectId(holder, path.at(-1) as Key);
   }
 
-  /** The keys of the root under which something differs between two moments. Costs the document. */
-  rootsChanged(before: Heads, after: Heads): Set<string> {
-    return new Set(Automerge.diff(this.#doc, [...before], [...after]).map(({ path }) => `${path[0]}`));
-  }
-
   /** An independent copy, of the same author's if no actor is named, to see what an edit would do; `merge` takes it in. */
   fork(actor = this.#sibling()): Replica<T> {
     return new Replica(Automerge.clone(this.#doc, { actor }));
   }
 
-  /** An independent copy as it was at these heads, all of which are here. Costs the history: it is built from its changes,
-   *  as the core's own fork of a past fails on concurrent ones. */
-  forkAt(heads: Heads): Replica<T> {
-    const later = new Set(this.hashesSince(heads));
-    const hashes = this.hashesSince([]);
-    const changes = Automerge.getAllChanges(this.#doc).filter((_, index) => !later.has(hashes[index] as string));
-    const [doc] = Automerge.applyChanges(Automerge.init<T>({ actor: this.#sibling() }), changes);
-    return new Replica(doc);
+  /** A copy that reads and writes as if these heads, all of which are here, were all there is; whoever asked frees it. What
+   *  is written is not here. Costs the document. */
+  coreAt(heads: Heads): Core {
+    const core = Automerge.getBackend(this.#doc).fork(this.#sibling());
+    core.isolate([...heads]); // the core's own fork of a past fails on concurrent changes
+    return core;
+  }
+
+  /** The text at a path as it was; empty if there was none. */
+  textAt(heads: Heads, path: readonly Key[]): string {
+    const core = Automerge.getBackend(this.#doc);
+    const found = objectAt(core, path, heads);
+    return found?.[0] === "text" ? core.text(found[1], [...heads]) : "";
+  }
+
+  /** For code units of a text as it was, the operations that put them there, as `counter@actor`. */
+  elementsAt(heads: Heads, path: readonly Key[], places: readonly number[]): string[] {
+    const core = Automerge.getBackend(this.#doc);
+    const found = objectAt(core, path, heads);
+    return found?.[0] === "text" ? places.map((place) => core.getCursor(found[1], place, [...heads])) : [];
+  }
+
+  /** What makes the text at a path as it was once of what it was at another time; null if those are not one text. Told by
+   *  whose characters they are: a letter that was deleted and written again is another one. */
+  textPatches(path: readonly Key[], from: Heads, to: Heads): TextPatch[] | null {
+    const core = Automerge.getBackend(this.#doc);
+    const [text, other] = [from, to].map((heads) => objectAt(core, path, heads));
+    if (text === undefined || text?.[0] !== "text" || text[1] !== other?.[1]) return null;
+    return core.diffPath(text[1], [...from], [...to]).flatMap((patch): TextPatch[] => {
+      const index = patch.path.at(-1) as number;
+      if (patch.action === "splice") return [{ index, remove: 0, insert: patch.value }];
+      return patch.action === "del" ? [{ index, remove: patch.length ?? 1, insert: "" }] : [];
+    });
   }
 
   #sibling(): string {
@@ -239,12 +288,10 @@ export class Replica<T extends object> {
     return Automerge.getActorId(this.#doc).slice(0, 16) + Array.from(own, (byte) => byte.toString(16).padStart(2, "0")).join("");
   }
 
-  /** The last change of this replica's own actor as another actor would have made it upon `heads`, where the counters of
-   *  operations begin with `startOp`; null if it builds on anything that this replica wrote since those heads. */
-  lastChangeAs(actor: string, heads: Heads, startOp: number): { hash: string; chunk: Uint8Array } | null {
-    const own = Automerge.getLastLocalChange(this.#doc);
-    if (own === undefined) return null;
-    const change = Automerge.decodeChange(own);
+  /** A change as another actor would have made it upon `heads`, where the counters of operations begin with `startOp`; null
+   *  if it builds on anything that its own actor wrote before it. */
+  static changeAs(chunk: Uint8Array, actor: string, heads: Heads, startOp: number): { hash: string; chunk: Uint8Array } | null {
+    const change = Automerge.decodeChange(chunk);
     let isAlone = true;
     const renamed = (name: unknown) => {
       const [counter, by] = typeof name === "string" ? name.split("@") : [];
@@ -256,8 +303,8 @@ export class Replica<T extends object> {
       return { ...rest, obj: renamed(obj), ...(elemId === undefined ? {} : { elemId: renamed(elemId) }), pred: (pred as string[]).map(renamed) };
     });
     if (!isAlone) return null;
-    const chunk = Automerge.encodeChange({ ...change, actor, seq: 1, startOp, deps: [...heads], ops } as unknown as Parameters<typeof Automerge.encodeChange>[0]);
-    return { hash: Automerge.decodeChange(chunk).hash, chunk };
+    const renamedChunk = Automerge.encodeChange({ ...change, actor, seq: 1, startOp, deps: [...heads], ops } as unknown as Parameters<typeof Automerge.encodeChange>[0]);
+    return { hash: Automerge.decodeChange(renamedChunk).hash, chunk: renamedChunk };
   }
 
   /** What this replica's own actor changed last. */

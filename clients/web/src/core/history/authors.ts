@@ -3,6 +3,8 @@
 // The twin of notebook_doc/history/authors.py. Authors are told apart by name and kind: a person who comes back tomorrow,
 // or has two tabs, has another peer id each time.
 
+import { sha256 } from "../sha256.ts";
+
 export type AuthorKind = "person" | "agent" | "program" | "daemon" | "file" | "unknown";
 
 export interface Author {
@@ -55,24 +57,10 @@ export class Authors {
 }
 
 /** The first half of all actors of a peer, and a random other half: everybody can tell whose changes these are. */
-export async function actorOf(peerId: string): Promise<string> {
-  const own = crypto.getRandomValues(new Uint8Array(16)); // all of it over plain HTTP, where the hub goes by who sends
-  const actor = toHex(own);
-  return ((await authorKeyOf(peerId)) ?? actor.slice(0, KEY_DIGITS)) + actor.slice(KEY_DIGITS);
+export function actorOf(peerId: string): string {
+  const own = crypto.getRandomValues(new Uint8Array(KEY_DIGITS / 2));
+  return authorKeyOf(peerId) + Array.from(own, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
-/** What all actors of this author begin with; null where the browser has no hashes, which it has not over plain HTTP. */
-export function authorKeyOf(authorId: string): Promise<string | null> {
-  let key = keys.get(authorId);
-  if (key === undefined) keys.set(authorId, (key = digested(authorId)));
-  return key;
-}
-
-const keys = new Map<string, Promise<string | null>>();
-
-async function digested(authorId: string): Promise<string | null> {
-  const digest = await crypto.subtle?.digest("SHA-256", new TextEncoder().encode(`quire author\0${authorId}`));
-  return digest === undefined ? null : toHex(new Uint8Array(digest, 0, KEY_DIGITS / 2));
-}
-
-const toHex = (bytes: Uint8Array) => Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
+/** What all actors of this author begin with. */
+export const authorKeyOf = (authorId: string): string => sha256(`quire author\0${authorId}`).slice(0, KEY_DIGITS);

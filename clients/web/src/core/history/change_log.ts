@@ -17,6 +17,8 @@ export interface Touched {
 
 const CELLS = "cells";
 const ROOT = "_root";
+const NOTHING: Touched = { cells: new Set(), roots: new Set() };
+const UNREAD: Touched = { cells: new Set(), roots: new Set([CELLS]) }; // whatever it did
 
 export class ChangeLog {
   readonly #replica: Replica<NotebookRoot>;
@@ -87,6 +89,29 @@ export class ChangeLog {
     return { cells, roots };
   }
 
+  /** What one change touched. Costs that change, however long the history is. */
+  touchedBy(hash: string): Touched {
+    const index = this.#places.get(hash) ?? (this.all(), this.#places.get(hash));
+    if (index === undefined) return NOTHING;
+    if (index < this.#touched.length) return this.#touched[index] as Touched;
+    const chunk = this.#replica.chunkOf(hash);
+    const read = chunk && readTouches(chunk);
+    if (read === null) return UNREAD;
+    const { deps } = this.#changes[index] as ChangeMeta;
+    const cells = new Set<string>();
+    const roots = new Set<string>();
+    for (const target of new Set(read.touches.map((touch) => touch.target))) {
+      const its = () => read.touches.flatMap((touch) => (touch.target === target && touch.key !== null ? touch.key : []));
+      const path = target === ROOT ? [] : (this.#replica.pathOf(target, [hash]) ?? this.#replica.pathOf(target, deps));
+      const [root, cell] = path ?? [];
+      if (path === null || (root === CELLS && typeof cell === "number")) continue; // in what was gone again
+      if (root === undefined) for (const key of its()) roots.add(key);
+      else if (root !== CELLS) roots.add(`${root}`);
+      else for (const id of cell === undefined ? its() : [`${cell}`]) cells.add(id);
+    }
+    return { cells, roots };
+  }
+
   /** What the change at this index touched. */
   touched(index: number): Touched {
     if (this.#touched.length <= index) this.#readOn();
@@ -100,8 +125,7 @@ export class ChangeLog {
       const read = readTouches(chunk);
       if (read !== null) found.set(`${read.actor} ${read.seq}`, this.#told(read.touches));
     }
-    const unread = { cells: new Set<string>(), roots: new Set([CELLS]) }; // whatever it did
-    for (const { actor, seq } of all.slice(this.#touched.length)) this.#touched.push(found.get(`${actor} ${seq}`) ?? unread);
+    for (const { actor, seq } of all.slice(this.#touched.length)) this.#touched.push(found.get(`${actor} ${seq}`) ?? UNREAD);
     this.#readUpTo = this.#upTo;
   }
 

@@ -9,8 +9,7 @@ import { newId, type Notebook, recordOf } from "../notebook.ts";
 import { inOrder } from "../order.ts";
 import { type ChangeMeta, type Heads, plain, scalar } from "../replica.ts";
 import type { CellMap } from "../schema.ts";
-import { type Author, authorKey, Authors, sameAuthor, type Span, type Writing } from "./authors.ts";
-import { ChangeLog } from "./change_log.ts";
+import { type Author, authorKeyOf, Authors, sameAuthor, type Span, type Writing } from "./authors.ts";
 import { metadataOf, read, type Then } from "./diff.ts";
 import { type Moment, momentsOf, type Version } from "./moments.ts";
 
@@ -37,7 +36,6 @@ export class History {
   readonly #known: () => ReadonlyMap<string, Author>;
   readonly #spans = new Map<string, Span>();
   readonly #read = new Map<string, Read>();
-  readonly #log: ChangeLog;
   /** The hub's time up to which it has told who wrote; what to ask for next begins there. */
   toldUntil = 0;
 
@@ -45,7 +43,6 @@ export class History {
   constructor(notebook: Notebook, known: () => ReadonlyMap<string, Author>) {
     this.#notebook = notebook;
     this.#known = known;
-    this.#log = new ChangeLog(notebook.replica);
   }
 
   /** The hub answered `writers`. */
@@ -63,14 +60,14 @@ export class History {
   }
 
   moments(): Moment[] {
-    return momentsOf(this.#log.all(), this.authors, this.versions());
+    return momentsOf(this.#notebook.changes.all(), this.authors, this.versions());
   }
 
   at(heads: Heads): Then {
     const key = heads.join();
     const then = this.#read.get(key)?.then ?? this.#revised(heads) ?? read(this.#notebook.replica.at(heads));
     this.#read.delete(key);
-    this.#read.set(key, { heads, place: this.#log.placeOf(heads), then });
+    this.#read.set(key, { heads, place: this.#notebook.changes.placeOf(heads), then });
     const [oldest] = this.#read.keys();
     if (this.#read.size > KEPT && oldest !== undefined) this.#read.delete(oldest);
     return then;
@@ -82,10 +79,10 @@ export class History {
 
   /** The nearest moment that was read, with what was touched between that and these heads as it was then. */
   #revised(heads: Heads): Then | null {
-    const place = this.#log.placeOf(heads);
+    const place = this.#notebook.changes.placeOf(heads);
     const far = (one: Read) => Math.abs(one.place - place);
     const near = [...this.#read.values()].reduce<Read | null>((best, one) => (best === null || far(one) < far(best) ? one : best), null);
-    const touched = near && this.#log.between(near.heads, heads);
+    const touched = near && this.#notebook.changes.between(near.heads, heads);
     if (near === null || touched === null) return null;
     const { cells, metadata } = near.then;
     if (touched.roots.has("cells") || touched.cells.size > FEW * cells.length) return null;
@@ -105,7 +102,7 @@ export class History {
   /** A cell's source in pieces, each by one author at one time, in order. */
   blame(cellId: string): Blamed[] {
     const { authors } = this;
-    const of = changeFinder(this.#log.all());
+    const of = changeFinder(this.#notebook.changes.all());
     const pieces: { from: number; to: number; by: Writing }[] = [];
     const writings = new Map<ChangeMeta, Writing>();
     const elements = this.#notebook.replica.elements(["cells", cellId, "source"], this.#notebook.source(cellId).length);
@@ -163,18 +160,18 @@ function changeFinder(changes: readonly ChangeMeta[]): (actor: string, counter: 
   };
 }
 
-/** Peers by what their actors begin with, of those whose peer id gives that: filled as they are met. */
+/** Peers by what their actors begin with: filled as they are met. */
 export class KnownPeers {
   readonly #byKey = new Map<string, Author>();
-  readonly #asked = new Set<string>();
+  readonly #met = new Set<string>();
 
   get byKey(): ReadonlyMap<string, Author> {
     return this.#byKey;
   }
 
-  async meet(author: Author, actorOf: (peerId: string) => Promise<string>): Promise<void> {
-    if (this.#asked.has(author.peer_id)) return;
-    this.#asked.add(author.peer_id);
-    this.#byKey.set(authorKey(await actorOf(author.peer_id)), author);
+  meet(author: Author): void {
+    if (this.#met.has(author.peer_id)) return;
+    this.#met.add(author.peer_id);
+    this.#byKey.set(authorKeyOf(author.peer_id), author);
   }
 }

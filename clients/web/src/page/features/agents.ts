@@ -31,7 +31,7 @@ export function agents(page: Page): void {
           selection.choose(`${cell_id}`);
           cells.get(`${cell_id}`)?.element.scrollIntoView({ block: "center", behavior: "smooth" });
         };
-        const undo = () => void undoChanges(page, [`${change}`], peer.name);
+        const undo = () => undoChanges(page, [`${change}`], peer.name);
         toasts.say(
           `${peer.name}: ${text}`,
           typeof cell_id === "string" ? { label: "Show", press: show } : undefined,

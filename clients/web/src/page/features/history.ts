@@ -4,7 +4,6 @@
 // What happened is computed from this tab's replica (core/history); who wrote when, the hub tells when the panel opens and
 // while it is open. While the past is shown, the cells are hidden and go on living: nothing that others write is missed.
 
-import { actorOf } from "../../core/history/authors.ts";
 import { isEdit, notTakenBack } from "../../core/history/taking_back.ts";
 import { History, KnownPeers, LONGEST_NAME } from "../../core/history/history.ts";
 import type { Moment } from "../../core/history/moments.ts";
@@ -22,7 +21,7 @@ export function history(page: Page): void {
   const peers = new KnownPeers();
   const past = new History(page.notebook, () => peers.byKey);
   const meet = () => {
-    for (const { peer } of [page.people.self, ...page.people.others]) void peers.meet(peer, actorOf);
+    for (const { peer } of [page.people.self, ...page.people.others]) peers.meet(peer);
   };
   page.people.changed.add(meet);
   meet();
@@ -51,11 +50,11 @@ export function history(page: Page): void {
 async function undoLatest(page: Page, past: History, panel: HistoryPanel): Promise<void> {
   await panel.ask();
   const written = past.moments().flatMap(({ written }) => written.filter(({ author }) => author.kind === "agent"));
-  const left = await notTakenBack(page.notebook, written.map(({ hash }) => hash));
+  const left = notTakenBack(page.notebook, written.map(({ hash }) => hash));
   const last = left.findLast((hash) => isEdit(page.notebook, hash));
   const by = written.find(({ hash }) => hash === last)?.author.name;
   if (last === undefined || by === undefined) return page.toasts.say("No agent did anything here that is left to undo.");
-  await undoChanges(page, [last], by);
+  undoChanges(page, [last], by);
 }
 
 class HistoryPanel {
@@ -107,7 +106,7 @@ class Mounted {
     this.#timeline = new Timeline({
       choose: (moment) => this.#choose(moment),
       compareWith: (moment) => this.#compareWith(moment),
-      undo: (moment) => void this.#undo(moment),
+      undo: (moment) => this.#undo(moment),
       name: (moment) => this.#name(moment),
       mayName: () => page.session.mayEdit,
     });
@@ -152,14 +151,14 @@ class Mounted {
     this.#chosen = again(this.#chosen);
     this.#other = again(this.#other);
     this.#timeline.show(this.#moments, this.#chosen, this.#other);
-    void this.#markUndone();
+    this.#markUndone();
   }
 
-  async #markUndone(): Promise<void> {
+  #markUndone(): void {
     const { notebook } = this.#page;
     const changes = this.#moments.map(byAgents);
     if (changes.every((its) => its.length === 0)) return;
-    const left = new Set(await notTakenBack(notebook, changes.flat()));
+    const left = new Set(notTakenBack(notebook, changes.flat()));
     const undone = new Set(changes.flat().filter((hash) => !left.has(hash)));
     for (const its of changes) {
       if (its.some((hash) => undone.has(hash))) for (const hash of its) if (left.has(hash) && !isEdit(notebook, hash)) undone.add(hash);
@@ -167,9 +166,9 @@ class Mounted {
     this.#timeline.setUndone(undone);
   }
 
-  async #undo(moment: Moment): Promise<void> {
+  #undo(moment: Moment): void {
     const names = new Set(moment.authors.flatMap(({ kind, name }) => (kind === "agent" || kind === "program" ? name : [])));
-    await undoChanges(this.#page, byAgents(moment), [...names].join(" and "));
+    undoChanges(this.#page, byAgents(moment), [...names].join(" and "));
     this.refresh();
   }
 
