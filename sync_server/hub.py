@@ -30,17 +30,8 @@ from notebook_doc.settings import SETTINGS_ID
 from relay.connection import Connection
 from relay.errors import ConnectionLost, ErrorCode, WireError
 from relay.frames import FrameType
-from relay.messages import (
-    Broadcast,
-    NotebookClosed,
-    NotebookOpened,
-    Request,
-    Response,
-    Save,
-    SessionError,
-    Writers,
-    encode,
-)
+from relay.messages import Broadcast, NotebookClosed, NotebookOpened, Request, Response, SessionError, encode
+from relay.requests import Save, Writers
 from sync_server.attribution import THE_FILE, StoredSpan, author_of
 from sync_server.blobs import BlobStore
 from sync_server.checkpoints import Checkpointer

@@ -14,7 +14,8 @@ from typing import Final
 
 from relay.errors import ErrorCode, WireError
 from relay.frames import KIB, MIB
-from relay.messages import SERVED_BY_HUB, ErrorInfo, PeerInfo, Request, Response, encode
+from relay.messages import ErrorInfo, PeerInfo, Request, Response, encode
+from relay.requests import SERVED_BY_HUB
 from sync_server.effects import PeerKey, RequestKey, RoomEffect, SendFrame, ServeRequest
 
 # Seconds a request waits for a daemon to be there.

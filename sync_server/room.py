@@ -25,9 +25,6 @@ from notebook_doc.seed import genesis
 from relay.errors import ErrorCode, MalformedFrame, WireError
 from relay.frames import FrameType, check_frame, frame
 from relay.messages import (
-    FOR_EDITORS,
-    FOR_VIEWERS,
-    AddPackages,
     CommMessage,
     ErrorInfo,
     Message,
@@ -37,17 +34,16 @@ from relay.messages import (
     PresencePeers,
     PresenceState,
     PresentPeer,
-    RemovePackages,
     Request,
     Response,
     Role,
     RuntimeEpoch,
     RuntimeEpochTaken,
     SessionError,
-    SyncEnvironment,
     decode,
     encode,
 )
+from relay.requests import FOR_EDITORS, FOR_VIEWERS, AddPackages, RemovePackages, SyncEnvironment
 from sync_server.agent_guard import AgentGuard
 from sync_server.attribution import THE_FILE, Arrived
 from sync_server.channel import Channel

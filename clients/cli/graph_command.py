@@ -23,7 +23,7 @@ from notebook_doc.errors import NotebookDocError
 from notebook_doc.interchange import notebook_from_model
 from notebook_doc.notebook import NotebookDoc
 from relay.errors import WireError
-from relay.messages import Bring
+from relay.requests import Bring
 from sync_server.notebook_file import parse_file, read_file
 
 NOBODY: Final = "00000000-0000-0000-0000-000000000000"  # the notebook id, where it means nothing

@@ -29,7 +29,7 @@ from clients.peer.execution import Execution
 from clients.peer.notebook import Notebook, this_program
 from notebook_doc.errors import NotebookDocError
 from relay.errors import WireError
-from relay.messages import Save
+from relay.requests import Save
 from sync_server.atomic_file import write_atomically
 from sync_server.notebook_file import parse_file, read_file
 

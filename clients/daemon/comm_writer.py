@@ -30,7 +30,8 @@ from notebook_doc.json_values import Json
 from notebook_doc.replica import Heads
 from relay.errors import ErrorCode, FrameTooLarge, WireError
 from relay.frames import FrameType, payload_cap
-from relay.messages import CommClose, CommMessage, CommOpen, CommSend
+from relay.messages import CommMessage
+from relay.requests import CommClose, CommOpen, CommSend
 
 logger = logging.getLogger("quire.daemon")
 

@@ -1,4 +1,4 @@
-"""Plans and impacts as answers to requests: their shapes are those of `relay.messages.PlanRun` and `ImpactOf`. Pure."""
+"""Plans and impacts as answers to requests: their shapes are those of `relay.requests.PlanRun` and `ImpactOf`. Pure."""
 
 from __future__ import annotations
 

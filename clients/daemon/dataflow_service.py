@@ -34,7 +34,7 @@ from notebook_doc.errors import UnknownCell
 from notebook_doc.events import CellChanged, NotebookEvent
 from notebook_doc.runtime import Execution, KernelState, Requester, RuntimeDoc
 from relay.errors import ErrorCode, WireError
-from relay.messages import Execute, ImpactOf, PlanRun
+from relay.requests import Execute, ImpactOf, PlanRun
 
 logger = logging.getLogger("quire.daemon")
 

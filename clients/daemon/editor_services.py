@@ -18,7 +18,7 @@ from clients.daemon.kernel import Kernel
 from clients.daemon.questions import Content
 from clients.daemon.services import Asked, Served
 from relay.errors import ErrorCode, WireError
-from relay.messages import Complete, Inspect, KernelHistory, SignatureHelp
+from relay.requests import Complete, Inspect, KernelHistory, SignatureHelp
 
 Question = Complete | Inspect | SignatureHelp | KernelHistory
 
@@ -53,7 +53,7 @@ class EditorServices:
         return await self.serve(question, asked.by.peer_id)
 
     async def serve(self, question: Question, peer_id: str) -> dict[str, Any]:
-        """The answer, as relay.messages describes it. Raises WireError."""
+        """The answer, as relay.requests describes it. Raises WireError."""
         who = (peer_id, type(question))
         match question:
             case Complete(code=code, cursor=cursor):

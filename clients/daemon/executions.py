@@ -49,7 +49,7 @@ from clients.daemon.stdin import StdinDesk, may_ask
 from clients.peer.notebook import Notebook
 from notebook_doc.runtime import Execution
 from relay.errors import ErrorCode, WireError
-from relay.messages import Execute, ExecuteCode, Interrupt, Stdin, Stop
+from relay.requests import Execute, ExecuteCode, Interrupt, Stdin, Stop
 
 logger = logging.getLogger("quire.daemon")
 

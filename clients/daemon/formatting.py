@@ -18,7 +18,7 @@ from clients.peer.formatting import formatted
 from notebook_doc.replica import ROOT
 from notebook_doc.settings import FORMATTING, Settings
 from relay.errors import ErrorCode, WireError
-from relay.messages import Format
+from relay.requests import Format
 
 # Seconds until a request is answered with that it takes too long, the wait for others' included.
 PATIENCE: Final = 15.0

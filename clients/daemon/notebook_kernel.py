@@ -29,7 +29,7 @@ from clients.daemon.output_writer import OutputWriter
 from clients.daemon.services import Asked, Served, Services
 from clients.peer.notebook import Notebook
 from notebook_doc.runtime import KernelState, RuntimeDoc, SpoolPosition
-from relay.messages import ListKernels, RestartKernel, ShutdownKernel
+from relay.requests import ListKernels, RestartKernel, ShutdownKernel
 
 logger = logging.getLogger("quire.daemon")
 

@@ -20,7 +20,7 @@ from clients.daemon.queue_effects import (
 from notebook_doc.errors import UnknownCell
 from notebook_doc.notebook import NotebookDoc
 from relay.errors import ErrorCode, WireError
-from relay.messages import Execute
+from relay.requests import Execute
 
 
 def cells_to_run(doc: NotebookDoc, asked: Execute) -> list[str]:

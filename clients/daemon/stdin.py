@@ -19,7 +19,7 @@ from clients.daemon.records import ExecutionRecords
 from clients.daemon.services import Asked, Served
 from notebook_doc.runtime import Prompt, Requester
 from relay.errors import ErrorCode, WireError
-from relay.messages import AnswerInput, Stdin
+from relay.requests import AnswerInput, Stdin
 
 # How Jupyter says that the input has ended, as a terminal does with Ctrl-D.
 END_OF_INPUT: Final = "\x04"

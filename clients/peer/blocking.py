@@ -40,7 +40,8 @@ from notebook_doc.policy import AgentPolicy
 from notebook_doc.runtime import KernelState, Namespace
 from notebook_doc.taking_back import Undone
 from relay.errors import WireError
-from relay.messages import Bring, PeerKind, PresentPeer, Role, Stdin
+from relay.messages import PeerKind, PresentPeer, Role
+from relay.requests import Bring, Stdin
 
 # Seconds that Ctrl-C during `run` waits for the interrupt to be answered, before it is raised all the same.
 INTERRUPT_SECONDS: Final = 10.0

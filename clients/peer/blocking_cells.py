@@ -19,7 +19,7 @@ from notebook_doc.dataflow.staleness import Freshness
 from notebook_doc.notebook import CellType
 from notebook_doc.runtime import Execution as Record
 from notebook_doc.runtime import Prompt
-from relay.messages import Bring, Stdin
+from relay.requests import Bring, Stdin
 
 if TYPE_CHECKING:
     from clients.peer.blocking import Notebook

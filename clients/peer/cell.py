@@ -20,7 +20,7 @@ from notebook_doc.edits import SetSource
 from notebook_doc.errors import UnknownCell
 from notebook_doc.history.blame import Blamed
 from notebook_doc.notebook import CellType
-from relay.messages import Bring, Format, Stdin
+from relay.requests import Bring, Format, Stdin
 
 if TYPE_CHECKING:
     from clients.peer.notebook import Notebook

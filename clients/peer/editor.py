@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from clients.peer.part import Part
-from relay.messages import Complete, Inspect, KernelHistory, SignatureHelp
+from relay.requests import Complete, Inspect, KernelHistory, SignatureHelp
 
 # Seconds to wait for an answer: the daemon gives up before.
 _SECONDS: Final = 20.0

@@ -20,7 +20,7 @@ from notebook_doc.errors import CorruptDocument
 from notebook_doc.rotation import ArchivedExecution
 from notebook_doc.runtime import TERMINAL_STATUSES, ExecutionStatus, Prompt
 from notebook_doc.runtime import Execution as Record
-from relay.messages import AnswerInput
+from relay.requests import AnswerInput
 
 if TYPE_CHECKING:
     from clients.peer.notebook import Notebook

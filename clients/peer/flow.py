@@ -18,7 +18,7 @@ from notebook_doc.dataflow.staleness import Cause, Freshness, Staleness
 from notebook_doc.dataflow.view import CellView, GraphView, view_of_cell
 from notebook_doc.errors import BadEdit, UnknownCell
 from notebook_doc.notebook import NotebookDoc
-from relay.messages import Bring, ImpactOf, PlanRun
+from relay.requests import Bring, ImpactOf, PlanRun
 
 if TYPE_CHECKING:
     from clients.peer.cell import Cell

@@ -32,7 +32,7 @@ from notebook_doc.notebook import Cell as CellThen
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import author_key
 from notebook_doc.taking_back import Undone, take_back_latest
-from relay.messages import Writers
+from relay.requests import Writers
 
 if TYPE_CHECKING:
     from clients.peer.cell import Cell

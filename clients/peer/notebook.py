@@ -52,12 +52,11 @@ from relay.messages import (
     PresenceState,
     PresentPeer,
     Request,
-    RequestBody,
     Response,
     Role,
-    Save,
     SessionError,
 )
+from relay.requests import RequestBody, Save
 from relay.websocket import open_websocket
 
 # Seconds to wait for the first complete copy of a notebook.

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clients.peer.errors import HeaderChanged
 from notebook_doc.environment_state import EnvironmentState, MissingModule, TrustState
-from relay.messages import AddPackages, ApproveDependencies, RemovePackages, SyncEnvironment
+from relay.requests import AddPackages, ApproveDependencies, RemovePackages, SyncEnvironment
 
 if TYPE_CHECKING:
     from clients.peer.notebook import Notebook

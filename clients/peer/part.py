@@ -12,7 +12,8 @@ from clients.peer.link import Link
 from clients.peer.session import PeerSession
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.runtime import RuntimeDoc
-from relay.messages import PeerInfo, RequestBody, Role
+from relay.messages import PeerInfo, Role
+from relay.requests import RequestBody
 
 # Seconds to wait for the answer to a request.
 REQUEST_SECONDS: Final = 60.0

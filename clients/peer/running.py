@@ -20,7 +20,7 @@ from clients.peer.flow import NeedsConfirmation, RunPlan
 from clients.peer.part import Part
 from notebook_doc.execution_index import ExecutionIndex
 from notebook_doc.runtime import Namespace
-from relay.messages import (
+from relay.requests import (
     Bring,
     Execute,
     ExecuteCode,

@@ -37,7 +37,6 @@ from relay.messages import (
     PeerInfo,
     PresenceState,
     Request,
-    RequestBody,
     Response,
     Role,
     RuntimeEpoch,
@@ -47,6 +46,7 @@ from relay.messages import (
     decode,
     encode,
 )
+from relay.requests import RequestBody
 
 # Requests awaiting an answer at the same time; more is a caller that does not look at answers.
 MAX_PENDING_REQUESTS: Final = 1024

@@ -20,7 +20,8 @@ from notebook_doc.comms import WIDGET_TARGET, Comm
 from notebook_doc.events import CommChanged, Reset
 from notebook_doc.replica import Heads
 from relay.frames import FrameType, payload_cap
-from relay.messages import CommClose, CommMessage, CommOpen, CommSend
+from relay.messages import CommMessage
+from relay.requests import CommClose, CommOpen, CommSend
 
 if TYPE_CHECKING:
     from clients.peer.notebook import Notebook

@@ -12,7 +12,7 @@ from clients.peer.errors import RequestFailed
 from clients.peer.execution import Execution
 from clients.peer.hub_address import HubClient
 from clients.peer.notebook import Notebook
-from relay.messages import Execute
+from relay.requests import Execute
 from sync_server import hub
 from tests.daemon.service import notebook_file, running_service
 from tests.support.aio import aio

@@ -14,7 +14,8 @@ from clients.daemon.output_writer import OutputWriter
 from clients.daemon.services import Asked
 from clients.peer.notebook import Notebook
 from notebook_doc.runtime import Requester
-from relay.messages import CommSend, PeerInfo
+from relay.messages import PeerInfo
+from relay.requests import CommSend
 from tests.daemon.service import Service, notebook_file, running_service
 from tests.support.aio import aio
 

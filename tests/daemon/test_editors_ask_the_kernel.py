@@ -21,7 +21,7 @@ from clients.peer.notebook import Notebook
 from notebook_doc.replica import ROOT
 from notebook_doc.settings import FORMATTING
 from relay.errors import WireError
-from relay.messages import Complete, Format
+from relay.requests import Complete, Format
 from tests.daemon.service import notebook_file, running_service
 from tests.daemon.test_cells_run_for_every_peer import SLEEP, until_begun
 from tests.support.aio import aio

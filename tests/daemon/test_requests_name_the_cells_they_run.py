@@ -12,7 +12,7 @@ from clients.peer.errors import RequestFailed
 from notebook_doc.errors import UnknownCell
 from notebook_doc.notebook import NotebookDoc
 from relay.errors import WireError
-from relay.messages import Execute
+from relay.requests import Execute
 from tests.daemon.service import notebook_file, running_service
 from tests.daemon.test_cells_run_for_every_peer import SLEEP, until_begun
 from tests.support.aio import aio

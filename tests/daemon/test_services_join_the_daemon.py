@@ -16,7 +16,7 @@ from clients.peer.notebook import Notebook
 from notebook_doc.events import CellChanged, NotebookEvent
 from notebook_doc.runtime import Execution, KernelState, Requester
 from relay.errors import ErrorCode, WireError
-from relay.messages import Execute, Save
+from relay.requests import Execute, Save
 from tests.daemon.service import notebook_file, running_service
 from tests.support.aio import aio
 

@@ -15,7 +15,7 @@ from clients.peer.execution import Execution
 from clients.peer.notebook import Notebook
 from clients.peer.widget import Widget, WidgetMessage
 from notebook_doc.events import CommClosed, CommOpened
-from relay.messages import CommSend
+from relay.requests import CommSend
 from tests.daemon.service import Service, notebook_file, running_service
 from tests.support.aio import aio
 

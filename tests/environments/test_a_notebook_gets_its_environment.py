@@ -12,7 +12,7 @@ import pytest
 
 from clients.peer.errors import RequestFailed
 from clients.peer.notebook import Notebook
-from relay.messages import ApproveDependencies
+from relay.requests import ApproveDependencies
 from tests.daemon.service import notebook_file, running_service
 from tests.support.aio import aio
 

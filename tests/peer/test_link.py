@@ -14,7 +14,8 @@ from clients.peer.hub_address import HubAddress
 from clients.peer.notebook import Notebook
 from relay.connection import Connection, memory_pair
 from relay.errors import BadEndpoint, ConnectionLost, ErrorCode, Refused
-from relay.messages import Execute, Request, Response, SessionError, encode
+from relay.messages import Request, Response, SessionError, encode
+from relay.requests import Execute
 from relay.websocket import open_websocket
 from tests.support.aio import aio
 from tests.support.hub import RunningHub, hub_here

@@ -16,7 +16,6 @@ from relay.frames import FrameType, frame
 from relay.messages import (
     PROTOCOL_VERSION,
     ErrorInfo,
-    Execute,
     Hello,
     Message,
     NewRuntimeEpoch,
@@ -32,6 +31,7 @@ from relay.messages import (
     decode,
     encode,
 )
+from relay.requests import Execute
 
 ID = "6f1c2a4e-0000-4000-8000-000000000004"
 HUB_DOC, HUB_RUNTIME = NotebookDoc.create(ID), RuntimeDoc.create(ID)

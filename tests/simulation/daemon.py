@@ -11,7 +11,8 @@ from typing import Any
 
 from notebook_doc.rotation import next_epoch
 from notebook_doc.runtime import Execution
-from relay.messages import Execute, Request, Response
+from relay.messages import Request, Response
+from relay.requests import Execute
 from tests.simulation.world import SimulatedPeer, World
 
 

@@ -14,7 +14,8 @@ from typing import Final
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.sync_message import read_change
 from relay.frames import FrameType, frame
-from relay.messages import Execute, Response
+from relay.messages import Response
+from relay.requests import Execute
 from tests.simulation.daemon import SimulatedDaemon
 from tests.simulation.ledger import Ledger, in_order
 from tests.simulation.world import SimulatedPeer, World

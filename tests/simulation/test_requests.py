@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from relay.errors import ErrorCode
-from relay.messages import Execute, Response, Save
+from relay.messages import Response
+from relay.requests import Execute, Save
 from sync_server.requests import DAEMON_PATIENCE
 from tests.simulation.daemon import SimulatedDaemon
 from tests.simulation.world import SimulatedPeer, World

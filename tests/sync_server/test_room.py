@@ -14,9 +14,7 @@ from relay.errors import ErrorCode
 from relay.frames import FrameType, frame
 from relay.messages import (
     CommMessage,
-    CommSend,
     ErrorInfo,
-    Execute,
     Message,
     NotebookSaved,
     PeerInfo,
@@ -26,10 +24,10 @@ from relay.messages import (
     Request,
     Response,
     Role,
-    Save,
     decode,
     encode,
 )
+from relay.requests import CommSend, Execute, Save
 from sync_server.effects import Close, PeerKey, PersistDoc, RoomEffect, SendFrame, ServeRequest
 from sync_server.requests import DAEMON_PATIENCE, MAX_REQUESTS
 from sync_server.room import ACKNOWLEDGE_EVERY, Room

@@ -34,7 +34,7 @@ from notebook_doc.environment_state import MISSING, EnvironmentState
 from notebook_doc.events import CellChanged, CellRemoved, MetadataChanged, NotebookEvent, Reset
 from notebook_doc.runtime import Execution, KernelState
 from relay.errors import ErrorCode, WireError
-from relay.messages import ApproveDependencies
+from relay.requests import ApproveDependencies
 
 if TYPE_CHECKING:
     from clients.daemon.environments.house import House

@@ -25,7 +25,7 @@ from clients.daemon.environments.resolution import Resolution
 from clients.daemon.environments.runs_in import RunsIn
 from clients.daemon.environments.store import Environment, installed_in
 from clients.daemon.services import Asked, Served, ServiceHost
-from relay.messages import AddPackages, RemovePackages, SyncEnvironment
+from relay.requests import AddPackages, RemovePackages, SyncEnvironment
 
 if TYPE_CHECKING:
     from clients.daemon.environments.house import House

@@ -16,7 +16,7 @@ from clients.daemon.environments.resolution import Resolution
 from clients.daemon.environments.trust import TrustStore
 from clients.peer.notebook import Notebook
 from notebook_doc.environment_state import TRUST, TrustState, trust_json
-from relay.messages import ApproveDependencies
+from relay.requests import ApproveDependencies
 
 logger = logging.getLogger("quire.daemon")
 

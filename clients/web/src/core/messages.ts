@@ -1,4 +1,4 @@
-// The messages that are not sync: MessagePack maps, as relay/messages.py defines them. Pure.
+// The messages that are not sync: MessagePack maps, as relay/messages.py and relay/requests.py define them. Pure.
 //
 // Only what a browser says or hears is here. A message of a kind this module does not know reads as null and is skipped.
 
