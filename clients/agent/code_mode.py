@@ -16,6 +16,7 @@ from clients.agent.variables import Variable
 from clients.agent.views import CellRef
 from clients.peer import blocking
 from clients.peer.notebook import Notebook
+from relay.requests import Bring
 
 R = TypeVar("R")
 
@@ -40,9 +41,11 @@ class CodeMode(Context):
         """Do now what is queued. What was committed stays if something goes wrong later in the block."""
         return await self._commit()
 
-    async def run(self, *cells: CellRef) -> list[Run]:
-        """Commit what is queued, run these cells, and return how each ended, with what it put out."""
-        return await self._run(cells)
+    async def run(self, *cells: CellRef, bring: Bring | None = None) -> list[Run]:
+        """Commit what is queued, run these cells, and return how each ended, with what it put out.
+
+        `bring`: what comes along, "nothing", "stale" or "dependents"; else the notebook's mode says."""
+        return await self._run(cells, bring)
 
     async def outputs(self, cell: CellRef) -> list[dict[str, Any]]:
         """What a cell shows, whole, as nbformat outputs."""
@@ -83,9 +86,11 @@ class BlockingCodeMode(Context):
         """Do now what is queued. What was committed stays if something goes wrong later in the block."""
         return self._wait(self._commit())
 
-    def run(self, *cells: CellRef) -> list[Run]:
-        """Commit what is queued, run these cells, and return how each ended, with what it put out."""
-        return self._wait(self._run(cells))
+    def run(self, *cells: CellRef, bring: Bring | None = None) -> list[Run]:
+        """Commit what is queued, run these cells, and return how each ended, with what it put out.
+
+        `bring`: what comes along, "nothing", "stale" or "dependents"; else the notebook's mode says."""
+        return self._wait(self._run(cells, bring))
 
     def outputs(self, cell: CellRef) -> list[dict[str, Any]]:
         """What a cell shows, whole, as nbformat outputs."""

@@ -39,12 +39,15 @@ from clients.agent.sight import Sight
 from clients.agent.variables import Variable, variables_of
 from clients.agent.views import CellRef, CellsView, CellView, GraphView, PeerView, peer_view, resolve
 from clients.agent.widgets import widget_of
+from clients.peer.errors import PeerError
 from clients.peer.formatting import formatted
 from clients.peer.notebook import Notebook
 from notebook_doc.batch import Committed, Reading
 from notebook_doc.dataflow.notebook_dataflow import Dataflow
 from notebook_doc.dataflow.problems import Problem
 from notebook_doc.notebook import CellType, NotebookDoc, new_cell_id
+from relay.errors import WireError
+from relay.requests import Bring
 
 R = TypeVar("R")
 
@@ -227,7 +230,7 @@ class Context:
 
     # --- doing --------------------------------------------------------------------------------------------------------
 
-    async def _commit(self) -> Report:
+    async def _commit(self, bring: Bring | None = None) -> Report:
         """Check, change packages, commit, run, in this order; what was queued is done then."""
         if self._format:
             await self._format_cells()
@@ -246,10 +249,17 @@ class Context:
         else:
             written = self._write(planner)
         report = Report() if written is None else await self._told(*written)
+        report += Report(settings=plan.settings, installed=plan.packages.add, removed=plan.packages.remove)
         self.report += report
         self._say(plan, report)
         if plan.runs:
-            self.report += (ran := Report(runs=await self._run_now(plan.runs)))
+            try:
+                ran = Report(runs=await run_cells(self._nb, plan.runs, bring=bring))
+            except (PeerError, WireError, TimeoutError) as error:
+                if report.change:
+                    error.add_note("What was written is committed; the runs are not done. ctx.undo() takes it back.")
+                raise
+            self.report += ran
             report += ran
         for wanted in plan.widgets:
             await self._nb.widgets[wanted.comm_id].set(**wanted.traits)
@@ -292,13 +302,10 @@ class Context:
         if state:
             self._nb.set_presence(**state)
 
-    async def _run_now(self, cell_ids: Sequence[str]) -> tuple[Run, ...]:
-        return await run_cells(self._nb, cell_ids)
-
-    async def _run(self, cells: Sequence[CellRef]) -> list[Run]:
+    async def _run(self, cells: Sequence[CellRef], bring: Bring | None) -> list[Run]:
         for cell in cells:
             self.queue(RunCell(self._id(cell)))
-        return list((await self._commit()).runs)
+        return list((await self._commit(bring)).runs)
 
     async def _outputs(self, cell: CellRef) -> list[dict[str, Any]]:
         cell_id = self._id(cell)

@@ -28,6 +28,7 @@ from clients.agent.operations import (
 )
 from notebook_doc import edits
 from notebook_doc.batch import Reading
+from notebook_doc.dataflow.notebook_dataflow import MODES
 from notebook_doc.draft import Draft
 from notebook_doc.edits import Operation
 from notebook_doc.json_values import Json
@@ -43,6 +44,7 @@ class Plan:
 
     batch: tuple[Operation, ...] = ()
     packages: ChangePackages = NO_PACKAGES
+    settings: tuple[str, ...] = ()  # of the notebook, that the batch changes
     runs: tuple[str, ...] = ()
     widgets: tuple[SetWidget, ...] = ()
     words: tuple[Say, ...] = ()
@@ -78,6 +80,7 @@ class Planner:
         """Carry it out on the draft and plan it. Raises AgentError, BadEdit, UnknownCell, and nothing has changed."""
         match operation:
             case CreateCell():
+                _refuse_unless_text(operation.code)
                 metadata = marked_as_made_by(self._agent, _shown({}, operation.name, operation.hide_code, None, None))
                 self._write(
                     edits.Create(
@@ -90,7 +93,8 @@ class Planner:
                     )
                 )
             case EditCell(cell_id, code):
-                self._write(edits.SetSource(cell_id, code))
+                _refuse_unless_text(code)
+                self._write(edits.SetSource(cell_id, _in_its_line_ends(code, self.draft.source(cell_id))))
             case ReplaceText():
                 self._write(edits.SetSource(operation.cell_id, _replaced(self.draft, operation)))
             case DeleteCell(cell_id):
@@ -106,8 +110,11 @@ class Planner:
                 quire: dict[str, Json] = {**(ours if isinstance(ours, dict) else {}), **settings}
                 if AGENTS in settings:
                     raise AgentError("What agents may do is for people to say.", "Ask somebody to change it.")
+                if (mode := settings.get("execution_mode")) is not None and mode not in MODES:
+                    raise AgentError(f"{mode!r} is no execution mode.", f"Use one of {', '.join(MODES)}.")
                 quire = {key: value for key, value in quire.items() if value is not None}
                 self._write(edits.SetNotebookMetadata({**metadata, QUIRE: quire}))
+                self.plan = replace(self.plan, settings=(*self.plan.settings, *settings))
             case RunCell(cell_id):
                 if (kind := self.draft.cell_type(cell_id)) != "code":
                     raise AgentError(f"Cell {cell_id!r} is a {kind} cell, which does not run.", "Run a code cell.")
@@ -147,8 +154,23 @@ def plan(operations: Iterable[AgentOperation], reading: Reading, agent: str) -> 
     return planner.plan
 
 
+def _refuse_unless_text(*texts: object) -> None:
+    for text in texts:
+        if not isinstance(text, str):
+            raise AgentError(f"A source is text, and not {text!r:.80}.", "Pass a string.")
+
+
+def _in_its_line_ends(text: str, source: str) -> str:
+    """Text with the line ends that a source has: agents write \\n, and what they read does not show which it was."""
+    return text.replace("\n", "\r\n") if "\r\n" in source and "\r" not in text else text
+
+
 def _replaced(draft: Draft, wanted: ReplaceText) -> str:
+    _refuse_unless_text(wanted.old, wanted.new)
     source = draft.source(wanted.cell_id)
+    if wanted.old not in source:
+        old, new = (_in_its_line_ends(text, source) for text in (wanted.old, wanted.new))
+        wanted = replace(wanted, old=old, new=new)
     if not wanted.old:
         raise NoSuchText("There is no text to replace.", "Say which, or edit the cell as a whole.")
     count = source.count(wanted.old)

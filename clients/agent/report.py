@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Final
 
 from clients.agent.errors import described
 from notebook_doc.batch import Committed, Meanwhile
 from notebook_doc.dataflow.problems import Problem
+
+# Names that a line of a report lists.
+MAX_LISTED: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +63,9 @@ class Report:
     already_deleted: tuple[str, ...] = ()
     merged: tuple[Merged, ...] = ()
     warnings: tuple[Problem, ...] = ()
+    settings: tuple[str, ...] = ()  # of the notebook, that were changed
+    installed: tuple[str, ...] = ()
+    removed: tuple[str, ...] = ()  # packages
     runs: tuple[Run, ...] = ()
     change: str = ""
     proposal: str = ""
@@ -79,6 +85,9 @@ class Report:
             already_deleted=(*self.already_deleted, *later.already_deleted),
             merged=(*self.merged, *later.merged),
             warnings=(*self.warnings, *later.warnings),
+            settings=(*self.settings, *later.settings),
+            installed=(*self.installed, *later.installed),
+            removed=(*self.removed, *later.removed),
             runs=(*self.runs, *later.runs),
             change=later.change or self.change,
             proposal=later.proposal or self.proposal,
@@ -89,7 +98,7 @@ class Report:
         return replace(self, runs=(*self.runs, *runs))
 
     def __str__(self) -> str:
-        lines = [f"{what} {', '.join(cells)}" for what, cells in self._did() if cells]
+        lines = [f"{what} {_listed(cells)}" for what, cells in self._did() if cells]
         if self.proposal:
             lines.append(f"proposed {self.proposal}: somebody accepts or rejects it")
         lines += [f"merged with {one}" for one in self.merged]
@@ -104,7 +113,15 @@ class Report:
             ("moved", self.moved),
             ("deleted", self.deleted),
             ("was deleted already:", self.already_deleted),
+            ("set", self.settings),
+            ("installed", self.installed),
+            ("removed", self.removed),
         )
+
+
+def _listed(names: tuple[str, ...]) -> str:
+    more = f" and {len(names) - MAX_LISTED} more" if len(names) > MAX_LISTED else ""
+    return ", ".join(names[:MAX_LISTED]) + more
 
 
 def report_of(done: Committed, warnings: Iterable[Problem], names: Mapping[bytes, str]) -> Report:

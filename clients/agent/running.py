@@ -12,6 +12,7 @@ from clients.peer.errors import PeerError
 from clients.peer.execution import Execution
 from clients.peer.notebook import Notebook
 from relay.errors import WireError
+from relay.requests import Bring
 
 # Characters of a run's text that a report holds; the rest is read by its execution id.
 MAX_TEXT: Final = 20_000
@@ -19,13 +20,16 @@ MAX_TEXT: Final = 20_000
 STOP_SECONDS: Final = 5.0
 
 
-async def run_cells(notebook: Notebook, cell_ids: Sequence[str], *, timeout: float | None = None) -> tuple[Run, ...]:
+async def run_cells(
+    notebook: Notebook, cell_ids: Sequence[str], *, timeout: float | None = None, bring: Bring | None = None
+) -> tuple[Run, ...]:
     """Run cells in order and wait for each; a cell that fails ends those after it.
 
     After `timeout` seconds, or if the caller is cancelled, what was asked for here is stopped; what somebody else
-    asked for too goes on. Raises TimeoutError, RequestFailed, NotConnected.
+    asked for too goes on. `bring` as for `Notebook.run`. Raises TimeoutError, RequestFailed, NotConnected,
+    NeedsConfirmation.
     """
-    executions = await notebook.start(list(cell_ids), stdin="eof")
+    executions = await notebook.start(list(cell_ids), stdin="eof", bring=bring)
     try:
         async with asyncio.timeout(timeout):
             for execution in executions:

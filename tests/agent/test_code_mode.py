@@ -9,6 +9,7 @@ import pytest
 
 from clients.agent.code_mode import CodeMode, code_mode
 from clients.agent.errors import AgentError, BatchRefused, NoSuchCell, NoSuchText
+from clients.peer.flow import NeedsConfirmation
 from clients.peer.notebook import Notebook
 from notebook_doc.errors import CellDeletedMeanwhile, CellEditedMeanwhile
 from notebook_doc.policy import AgentPolicy, AgentsMayNot, with_policy
@@ -308,3 +309,51 @@ def test_help_names_everything_that_there_is() -> None:
     internal = {"api_version", "queue", "report", "start_from"}
     assert {name for name in public - internal if name not in text} == set()
     assert len(text) < 1200
+
+
+@aio
+async def test_a_report_tells_of_settings_too_and_a_mode_that_there_is_not_is_refused(tmp_path: Path) -> None:
+    async with company(tmp_path, ["x = 1"]) as here:
+        claude = await here.enter("claude", "agent")
+        async with code_mode(claude) as ctx:
+            ctx.configure_notebook(execution_mode="lazy")
+        assert str(ctx.report) == "set execution_mode"
+        with pytest.raises(AgentError, match="'fast' is no execution mode"):
+            async with code_mode(claude) as ctx:
+                ctx.configure_notebook(execution_mode="fast")
+        assert claude.mode == "lazy"
+        with pytest.raises(AgentError, match="A source is text"):
+            async with code_mode(claude) as ctx:
+                ctx.create_cell(5)  # type: ignore[arg-type]
+
+
+@aio
+async def test_what_an_agent_writes_gets_the_line_ends_of_the_cell(tmp_path: Path) -> None:
+    async with company(tmp_path, ["x = 1\r\ny = 2\r\nz = 3"]) as here:
+        ann, claude = await here.enter("ann"), await here.enter("claude", "agent")
+        async with code_mode(claude) as ctx:
+            ctx.replace("c0", "x = 1\ny = 2", "x = 1\ny = 4")
+            ann.cells["c0"].splice(0, 0, "# top\r\n")
+        await seen(ann, lambda: ann.cells["c0"].source == "# top\r\nx = 1\r\ny = 4\r\nz = 3")
+        await agree(ann, claude)
+        async with code_mode(claude) as ctx:
+            ctx.edit_cell("c0", "x = 1\ny = 5\nz = 3")
+        await seen(ann, lambda: ann.cells["c0"].source == "x = 1\r\ny = 5\r\nz = 3")
+
+
+@aio
+async def test_a_run_that_is_refused_after_the_commit_says_that_it_was_committed(tmp_path: Path) -> None:
+    async with company(tmp_path, ["x = 1", "y = x"], daemon=True) as here:
+        claude = await here.enter("claude", "agent")
+        async with code_mode(claude) as ctx:
+            ctx.configure_notebook(execution_mode="cascade")
+        with pytest.raises(NeedsConfirmation) as refused:
+            async with code_mode(claude) as ctx:
+                ctx.create_cell("z = 1")
+                ctx.run_cell("c1")
+        assert refused.value.__notes__ == [
+            "What was written is committed; the runs are not done. ctx.undo() takes it back."
+        ]
+        assert len(claude.cells) == 3
+        async with code_mode(claude) as ctx:
+            assert [run.cell_id for run in await ctx.run("c1", bring="stale")] == ["c0", "c1"]
