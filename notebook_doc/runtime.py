@@ -7,7 +7,7 @@ daemon's queue does), and it stores output manifests whose bytes lie elsewhere.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from functools import cache
 from typing import cast
 
@@ -293,6 +293,14 @@ class RuntimeDoc(Document):
             for key, value in execution_json(execution).items():
                 if before.get(key) != value or key in present:
                     self._tx.put_json(obj, key, value)
+
+    def clear(self, cell_ids: Iterable[str]) -> list[str]:
+        """These cells show no execution any more; those are returned that showed one. The executions stay."""
+        shown = [cell_id for cell_id in dict.fromkeys(cell_ids) if self.latest(cell_id) is not None]
+        with self.edit():
+            for cell_id in shown:
+                self._tx.delete(self._latest, cell_id)
+        return shown
 
     def set_kernel(self, state: KernelState) -> None:
         """Write what changed of the kernel's state."""

@@ -114,6 +114,16 @@ class Stop(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="s
     running: bool = True
 
 
+class ClearOutputs(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="clear_outputs"):
+    """These cells (None: all) show no outputs and no count any more, as if they had not run. By the daemon.
+
+    The kernel keeps what they left there, and their executions stay on record. A cell that runs or waits is let be.
+    Result: {"cell_ids": [str]}: those that showed something.
+    """
+
+    cell_ids: list[str] | None = None
+
+
 class AnswerInput(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="answer_input"):
     """Answer the prompt on this execution's record. By the daemon. `value` None ends the input, as Ctrl-D does.
 
@@ -168,6 +178,15 @@ class KernelHistory(msgspec.Struct, frozen=True, kw_only=True, tag_field="method
     n: int = 100
     pattern: str | None = None
     unique: bool = False
+
+
+class ListVariables(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="list_variables"):
+    """Which variables a Python kernel has, beside whatever it runs. By the daemon, from the kernel that runs.
+
+    Result: {"variables": [{"name", "type", "shape": [int] or None, "length": int or None, "text"}], "left_out": int},
+    in the order in which they were first bound, without modules, private names and what IPython adds. `text` is the
+    repr in short, empty for arrays and tables. Fails as Complete does, and with `kernel` where that is no IPython.
+    """
 
 
 class Format(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="format"):
@@ -309,8 +328,10 @@ RequestBody = (
     | Interrupt
     | Stop
     | AnswerInput
+    | ClearOutputs
     | Complete
     | Inspect
+    | ListVariables
     | SignatureHelp
     | KernelHistory
     | Format

@@ -12,9 +12,9 @@ from typing import Any, TypeVar, overload
 
 from clients.agent.context import API_VERSION, Context
 from clients.agent.report import Report, Run
-from clients.agent.variables import Variable
 from clients.agent.views import CellRef
 from clients.peer import blocking
+from clients.peer.editor import Variable
 from clients.peer.notebook import Notebook
 from relay.requests import Bring
 

@@ -36,9 +36,9 @@ from clients.agent.presence import presence_of
 from clients.agent.report import Report, Run, actors_of, report_of
 from clients.agent.running import run_cells
 from clients.agent.sight import Sight
-from clients.agent.variables import Variable, variables_of
 from clients.agent.views import CellRef, CellsView, CellView, GraphView, PeerView, peer_view, resolve
 from clients.agent.widgets import widget_of
+from clients.peer.editor import Variable
 from clients.peer.errors import PeerError
 from clients.peer.formatting import formatted
 from clients.peer.notebook import Notebook
@@ -313,7 +313,7 @@ class Context:
         return [] if execution_id is None else await self._nb.outputs_of(execution_id)
 
     async def _globals(self) -> dict[str, Variable]:
-        return {one.name: one for one in await variables_of(self._nb)}
+        return {one.name: one for one in await self._nb.variables()}
 
     async def _format_cells(self) -> None:
         planner = self._queue

@@ -34,7 +34,6 @@ from clients.agent.mcp_answers import (
 from clients.agent.mcp_arguments import WAIT_SECONDS, Bring
 from clients.agent.mcp_running import Progress, results, run_and_tell, scratch_and_tell
 from clients.agent.report import actors_of, merged_of
-from clients.agent.variables import variables_of
 from clients.agent.views import CellView
 from clients.peer.archives import archived
 from clients.peer.comments import Comments, Thread
@@ -313,7 +312,7 @@ class Tools:
     async def variables(self, caller: Caller, notebook: str) -> str:
         """The variables of the kernel."""
         nb = await self._open(caller, notebook)
-        return cut("\n".join(map(str, await variables_of(nb)))) or "The kernel has no variables yet."
+        return cut("\n".join(map(str, await nb.variables()))) or "The kernel has no variables yet."
 
     # --- proposals ----------------------------------------------------------------------------------------------------
 

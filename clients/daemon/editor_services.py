@@ -1,4 +1,4 @@
-"""What an editor asks of a running kernel: completions, documentation, signatures, what was run before.
+"""What an editor asks of a running kernel: completions, documentation, signatures, variables, what was run before.
 
 An EditorServices takes the peers' questions to the kernel, one at a time. It promises that a kernel never has more than
 one of them to answer, however fast people type: of a peer's questions of one kind that wait, the newest counts and the
@@ -18,9 +18,9 @@ from clients.daemon.kernel import Kernel
 from clients.daemon.questions import Content
 from clients.daemon.services import Asked, Served
 from relay.errors import ErrorCode, WireError
-from relay.requests import Complete, Inspect, KernelHistory, SignatureHelp
+from relay.requests import Complete, Inspect, KernelHistory, ListVariables, SignatureHelp
 
-Question = Complete | Inspect | SignatureHelp | KernelHistory
+Question = Complete | Inspect | SignatureHelp | KernelHistory | ListVariables
 
 # Seconds until a question that the kernel has not come to is answered with that; a first completion imports for some.
 PATIENCE: Final = 10.0
@@ -28,6 +28,8 @@ PATIENCE: Final = 10.0
 MAX_MATCHES: Final = 1_000
 MAX_TEXT: Final = 64 * 1024
 _ESCAPES: Final = re.compile(r"\x1b\[[0-?]*[ -/]*[@-~]")
+# What the kernel says of a variable, in this order (`in_kernel`).
+_VARIABLE: Final = ("name", "type", "shape", "length", "text")
 # The headings of what IPython says about an object.
 _HEADING: Final = re.compile(
     r"^((?:Init |Call |Class )?(?:[Ss]ignature|[Dd]ocstring)|String form|Length|File|Type|Source|Subclasses):[ \t]*\n?",
@@ -47,7 +49,7 @@ class EditorServices:
 
     def serves(self) -> Served:
         """What it answers."""
-        return dict.fromkeys((Complete, Inspect, SignatureHelp, KernelHistory), self._serve)
+        return dict.fromkeys((Complete, Inspect, SignatureHelp, KernelHistory, ListVariables), self._serve)
 
     async def _serve(self, question: Question, asked: Asked) -> dict[str, Any]:
         return await self.serve(question, asked.by.peer_id)
@@ -64,6 +66,8 @@ class EditorServices:
                 return {"found": bool(reply.get("found")), "text": _text(reply), "data": _shown(reply)}
             case SignatureHelp(code=code, cursor=cursor):
                 return await self._signature(who, code, cursor)
+            case ListVariables():
+                return await self._variables(who)
             case KernelHistory(n=n, pattern=pattern, unique=unique):
                 how = (
                     {"hist_access_type": "tail"}
@@ -92,6 +96,15 @@ class EditorServices:
             "keyword": call.keyword,
             "documentation": documentation,
         }
+
+    async def _variables(self, who: tuple[str, type]) -> dict[str, Any]:
+        kernel = self._running()
+        if not kernel.is_extended:
+            message = f"The kernel '{kernel.name}' cannot say which variables it has."
+            raise WireError(ErrorCode.KERNEL, message, "IPython kernels can; print what you want to see.")
+        reply = await self._ask(who, "quire_variables_request", {})
+        named = [dict(zip(_VARIABLE, one, strict=True)) for one in reply.get("variables") or ()]
+        return {"variables": named, "left_out": _int(reply.get("left_out"), 0)}
 
     def _running(self) -> Kernel:
         kernel = self._kernel()

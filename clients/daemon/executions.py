@@ -49,7 +49,7 @@ from clients.daemon.stdin import StdinDesk, may_ask
 from clients.peer.notebook import Notebook
 from notebook_doc.runtime import Execution
 from relay.errors import ErrorCode, WireError
-from relay.requests import Execute, ExecuteCode, Interrupt, Stdin, Stop
+from relay.requests import ClearOutputs, Execute, ExecuteCode, Interrupt, Stdin, Stop
 
 logger = logging.getLogger("quire.daemon")
 
@@ -117,6 +117,7 @@ class Executions:
             ExecuteCode: self._serve_code,
             Interrupt: self._serve_interrupt,
             Stop: self._serve_stop,
+            ClearOutputs: self._serve_clear,
         }
 
     async def _serve_execute(self, body: Execute, asked: Asked) -> dict[str, Any]:
@@ -125,7 +126,7 @@ class Executions:
 
     async def _serve_code(self, body: ExecuteCode, asked: Asked) -> dict[str, Any]:
         kernel = self.kernel.current
-        if kernel is not None and body.namespace == "copy" and not kernel.copies_namespaces:
+        if kernel is not None and body.namespace == "copy" and not kernel.is_extended:
             raise WireError(ErrorCode.BAD_REQUEST, *_no_copy(kernel))
         (execution_id,) = execution_ids(asked.request_id, [""])
         allowed = limits_of(self._notebook.metadata, os.environ).execution_seconds
@@ -171,6 +172,15 @@ class Executions:
             stopped, effects = self._queue.stop(named, time.time(), running=body.running)
         self.carry_out(effects)
         return {"execution_ids": list(stopped)}
+
+    async def _serve_clear(self, body: ClearOutputs, _asked: Asked) -> dict[str, Any]:
+        runtime = self._notebook.runtime
+        live = set(self._queue.order)
+        cell_ids = self._notebook.doc.cell_ids() if body.cell_ids is None else body.cell_ids
+        cleared = runtime.clear(cell_id for cell_id in cell_ids if runtime.latest(cell_id) not in live)
+        if cleared:
+            self._notebook.touch()
+        return {"cell_ids": cleared}
 
     def cell_deleted(self, cell_id: str) -> None:
         """A cell is gone: what of it waits is cancelled, what runs is interrupted."""
@@ -374,7 +384,7 @@ class Executions:
 
 
 def _can_run(kernel: Kernel, manner: Manner) -> bool:
-    return manner.namespace == "own" or kernel.copies_namespaces
+    return manner.namespace == "own" or kernel.is_extended
 
 
 def _no_copy(kernel: Kernel) -> tuple[str, str]:

@@ -1,19 +1,23 @@
 """What is added to ipykernel when it starts. This runs in the kernel, in a namespace of its own.
 
-Four things that ipykernel cannot be told otherwise. It is to keep more of what it publishes for a reader that the
+Five things that ipykernel cannot be told otherwise. It is to keep more of what it publishes for a reader that the
 system holds up: it drops what is beyond a thousand messages. It is not to wait for its own threads where there is
 nothing to wait for, nor to sleep before each reply. It is to run code in a copy of the notebook's namespace where the
 request's metadata ask for that: names that the code binds are then gone with the copy, what it does to objects stays,
 as do functions' own globals; `exit()` ends no kernel that is others' as well; everything else, from magics and
-top-level await to tracebacks, is as ever. And it is to keep what a cell leaves, or to restore it, where the metadata
-say so; how is in `results/in_kernel.py`.
+top-level await to tracebacks, is as ever. It is to keep what a cell leaves, or to restore it, where the metadata say
+so; how is in `results/in_kernel.py`. And it is to say which variables it has when it is asked on its shell channel or
+in a subshell, beside what it runs.
 Needs nothing but IPython, and runs on any Python that it runs on.
 """
 
 from __future__ import annotations
 
+import datetime
 import functools
+import reprlib
 import sys
+import time
 import tokenize
 import types
 from typing import Any
@@ -22,6 +26,12 @@ from IPython import get_ipython
 
 METADATA = "quire_namespace"  # of an execute_request; its value "copy" asks for one
 CACHE = "quire_cache"  # of an execute_request; whether and where what a cell leaves is kept
+VARIABLES = "quire_variables"  # the kind of request that asks for the kernel's variables, without "_request"
+SECONDS = 1.0  # for describing variables; those that it does not reach are named only
+MOST_VARIABLES = 1_000
+MOST_TEXT = 200  # characters of a variable's repr
+QUICK = {"builtins", "__main__", "numpy"}  # with the standard library: whose objects answer at once
+PLAIN = (int, float, complex, str, bytes, datetime.date, datetime.timedelta)  # so do these, whoever extends them
 SNDHWM = 23  # as zmq counts its options
 MESSAGES = 100_000
 
@@ -133,6 +143,61 @@ def copied(module: types.ModuleType, namespace: dict[str, Any]) -> tuple[types.M
     return copy, names
 
 
+def tell_variables(shell: Any) -> None:
+    """Have it answer VARIABLES requests: {"variables": [[name, type, shape, length, text]], "left_out": int}."""
+    home = shell.user_ns  # not the copy that may be there while somebody asks
+    hidden = {*shell.user_ns_hidden, "In", "Out", "exit", "quit", "get_ipython", "open"}
+    session = shell.kernel.session
+
+    def answer(stream: Any, identity: Any, parent: Any) -> None:
+        shown = [(name, value) for name, value in list(home.items()) if is_shown(name, value, hidden)]
+        due = time.monotonic() + SECONDS
+        variables = [described(name, value, time.monotonic() < due) for name, value in shown[:MOST_VARIABLES]]
+        content = {"status": "ok", "variables": variables, "left_out": len(shown) - len(variables)}
+        session.send(stream, f"{VARIABLES}_reply", content, parent, identity)
+
+    shell.kernel.shell_handlers[f"{VARIABLES}_request"] = answer
+
+
+def is_shown(name: str, value: Any, hidden: set[str]) -> bool:
+    return not name.startswith("_") and name not in hidden and not isinstance(value, types.ModuleType)
+
+
+def described(name: str, value: Any, has_time: bool) -> tuple[str, str, list[int] | None, int | None, str]:
+    """What is said of a variable. What may take long is not called: nobody has asked this object anything."""
+    kind, shape, length, text = type(value).__name__, None, None, ""
+    if has_time:
+        try:
+            shape = getattr(value, "shape", None)
+            shape = [int(one) for one in shape] if isinstance(shape, tuple) else None
+            is_sized = shape is None and hasattr(value, "__len__") and not isinstance(value, type)
+            length = len(value) if is_sized and is_quick(value) else None
+            text = "" if shape else Short().repr(value)[:MOST_TEXT]
+        except Exception as error:  # noqa: BLE001 what is said of it is that
+            text = f"(its repr raises {type(error).__name__})"
+    return name, kind, shape, length, text
+
+
+def is_quick(value: Any) -> bool:
+    """Whether asking this object for its length or its repr is no work: others may compute, or ask a database."""
+    of = type(value).__module__.partition(".")[0]
+    return isinstance(value, PLAIN) or of in QUICK or of in getattr(sys, "stdlib_module_names", ())
+
+
+class Short(reprlib.Repr):
+    """A repr that is short, also of what is deep or wide, and names the type alone of what might take long."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.maxstring = self.maxother = self.maxlong = MOST_TEXT
+
+    def repr_instance(self, value: Any, level: int) -> str:
+        if not is_quick(value) and not isinstance(value, (type, types.FunctionType)):
+            return f"<{type(value).__name__}>" if level < self.maxlevel else ""
+        return super().repr_instance(value, level)
+
+
 keep_more(get_ipython())
 wait_for_nothing(get_ipython())
 run_in_copies(get_ipython())
+tell_variables(get_ipython())

@@ -126,7 +126,7 @@ class Kernel:
             await kernel._end()
             raise
         link.note(language=kernel.language, info=dict(kernel.info))
-        if kernel.copies_namespaces:
+        if kernel.is_extended:
             kernel.run_silently(IN_KERNEL)
         return kernel
 
@@ -189,8 +189,8 @@ class Kernel:
         return self._link.manifest.memory
 
     @property
-    def copies_namespaces(self) -> bool:
-        """Whether it can run code in a copy of its namespace, which takes ipykernel and `in_kernel`."""
+    def is_extended(self) -> bool:
+        """Whether it is an ipykernel, which `in_kernel` has taught to run code in a copy and to tell its variables."""
         return bool(self.info.get("implementation") == "ipython")
 
     @property

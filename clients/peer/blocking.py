@@ -58,6 +58,7 @@ class Notebook(Face[core_notebook.Notebook]):
     shutdown_kernel = waits(core_notebook.Notebook.shutdown_kernel)
     complete = waits(core_notebook.Notebook.complete)
     inspect = waits(core_notebook.Notebook.inspect)
+    variables = waits(core_notebook.Notebook.variables)
     signature = waits(core_notebook.Notebook.signature)
     kernel_history = waits(core_notebook.Notebook.kernel_history)
     kernels = waits(core_notebook.Notebook.kernels)
@@ -332,6 +333,11 @@ class Notebook(Face[core_notebook.Notebook]):
     def impact(self, cell: str | Cell) -> EditImpact:
         """What an edit of a cell, or its deletion, would make stale. Raises RequestFailed."""
         return self._wait(lambda notebook: notebook.impact(cell if isinstance(cell, str) else cell.id))
+
+    def clear_outputs(self, cells: Sequence[str | Cell] | None = None) -> list[str]:
+        """Have these cells (None: all) show no outputs and no count any more; the ids of those that did."""
+        ids = None if cells is None else [cell if isinstance(cell, str) else cell.id for cell in cells]
+        return self._wait(lambda notebook: notebook.clear_outputs(ids))
 
     def stop(
         self,

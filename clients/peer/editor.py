@@ -1,4 +1,4 @@
-"""What an editor asks the running kernel, and the answers: completions, documentation, signatures, inputs of before.
+"""What an editor asks the running kernel, and the answers: completions, documentation, signatures, variables, inputs.
 
 EditorQuestions is the part of a Notebook that asks; it knows the requests and nothing of connections. Cursors are
 counted in code points. It promises that an answer comes within seconds or fails with the reason (RequestFailed with
@@ -10,8 +10,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
+from clients.peer.errors import RequestFailed
 from clients.peer.part import Part
-from relay.requests import Complete, Inspect, KernelHistory, SignatureHelp
+from relay.errors import ErrorCode
+from relay.requests import Complete, Inspect, KernelHistory, ListVariables, SignatureHelp
 
 # Seconds to wait for an answer: the daemon gives up before.
 _SECONDS: Final = 20.0
@@ -63,6 +65,21 @@ class Input:
 
 
 @dataclass(frozen=True, slots=True)
+class Variable:
+    """A name of the kernel and what it stands for; `text` is its repr in short, empty for arrays and tables."""
+
+    name: str
+    type: str
+    shape: tuple[int, ...] | None
+    length: int | None
+    text: str
+
+    def __str__(self) -> str:
+        size = f" {self.shape}" if self.shape is not None else f" of {self.length}" if self.length is not None else ""
+        return f"{self.name}: {self.type}{size}" + (f" = {self.text}" if self.text else "")
+
+
+@dataclass(frozen=True, slots=True)
 class KernelSpec:
     """A kernel that is installed, as a notebook's metadata names it."""
 
@@ -91,6 +108,20 @@ class EditorQuestions(Part):
         if not answer["found"]:
             return None
         return Signature(answer["signature"], answer["argument"], answer["keyword"], answer["documentation"])
+
+    async def variables(self) -> list[Variable]:
+        """The variables of the kernel, also while it runs something; none if there is no kernel.
+
+        Raises RequestFailed; with `kernel` where the kernel is not IPython.
+        """
+        try:
+            answer = await self.request(ListVariables(), timeout=_SECONDS)
+        except RequestFailed as error:
+            if error.code != ErrorCode.NO_KERNEL:
+                raise
+            return []
+        found = answer["variables"]
+        return [Variable(**{**one, "shape": None if one["shape"] is None else tuple(one["shape"])}) for one in found]
 
     async def kernel_history(self, n: int = 100, *, pattern: str | None = None, unique: bool = False) -> list[Input]:
         """The latest inputs that the kernel remembers, or of those the ones that match a glob pattern; oldest first."""

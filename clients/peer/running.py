@@ -22,6 +22,7 @@ from notebook_doc.execution_index import ExecutionIndex
 from notebook_doc.runtime import Namespace
 from relay.requests import (
     Bring,
+    ClearOutputs,
     Execute,
     ExecuteCode,
     Interrupt,
@@ -156,6 +157,15 @@ class Running(Part):
         body = Stop(execution_ids=ids, whose="all" if everyone else "mine", running=running)
         result = await self.request(body)
         return [Execution(self._whole, execution_id) for execution_id in result["execution_ids"]]
+
+    async def clear_outputs(self, cells: Sequence[str | Cell] | None = None) -> list[str]:
+        """Have these cells (None: all) show no outputs and no count any more; the ids of those that did.
+
+        What they left in the kernel stays, and so do their executions (`executions_of`). Cells that run or wait are let
+        be.
+        """
+        ids = None if cells is None else [_id(cell) for cell in cells]
+        return list((await self.request(ClearOutputs(cell_ids=ids)))["cell_ids"])
 
     async def executions_of(self, cell: str | Cell) -> list[Execution]:
         """All executions of a cell, newest first, those in archives too; the cell may be deleted.

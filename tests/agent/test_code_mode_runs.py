@@ -11,7 +11,6 @@ from clients.agent import scratch
 from clients.agent.code_mode import code_mode
 from clients.agent.running import run_cells
 from clients.agent.scratch import follow, run_scratch
-from clients.agent.variables import variables_of
 from tests.agent.company import agree, company, seen
 from tests.support.aio import aio
 
@@ -58,7 +57,7 @@ async def test_an_agent_and_a_person_run_one_notebook(tmp_path: Path, monkeypatc
         execution = await claude.start_scratch("box.append(2); x = 'mine'; print('one'); print('two'); x")
         assert await follow(claude, execution, lambda channel, text: told.append(f"{channel}: {text}")) == 0
         assert "".join(one.partition(": ")[2] for one in told) == "one\ntwo\n'mine'\n"
-        found = {one.name: one for one in await variables_of(claude)}
+        found = {one.name: one for one in await claude.variables()}
         assert (found["x"].text, found["box"].text, found["box"].length) == ("20", "[1, 2]", 2)
         async with code_mode(claude) as ctx:
             assert (await ctx.globals())["y"].type == "int"

@@ -35,6 +35,41 @@ def fähig(first: int, second: str = "x", *, third=None) -> str:
 '''
 
 
+VARIABLES = """
+import math, collections, types
+_private, ages, pair = 1, {"ada": 36, "bo": [1, 2]}, (1.5, "x" * 500)
+class Table:
+    shape = (2, 3)
+    def __repr__(self): raise AssertionError("tables are not printed")
+class Odd:
+    def __repr__(self): raise ValueError("no")
+table, odd = Table(), Odd()
+elsewhere = types.new_class("Query", exec_body=lambda names: names.update(
+    __module__="database", __len__=lambda self: 1 / 0, __repr__=lambda self: 1 / 0))()
+both = [elsewhere, 7]
+"""
+
+
+@aio
+async def test_the_variables_are_told_while_a_cell_runs_and_nothing_slow_is_asked_of_them(tmp_path: Path) -> None:
+    path = notebook_file(tmp_path, [VARIABLES, SLEEP])
+    async with running_service(tmp_path) as service, service.peer(path) as ann:
+        (await ann.cells["c0"].run()).check()
+        (running,) = await ann.start(["c1"])
+        await until_begun(ann, running)
+        found = {one.name: one for one in await ann.variables()}
+        assert ann.runtime.status(running.id) == "running"
+        assert {"_private", "math", "In", "Out"}.isdisjoint(found)
+        assert (found["ages"].type, found["ages"].length) == ("dict", 2)
+        assert found["ages"].text == "{'ada': 36, 'bo': [1, 2]}"
+        assert len(found["pair"].text) <= 200
+        assert (found["table"].shape, found["table"].text) == ((2, 3), "")
+        assert found["odd"].text.startswith("<Odd instance at")
+        assert (found["elsewhere"].length, found["elsewhere"].text) == (None, "")
+        assert found["both"].text == "[<Query>, 7]"
+        assert str(found["both"]) == "both: list of 2 = [<Query>, 7]"
+
+
 @aio
 async def test_a_peer_asks_what_the_running_kernel_knows(tmp_path: Path) -> None:
     path = notebook_file(tmp_path, [DEFINE, "'😀'; fäh"])

@@ -37,6 +37,7 @@ from relay.messages import (
 )
 from relay.requests import (
     AnswerInput,
+    ClearOutputs,
     CommClose,
     CommOpen,
     CommSend,
@@ -48,6 +49,7 @@ from relay.requests import (
     Interrupt,
     KernelHistory,
     ListKernels,
+    ListVariables,
     PlanRun,
     RequestBody,
     RestartKernel,
@@ -86,10 +88,12 @@ BODIES: list[tuple[RequestBody, dict[str, Any]]] = [
         {"method": "answer_input", "execution_id": "e", "prompt_id": "p", "value": "Ada"},
     ),
     (Stop(), {"method": "stop", "execution_ids": None, "whose": "mine", "running": True}),
+    (ClearOutputs(cell_ids=["a"]), {"method": "clear_outputs", "cell_ids": ["a"]}),
     (Interrupt(execution_id="e"), {"method": "interrupt", "execution_id": "e"}),
     (Complete(code="a.", cursor=2), {"method": "complete", "code": "a.", "cursor": 2}),
     (Inspect(code="a", cursor=1, detail=1), {"method": "inspect", "code": "a", "cursor": 1, "detail": 1}),
     (SignatureHelp(code="a(", cursor=2), {"method": "signature_help", "code": "a(", "cursor": 2}),
+    (ListVariables(), {"method": "list_variables"}),
     (KernelHistory(), {"method": "kernel_history", "n": 100, "pattern": None, "unique": False}),
     (Format(code="a=1"), {"method": "format", "code": "a=1", "language": "python"}),
     (ListKernels(), {"method": "list_kernels"}),

@@ -35,12 +35,14 @@ export type RequestBody =
   | { method: "interrupt"; execution_id: string }
   | { method: "stop"; execution_ids: string[] }
   | { method: "stop"; whose: "mine" | "all" }
+  | { method: "clear_outputs"; cell_ids: string[] | null }
   | { method: "answer_input"; execution_id: string; prompt_id: string; value: string | null }
   | { method: "complete"; code: string; cursor: number }
   | { method: "inspect"; code: string; cursor: number; detail: 0 | 1 }
   | { method: "signature_help"; code: string; cursor: number }
   | { method: "format"; code: string; language: string }
   | { method: "list_kernels" }
+  | { method: "list_variables" }
   | { method: "restart_kernel" }
   | { method: "shutdown_kernel" }
   | { method: "approve_dependencies"; digest: string; heads: readonly Uint8Array[]; remember: boolean }

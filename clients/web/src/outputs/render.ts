@@ -25,7 +25,7 @@ const LAST = 50; // and at its end, where the newest are
 const KEPT = 1000; // milliseconds for which a cell that runs again keeps its outputs' height: the page does not jump
 
 export class OutputArea {
-  readonly element = h("div", { class: "outputs", role: "region", "aria-label": "Output" });
+  readonly element = h("div", { class: "outputs", role: "group", "aria-label": "Output" });
   readonly #around: Surroundings;
   #latest: Execution | null = null;
   #leftOut: HTMLElement | null = null;

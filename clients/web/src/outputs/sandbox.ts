@@ -1,7 +1,7 @@
 // Outputs that bring code: a frame of an origin of its own, sandboxed twice (here and by the hub's answer), which can run
 // the output's scripts and reach nothing. It is handed HTML, or one of the page's frame programs (src/frames) as a Blob:
-// the frame has no network to fetch it with. What comes out of it is a height, whether the pointer is in it, and messages
-// that are nobody's word: who takes them (`hear`) checks them.
+// the frame has no network to fetch it with. What comes out of it is a height, whether the pointer is in it, that it gives
+// the focus back, and messages that are nobody's word: who takes them (`hear`) checks them.
 
 import { h } from "../page/dom.ts";
 import { isDark, themeChanged } from "../page/theme.ts";
@@ -10,6 +10,8 @@ const TALLEST = 4000; // pixels
 const PATIENCE = 4000; // milliseconds until what has not been drawn counts as drawn
 /** An event of a frame: the pointer came into it, or left it (`detail`). The page sees nothing of a pointer in a frame. */
 export const POINTED = "quire-pointed";
+/** An event of a frame that has the focus: the reader has done with it what takes keys. */
+export const LET_GO = "quire-lets-go";
 const COLOURS = ["--ink", "--quiet", "--line", "--stripe", "--paper", "--raised", "--accent", "--bad"];
 
 export type Shown = { readonly html: string } | { readonly code: Blob; readonly input: unknown };
@@ -38,6 +40,7 @@ export function sandbox(title: string, shown: Shown, hear?: (message: unknown) =
     const height = Number(data.quireHeight);
     if (height >= 0) element.style.height = `${Math.min(height, TALLEST)}px`;
     if (data.quirePointed !== undefined) element.dispatchEvent(new CustomEvent(POINTED, { bubbles: true, detail: data.quirePointed === true }));
+    if (data.quireLetsGo === true && document.activeElement === element) element.dispatchEvent(new CustomEvent(LET_GO, { bubbles: true }));
     if (data.quireSays !== undefined) hear?.(data.quireSays);
   };
   addEventListener("message", listen);

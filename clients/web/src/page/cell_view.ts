@@ -13,6 +13,7 @@ import type { Origin } from "../core/replica.ts";
 import type { CellType, Execution } from "../core/schema.ts";
 import type { Surroundings } from "../outputs/mime.ts";
 import { OutputArea } from "../outputs/render.ts";
+import { LET_GO } from "../outputs/sandbox.ts";
 import { CellFolds } from "./cell_folds.ts";
 import { CellEditor, type EditorActions, type Visitor } from "./cell_editor.ts";
 import { CellGutter } from "./cell_gutter.ts";
@@ -138,6 +139,11 @@ export class CellView {
     this.#gutter.tick(execution);
   }
 
+  /** A heading in its text as it reads; null while that is not shown. */
+  heading(nth: number): Element | null {
+    return this.#text.element.querySelectorAll("h1, h2, h3, h4, h5, h6")[nth] ?? null;
+  }
+
   setVisitors(visitors: readonly Visitor[]): void {
     this.#people.replaceChildren(
       ...visitors.map(({ name, kind, colour }) => {
@@ -235,6 +241,7 @@ export class CellView {
     this.element.addEventListener("focusin", ({ target }) => {
       if (isInput(target)) this.#actions.select(this.id, "edit");
     });
+    this.element.addEventListener(LET_GO, () => this.#actions.select(this.id, "command"));
     this.element.addEventListener("contextmenu", (event) => {
       if (!isInput(event.target)) this.#actions.contextMenu(this.id, event);
     });

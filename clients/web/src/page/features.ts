@@ -13,12 +13,14 @@ import { helpSheet } from "./features/help_sheet.ts";
 import { history } from "./features/history.ts";
 import { kernel } from "./features/kernel.ts";
 import { navigation } from "./features/navigation.ts";
+import { outline } from "./features/outline.ts";
 import { palette } from "./features/palette.ts";
 import { presence } from "./features/presence.ts";
 import { proposals } from "./features/proposals.ts";
 import { running } from "./features/running.ts";
 import { search } from "./features/search.ts";
 import { sections } from "./features/sections.ts";
+import { variables } from "./features/variables.ts";
 import type { Feature } from "./page.ts";
 
 export const FEATURES: readonly Feature[] = [
@@ -28,6 +30,8 @@ export const FEATURES: readonly Feature[] = [
   formatting,
   running,
   kernel,
+  outline,
+  variables,
   dataflow,
   environment,
   presence,

@@ -22,6 +22,7 @@ import { Commands, type Place, perform } from "./commands.ts";
 import { h } from "./dom.ts";
 import { Executions } from "./executions.ts";
 import { FEATURES } from "./features.ts";
+import { FlowState } from "./flow_state.ts";
 import { openCellMenu } from "./features/cell_menu.ts";
 import type { At } from "./menu.ts";
 import type { Page } from "./page.ts";
@@ -43,6 +44,7 @@ export class NotebookPage implements Page, CellActions {
   readonly selection: Selection;
   readonly cells: CellList;
   readonly executions: Executions;
+  readonly flow: FlowState;
   readonly people: People;
   readonly requests: Requests;
   readonly widgets: Widgets;
@@ -76,6 +78,7 @@ export class NotebookPage implements Page, CellActions {
     this.people = new People(session, link);
     this.cells = new CellList(notebook, this, () => session.mayEdit);
     this.executions = new Executions(this.cells);
+    this.flow = new FlowState(this.executions);
     this.bar = new TopBar({
       command: (id) => void this.commands.run(id),
     });
@@ -95,6 +98,7 @@ export class NotebookPage implements Page, CellActions {
     session.onRuntime = (runtime) => this.executions.follow(runtime);
     document.addEventListener("keydown", (event) => this.#keyDown(event));
     this.element.addEventListener("mousedown", keepFocus);
+    addEventListener("blur", () => this.#frameFocused());
     this.cells.added.add((view) => view.setVisitors(this.people.visitors(view.id)));
     for (const feature of FEATURES) feature(this);
     this.#arrange();
@@ -346,6 +350,13 @@ export class NotebookPage implements Page, CellActions {
     const view = this.cells.get(cellId);
     if (view === undefined) return true;
     return this.selection.isEditing ? view.isEditing && view.editor.hasFocus : document.activeElement === view.element;
+  }
+
+  /** Whoever goes into a frame of a cell goes to that cell; the focus stays in the frame. No other event tells of it. */
+  #frameFocused(): void {
+    const { activeElement } = document;
+    const cellId = activeElement instanceof HTMLIFrameElement ? activeElement.closest<HTMLElement>(".cell")?.dataset["cell"] : undefined;
+    if (cellId !== undefined) this.selection.choose(cellId, "command", false);
   }
 
   #keyDown(event: KeyboardEvent): void {

@@ -10,6 +10,7 @@ import type { LinkState } from "../link.ts";
 import type { CellList } from "./cell_list.ts";
 import type { Commands } from "./commands.ts";
 import type { Executions } from "./executions.ts";
+import type { FlowState } from "./flow_state.ts";
 import type { People } from "./people.ts";
 import type { Requests } from "./requests.ts";
 import type { Sections } from "./sections.ts";
@@ -29,6 +30,8 @@ export interface Page {
   /** The cells' views; hear of `added` to put something on each. */
   readonly cells: CellList;
   readonly executions: Executions;
+  /** What the daemon says of the dataflow. */
+  readonly flow: FlowState;
   readonly people: People;
   readonly requests: Requests;
   readonly commands: Commands;

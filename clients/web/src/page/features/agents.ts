@@ -2,6 +2,7 @@
 
 import { madeBy, type Policy, readPolicy, setPolicy } from "../../core/agents.ts";
 import { latestExecution } from "../../core/schema.ts";
+import { goTo } from "../cell_deeds.ts";
 import { h } from "../dom.ts";
 import { undoChanges } from "../history/taking_back.ts";
 import type { Page } from "../page.ts";
@@ -16,7 +17,7 @@ const RULES: readonly { word: keyof Policy; text: string; on: string; off: strin
 ];
 
 export function agents(page: Page): void {
-  const { notebook, cells, executions, people, toasts, selection } = page;
+  const { notebook, cells, executions, people, toasts } = page;
   const heard = new Set<string>(JSON.parse(sessionStorage.getItem(HEARD) ?? "[]") as string[]);
 
   people.changed.add(() => {
@@ -27,9 +28,8 @@ export function agents(page: Page): void {
         heard.add(id);
         sessionStorage.setItem(HEARD, JSON.stringify([...heard].slice(-MOST_HEARD)));
         const show = () => {
-          if (!notebook.has(`${cell_id}`)) return toasts.say("That cell is gone.");
-          selection.choose(`${cell_id}`);
-          cells.get(`${cell_id}`)?.element.scrollIntoView({ block: "center", behavior: "smooth" });
+          if (notebook.has(`${cell_id}`)) goTo(page, `${cell_id}`);
+          else toasts.say("That cell is gone.");
         };
         const undo = () => undoChanges(page, [`${change}`], peer.name);
         toasts.say(

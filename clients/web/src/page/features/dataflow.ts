@@ -3,7 +3,6 @@
 import { type Fix, type Mode, MODES, named, type Plan, sayCauses } from "../../core/dataflow.ts";
 import { toCodeUnits } from "../../core/offsets.ts";
 import { h } from "../dom.ts";
-import { FlowState } from "../flow_state.ts";
 import type { Page } from "../page.ts";
 import { nameOf, showPlan, takeRunResult } from "../run_plan.ts";
 import { flowPanel } from "./dataflow_panel.ts";
@@ -16,8 +15,7 @@ const WHAT: Record<Mode, string> = {
 };
 
 export function dataflow(page: Page): void {
-  const { cells, commands, executions, notebook, panels, requests, selection } = page;
-  const flow = new FlowState(executions);
+  const { cells, commands, flow, notebook, panels, requests, selection } = page;
   const name = (cellId: string) => nameOf(page, cellId);
   const openPanel = () => panels.open("dataflow", false);
 
@@ -90,7 +88,7 @@ export function dataflow(page: Page): void {
     when: () => selection.active !== null && notebook.type(selection.active) === "code",
     run: () => void ask(selection.active as string),
   });
-  panels.register(flowPanel(page, flow, { fix: (fix) => applyFix(page, fix), preview: (cellId) => void ask(cellId) }));
+  panels.register(flowPanel(page, { fix: (fix) => applyFix(page, fix), preview: (cellId) => void ask(cellId) }));
 }
 
 /** Make the edits of a fix, if the cells are still what it was made for; it can be undone as any deed. */

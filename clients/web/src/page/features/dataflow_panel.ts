@@ -4,6 +4,7 @@
 // the selected cell, and what follows from it, stands out.
 
 import { type CellFlow, type Fix, named, reached, sayCauses, sayTime } from "../../core/dataflow.ts";
+import { goTo } from "../cell_deeds.ts";
 import { h } from "../dom.ts";
 import type { FlowState } from "../flow_state.ts";
 import type { Page } from "../page.ts";
@@ -19,7 +20,8 @@ interface Deeds {
   preview(cellId: string): void;
 }
 
-export function flowPanel(page: Page, flow: FlowState, deeds: Deeds): Panel {
+export function flowPanel(page: Page, deeds: Deeds): Panel {
+  const { flow } = page;
   return {
     id: "dataflow",
     title: "Dataflow",
@@ -43,11 +45,7 @@ export function flowPanel(page: Page, flow: FlowState, deeds: Deeds): Panel {
   };
 }
 
-function goTo(page: Page, cellId: string): void {
-  if (!page.notebook.has(cellId)) return;
-  page.selection.choose(cellId);
-  page.cells.get(cellId)?.element.scrollIntoView({ block: "center", behavior: "smooth" });
-}
+let areShown = false; // the problems, where the mode makes nothing of them
 
 function problems(page: Page, flow: FlowState, deeds: Deeds): HTMLElement {
   const name = (id: string) => nameOf(page, id);
@@ -62,9 +60,12 @@ function problems(page: Page, flow: FlowState, deeds: Deeds): HTMLElement {
       ),
     ),
   );
-  const intro = flow.mode === "manual" ? "The mode is manual: these cells run nevertheless." : "These cells do not run until that is mended.";
-  const text = items.length === 0 ? "There are none." : intro;
-  return h("section", { class: "flow-problems", "aria-label": "Problems" }, h("h3", {}, "Problems"), h("p", {}, text), items.length === 0 ? null : h("ul", {}, ...items));
+  const section = (...parts: (HTMLElement | null)[]) => h("section", { class: "flow-problems", "aria-label": "Problems" }, h("h3", {}, "Problems"), ...parts);
+  if (items.length === 0) return section(h("p", {}, "There are none."));
+  const list = h("ul", {}, ...items);
+  if (flow.mode !== "manual") return section(h("p", {}, "These cells do not run until that is mended."), list);
+  const heading = h("summary", {}, `${items.length === 1 ? "One" : items.length} in the other modes; in mode manual all cells run`);
+  return section(h("details", { open: areShown, toggle: ({ target }: Event) => (areShown = (target as HTMLDetailsElement).open) }, heading, list));
 }
 
 function graph(page: Page, flow: FlowState, deeds: Deeds): HTMLElement {

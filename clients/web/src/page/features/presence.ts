@@ -5,6 +5,7 @@ import { readExecution } from "../../core/schema.ts";
 import { colours } from "../colours.ts";
 import type { Command } from "../commands.ts";
 import { askText } from "../dialogs.ts";
+import { bringToView } from "../bring_to_view.ts";
 import { h } from "../dom.ts";
 import { icon } from "../icons.ts";
 import { openMenu } from "../menu.ts";
@@ -31,7 +32,7 @@ export function presence(page: Page): void {
     const view = readViewPlace(state["view"]);
     const cell = cells.get(people.cellOf(peer.peer_id));
     if (cell === undefined && (view === null || !goToViewPlace(cells, view))) return page.toasts.say(`${peer.name} is in no cell.`);
-    cell?.element.scrollIntoView({ block: "center", behavior: "smooth" });
+    if (cell !== undefined) bringToView(cell.element);
     cell?.element.classList.add("pointed-at", colours.of(peer));
     setTimeout(() => cell?.element.classList.remove("pointed-at", colours.of(peer)), FLASH);
   };

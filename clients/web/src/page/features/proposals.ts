@@ -3,6 +3,7 @@
 import type { CellDiff } from "../../core/history/diff.ts";
 import { diffLines } from "../../core/history/lines.ts";
 import { type Outcome, type Preview, type Proposal, Proposals } from "../../core/proposals.ts";
+import { goTo } from "../cell_deeds.ts";
 import { h } from "../dom.ts";
 import type { Page } from "../page.ts";
 import { policySettings } from "./agents.ts";
@@ -107,10 +108,7 @@ function card(page: Page, kept: Proposals, proposal: Proposal, redraw: () => voi
 }
 
 function cellDiff(page: Page, preview: Preview, cell: CellDiff, edited: Map<string, string>): HTMLElement {
-  const show = () => {
-    page.selection.choose(cell.cellId);
-    page.cells.get(cell.cellId)?.element.scrollIntoView({ block: "center", behavior: "smooth" });
-  };
+  const show = () => goTo(page, cell.cellId);
   const what = { added: "New cell", deleted: "Deletes", changed: cell.moved && !cell.fields.includes("source") ? "Moves" : "Changes", same: "" }[cell.kind];
   const name = cell.kind === "added" ? h("span", {}, what) : h("button", { type: "button", class: "link", click: show }, `${what} cell ${page.notebook.cellIds().indexOf(cell.cellId) + 1}`);
   const lines = h("pre", { class: "diff", tabindex: "0" }, ...shownLines(cell));

@@ -34,6 +34,7 @@ export function running(page: Page): void {
     const id = selection.active as string;
     requests.ask(part === "above" ? { method: "execute", above: id } : { method: "execute", below: id }, `run the cells ${part}`);
   };
+  const clear = (ids: string[] | null) => () => requests.ask({ method: "clear_outputs", cell_ids: ids }, "clear the outputs");
   const stopSelected = () => {
     const ids = selection.ids.flatMap((id) => executions.waitingOf(id) ?? []);
     if (ids.length > 0) requests.ask({ method: "stop", execution_ids: ids }, "stop the cells");
@@ -50,6 +51,8 @@ export function running(page: Page): void {
     run("all", "Run all cells", [], execute({ method: "execute", cell_ids: null }, "run all cells"), always),
     run("above", "Run all cells above", [], part("above"), { cellMenu: 0 }),
     run("below", "Run this cell and all below", [], part("below"), { cellMenu: 0 }),
+    run("clear", "Clear the outputs", [], () => clear(sections.withFolded(selection.ids))(), { cellMenu: 5 }),
+    run("clear-all", "Clear all outputs", [], clear(null), always),
     run("stop", "Stop the selected cells", [], stopSelected, { cellMenu: 0, when: isStoppable }),
     run("stop-mine", "Stop what I asked to run", [], execute({ method: "stop", whose: "mine" }, "stop your cells"), { when: isBusy }),
     run("stop-all", "Stop everything, whoever asked for it", [], execute({ method: "stop", whose: "all" }, "stop all cells"), { when: isBusy }),
