@@ -48,6 +48,7 @@ class ErrorCode(StrEnum):
     NO_DAEMON = "no_daemon"
     KERNEL = "kernel"
     CANNOT_FORMAT = "cannot_format"
+    NO_WIDGET_CODE = "no_widget_code"
     NO_KERNEL = "no_kernel"
     KERNEL_BUSY = "kernel_busy"
     SUPERSEDED = "superseded"

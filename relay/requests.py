@@ -303,6 +303,17 @@ class CommClose(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", t
     data: dict[str, Any] = {}
 
 
+class WidgetCode(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="widget_code"):
+    """The AMD module that draws a widget in a browser, as the environment of the running kernel installs it. By the
+    daemon, for viewers too.
+
+    `module` is a package and a file of it without `.js`: "bqplot/index". Result: {"blob": str, "size": int}, a blob of
+    the hub. Fails with `no_widget_code` where the environment has none, whatever else the name points to.
+    """
+
+    module: str
+
+
 class Save(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="save"):
     """Write the notebook's file now. By the hub. Result: {"path": str, "heads": [hash]}."""
 
@@ -345,10 +356,11 @@ RequestBody = (
     | CommOpen
     | CommSend
     | CommClose
+    | WidgetCode
     | Save
     | Writers
 )
 SERVED_BY_HUB: Final[tuple[type, ...]] = (Save, Writers)
-FOR_VIEWERS: Final[tuple[type, ...]] = (Writers, PlanRun, ImpactOf)
+FOR_VIEWERS: Final[tuple[type, ...]] = (Writers, PlanRun, ImpactOf, WidgetCode)
 # What decides about the notebook and the machine, not only about a run: owners and editors may ask for it.
 FOR_EDITORS: Final[tuple[type, ...]] = (ApproveDependencies, AddPackages, RemovePackages, SyncEnvironment)

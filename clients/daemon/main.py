@@ -25,6 +25,7 @@ from clients.daemon.results.store import ResultStore
 from clients.daemon.runner import NotebookRunner
 from clients.daemon.services import ServiceFactory
 from clients.daemon.settings_mirror import SettingsMirror
+from clients.daemon.widget_code import WidgetCodes
 from clients.peer.errors import PeerError
 from clients.peer.hub_address import HubAddress
 from clients.peer.notebook import Notebook, this_program
@@ -151,7 +152,8 @@ class _Daemon:
             async with Notebook.connect(notebook_id, self._address, peer=peer, role="daemon") as notebook:
                 idle = partial(IdleKernel, settings=lambda: self._house.settings())
                 formatting = partial(Formatting, settings=lambda: self._house.settings(), changed=self._mirror.changed)
-                services: tuple[ServiceFactory, ...] = (*SERVICES, self._house.service, idle, formatting)
+                widgets = partial(WidgetCodes, store=self._house.store)
+                services: tuple[ServiceFactory, ...] = (*SERVICES, self._house.service, idle, formatting, widgets)
                 about = (notebook, folder, self._keepers, RESOLVER or self._house, services)
                 await NotebookRunner(*about, results=self._results, epoch_bytes=self._epoch_bytes).run()
         except (WireError, PeerError) as error:

@@ -57,6 +57,7 @@ from relay.requests import (
     ShutdownKernel,
     SignatureHelp,
     Stop,
+    WidgetCode,
 )
 
 HEAD = bytes(range(32))
@@ -100,6 +101,7 @@ BODIES: list[tuple[RequestBody, dict[str, Any]]] = [
     (RestartKernel(), {"method": "restart_kernel", "folder": None}),
     (RestartKernel(folder="/data"), {"method": "restart_kernel", "folder": "/data"}),
     (ShutdownKernel(), {"method": "shutdown_kernel"}),
+    (WidgetCode(module="bqplot/index"), {"method": "widget_code", "module": "bqplot/index"}),
     (Save(), {"method": "save"}),
     (
         CommOpen(target_name="t", data={"state": {"v": 1}}, metadata={"version": "2.1.0"}, buffers=[b"x"]),

@@ -50,6 +50,7 @@ export type RequestBody =
   | { method: "sync_environment"; restart: boolean }
   | { method: "comm_send"; comm_id: string; data: Record<string, unknown>; buffers: readonly Uint8Array[] }
   | { method: "comm_close"; comm_id: string; data: Record<string, unknown> }
+  | { method: "widget_code"; module: string }
   | { method: "save" }
   | { method: "writers"; since: number };
 

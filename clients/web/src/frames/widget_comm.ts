@@ -129,7 +129,12 @@ function traitsOf(data: Json): string[] {
   return [...new Set([...Object.keys((data["state"] ?? {}) as Json), ...paths.map(([trait]) => trait)])];
 }
 
-const view = (part: Uint8Array) => new DataView(part.buffer, part.byteOffset, part.byteLength);
+/** As Jupyter hands buffers over: some widgets read all of `buffer`. */
+function view(part: Uint8Array): DataView {
+  const own = part.byteLength === part.buffer.byteLength ? part : part.slice();
+  return new DataView(own.buffer);
+}
+
 const bytes = (part: Bytes) =>
   part instanceof ArrayBuffer ? new Uint8Array(part) : new Uint8Array(part.buffer, part.byteOffset, part.byteLength);
 

@@ -1,11 +1,13 @@
 // The widget library's manager in a frame: models are made of the state that the page sends for those it is asked for.
 //
-// It knows the packages that the page brings, and anywidget, whose widgets carry their own code. In the place of another
-// stands what the page lacks for it; what is around it is drawn.
+// It knows the packages that the page brings, and anywidget, whose widgets carry their own code; of others it asks the page
+// for the AMD module that the notebook's environment has. In the place of a widget that nobody has code of stands what is
+// lacking; what is around it is drawn.
 
 import * as base from "@jupyter-widgets/base";
 import { ManagerBase } from "@jupyter-widgets/base-manager";
 import * as controls from "@jupyter-widgets/controls";
+import { Modules } from "./amd.ts";
 import { anywidget } from "./anywidget.ts";
 import { host } from "./host.ts";
 import { outputs } from "./output_widget.ts";
@@ -27,12 +29,29 @@ export interface Given {
   readonly outputs?: readonly object[] | null;
 }
 
+const wanted = new Map<string, PromiseWithResolvers<string>>();
+
+const modules = new Modules(PACKAGES, (module) => {
+  const code = Promise.withResolvers<string>();
+  wanted.set(module, code);
+  host.say({ module });
+  return code.promise;
+});
+
+/** The page sends a module of the notebook's environment, or why there is none. */
+export function brought(module: string, code: string | null, why: string): void {
+  if (code !== null) wanted.get(module)?.resolve(code);
+  else wanted.get(module)?.reject(new Error(why));
+}
+
 /** A widget whose code is not here. */
-function lackingModel(module: string): typeof base.DOMWidgetModel {
+function lackingModel(module: string, why: string): typeof base.DOMWidgetModel {
   return class extends base.DOMWidgetModel {
     constructor(attributes: any, options: any) {
       super({ ...attributes, _view_name: "LackingView", _view_module: module }, options);
     }
+
+    readonly why = why;
   };
 }
 
@@ -40,7 +59,8 @@ class LackingView extends base.DOMWidgetView {
   override render(): void {
     super.render();
     const [name, module] = [this.model.name ?? this.model.get("_model_name"), this.model.get("_view_module")];
-    const text = `This page cannot draw ${name}: it has no code of "${module}". It draws ipywidgets and every anywidget. Python can still read and set this one.`;
+    const { why } = this.model as unknown as { why?: string };
+    const text = `This page cannot draw ${name}: it has no code of "${module}". ${why ?? ""} Python can still read and set it.`;
     this.el.append(Object.assign(document.createElement("p"), { textContent: text, className: "lacking" }));
     this.el.setAttribute("role", "note");
   }
@@ -89,15 +109,17 @@ export class Manager extends ManagerBase {
   }
 
   protected override async loadClass(name: string, module: string): Promise<any> {
-    return PACKAGES[module]?.()[name];
+    const found = ((await modules.require(module)) as Classes | undefined)?.[name];
+    if (found === undefined) throw new Error(`The code of "${module}" has no ${name}.`);
+    return found;
   }
 
   protected override async loadModelClass(name: string, module: string): Promise<typeof base.WidgetModel> {
-    return (await this.loadClass(name, module)) ?? lackingModel(module);
+    return this.loadClass(name, module).catch((error: unknown) => lackingModel(module, error instanceof Error ? error.message : `${error}`));
   }
 
   protected override async loadViewClass(name: string, module: string): Promise<typeof base.WidgetView> {
-    return (await this.loadClass(name, module)) ?? LackingView;
+    return this.loadClass(name, module).catch(() => LackingView);
   }
 
   protected override async _create_comm(): Promise<never> {

@@ -1,6 +1,7 @@
 // How widgets look in a frame: their own style sheets in the page's colours, and the icons that they may name.
 
 import icons from "@fortawesome/fontawesome-free/css/fontawesome.min.css?inline";
+import olderIcons from "@fortawesome/fontawesome-free/css/v4-shims.min.css?inline";
 import solid from "@fortawesome/fontawesome-free/webfonts/fa-solid-900.woff2?inline";
 import base from "@jupyter-widgets/base/css/index.css?inline";
 import controls from "@jupyter-widgets/controls/css/widgets.css?inline";
@@ -9,4 +10,4 @@ import { style } from "./host.ts";
 
 const FONT = `@font-face { font-family: "Font Awesome 7 Free"; font-weight: 900; src: url("${solid}") format("woff2"); }`;
 
-for (const css of [base, controls, icons, FONT, own]) style(css);
+for (const css of [base, controls, icons, olderIcons, FONT, own]) style(css);

@@ -3,7 +3,7 @@
 import type { DOMWidgetView } from "@jupyter-widgets/base";
 import { attach, loaded } from "./captured.ts";
 import { failed, host } from "./host.ts";
-import { type Given, Manager } from "./widget_manager.ts";
+import { brought, type Given, Manager } from "./widget_manager.ts";
 import "./widget_style.ts";
 
 type Told =
@@ -13,7 +13,8 @@ type Told =
   | { captured: string; outputs: object[] }
   | { closed: string }
   | { link: string }
-  | { loaded: string; code: Blob | null };
+  | { loaded: string; code: Blob | null }
+  | { module: string; code: string | null; why: string };
 
 const manager = new Manager();
 
@@ -24,6 +25,7 @@ host.hear = (told: Told) => {
   else if ("captured" in told) manager.comms.get(told.captured)?.model?.set("outputs", told.outputs);
   else if ("link" in told) void manager.get_model(told.link).catch(console.warn);
   else if ("loaded" in told) loaded(told.loaded, told.code);
+  else if ("module" in told) brought(told.module, told.code, told.why);
   else if ("closed" in told) {
     manager.comms.get(told.closed)?.closed();
     manager.comms.delete(told.closed);

@@ -7,12 +7,13 @@
 
 import { CommOutbox, type Sending, settings } from "../core/comm_outbox.ts";
 import * as comms from "../core/comms.ts";
+import { EarlyMessages } from "../core/early_messages.ts";
 import { type ErrorInfo, type RequestBody, toHex } from "../core/messages.ts";
 import type { Heads, Patch, Replica } from "../core/replica.ts";
 import { readSavedWidget, type SavedWidget } from "../core/saved_widgets.ts";
 import { type RuntimeRoot, record } from "../core/schema.ts";
 import { Signal } from "../core/signal.ts";
-import { bytesOf } from "./contents.ts";
+import { bytesOf, textOf } from "./contents.ts";
 import { type Program, program } from "./programs.ts";
 import { resolvedOutputs } from "./resolved.ts";
 import { type Sandbox, sandbox } from "./sandbox.ts";
@@ -35,6 +36,7 @@ export class Widgets {
   readonly #ask: Ask;
   readonly #savedEntry: (commId: string) => unknown;
   readonly #outbox = new CommOutbox();
+  readonly #early = new EarlyMessages();
   readonly #frames = new Set<Frame>();
   readonly #turns = new Map<string, Promise<void>>(); // of each comm, what it tells frames, in order
   readonly #waits = new Set<() => boolean>();
@@ -68,7 +70,10 @@ export class Widgets {
   /** The kernel says something on a comm that is no state. */
   hear(commId: string, data: Record<string, unknown>, buffers: readonly Uint8Array[]): void {
     if (data["method"] !== "custom") return;
-    this.#inTurn(commId, async () => this.#tell(commId, { custom: commId, content: data["content"], buffers }));
+    this.#inTurn(commId, async () => {
+      if (this.#isShown(commId)) this.#tell(commId, { custom: commId, content: data["content"], buffers });
+      else this.#early.keep(commId, { content: data["content"], buffers });
+    });
   }
 
   // --- what outputs ask for --------------------------------------------------------------------------------------------
@@ -120,8 +125,9 @@ export class Widgets {
   // --- from frames -----------------------------------------------------------------------------------------------------
 
   #said(frame: Frame, message: Record<string, unknown>): void {
-    const { want, comm, load, asked } = message;
+    const { want, comm, load, asked, module } = message;
     if (typeof want === "string") this.#give(frame, want);
+    else if (typeof module === "string") void this.#bring(frame, module);
     else if (typeof load === "string") void this.#load(frame, load as Program, asked);
     else if (typeof comm === "string" && frame.given.has(comm)) this.#sent(frame, comm, message);
   }
@@ -151,6 +157,17 @@ export class Widgets {
   async #load(frame: Frame, name: Program, asked: unknown): Promise<void> {
     const code = PROGRAMS.includes(name) ? await program(name).catch(() => null) : null;
     frame.sandbox.tell({ loaded: asked, code });
+  }
+
+  /** A module of the notebook's environment, for a frame that has a widget of its: the frame has no network. */
+  async #bring(frame: Frame, module: string): Promise<void> {
+    try {
+      const { blob, size } = await this.#ask({ method: "widget_code", module });
+      const code = await textOf({ encoding: "text", blob: `${blob}`, size: Number(size) });
+      frame.sandbox.tell({ module, code, why: "" });
+    } catch (error) {
+      frame.sandbox.tell({ module, code: null, why: (error as Error | ErrorInfo).message });
+    }
   }
 
   // --- to the daemon ---------------------------------------------------------------------------------------------------
@@ -199,6 +216,7 @@ export class Widgets {
       const { value: root } = this.#runtime as Replica<RuntimeRoot>;
       const state = await this.#state(commId, comms.traitNames(root, commId));
       frame.sandbox.tell({ model: commId, state, outputs: await this.#captured(commId) });
+      for (const said of this.#early.take(commId)) frame.sandbox.tell({ custom: commId, ...said });
       for (const link of this.#links()) if (link.ends.includes(commId)) frame.sandbox.tell({ link: link.id });
     });
   }
@@ -215,6 +233,7 @@ export class Widgets {
 
   #closed(commId: string): void {
     this.#outbox.forget(commId);
+    this.#early.take(commId);
     this.#inTurn(commId, async () => {
       this.#tell(commId, { closed: commId });
       for (const { given } of this.#frames) given.delete(commId);
