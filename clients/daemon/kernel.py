@@ -127,13 +127,13 @@ class Kernel:
             raise
         link.note(language=kernel.language, info=dict(kernel.info))
         if kernel.is_extended:
-            kernel.run_silently(IN_KERNEL)
+            kernel._questions.begin_with(EXECUTE, _silently(IN_KERNEL))
         return kernel
 
     def run_silently(self, code: str) -> None:
         """Have it run this after what it runs now; nothing is told of it, and it leaves no trace in the history."""
         if not self.ended:
-            self._send(self._shell, EXECUTE, {"code": code, "silent": True, "store_history": False})
+            self._send(self._shell, EXECUTE, _silently(code))
 
     @classmethod
     async def attach(cls, manifest: Manifest, folder: Path, position: int, settled: Callable[[str], bool]) -> Kernel:
@@ -464,3 +464,7 @@ class Kernel:
     def _check_alive(self, doing: str) -> None:
         if self.ended:
             raise KernelGone(self.name, doing)
+
+
+def _silently(code: str) -> dict[str, Any]:
+    return {"code": code, "silent": True, "store_history": False}

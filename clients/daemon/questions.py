@@ -32,11 +32,19 @@ class Questions:
         self._control = control
         self._info = info
         self._open: dict[str, asyncio.Future[Content]] = {}
+        self._before: asyncio.Task[Content] | None = None  # what has to be answered before anything is asked
         self._subshell: asyncio.Future[Content] | None = None
         self._gone: Exception | None = None
 
+    def begin_with(self, msg_type: str, content: Content) -> None:
+        """Send this on the shell channel, and ask nothing before it is answered: a subshell would overtake it."""
+        self._before = asyncio.create_task(self._answer(self._shell(msg_type, content)), name=f"begin with {msg_type}")
+        self._before.add_done_callback(lambda answered: answered.cancelled() or answered.exception())
+
     async def ask(self, msg_type: str, content: Content) -> Content:
         """The content of the kernel's reply."""
+        if self._before is not None:
+            await asyncio.shield(self._before)
         subshell_id = await self._subshell_id()
         return await self._answer(self._shell(msg_type, content, subshell_id))
 

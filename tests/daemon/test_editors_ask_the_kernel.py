@@ -258,3 +258,14 @@ def test_a_signature_is_read_from_what_ipython_says() -> None:
         "max(a, b) -> value\n\nThe larger.",
     )
     assert signature_in("function f(a: number): void") == ("", "function f(a: number): void")
+
+
+@aio
+async def test_a_kernel_that_has_just_started_knows_the_question_for_its_variables(tmp_path: Path) -> None:
+    path = notebook_file(tmp_path, ["x = 1"])
+    async with running_service(tmp_path) as service, service.peer(path) as ann:
+        (await ann.cells["c0"].run()).check()
+        for _ in range(3):
+            await ann.restart_kernel()
+            assert await ann.until(lambda: ann.kernel.lifecycle == "ready", 60)
+            assert await ann.variables() == []
