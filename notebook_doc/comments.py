@@ -12,13 +12,14 @@ Pure: ids are drawn here, times (seconds since 1970) and authors are handed in. 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, cast
 
 from notebook_doc.authors import Author, author_json, author_of_json
 from notebook_doc.errors import BadEdit, UnknownThread
 from notebook_doc.json_values import Json
+from notebook_doc.mentions import is_mentioned
 from notebook_doc.plain import well_formed
 from notebook_doc.replica import ROOT, ObjectId
 
@@ -39,13 +40,19 @@ class Anchor:
 
 @dataclass(frozen=True, slots=True)
 class Message:
-    """One message. `edited` is when its text was last changed, None if never."""
+    """One message. `edited` is when its text was last changed, None if never; `mentions` is who was meant by the names
+    after an @ in it."""
 
     id: str
     author: Author
     text: str
     time: float
     edited: float | None = None
+    mentions: tuple[Author, ...] = ()
+
+    def mentioned(self, who: Author) -> bool:
+        """Whether it mentions somebody."""
+        return is_mentioned(self.text, self.mentions, who)
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,13 +131,14 @@ def _thread(thread_id: str, value: Json) -> Thread | None:
 def _messages(stored: Mapping[str, Json]) -> Iterator[Message]:
     for name, value in stored.items():
         if isinstance(value, dict) and isinstance(text := value.get("text"), str):
-            edited = value.get("edited")
+            edited, mentions = value.get("edited"), value.get("mentions")
             yield Message(
                 name,
                 author_of_json(value.get("author")),
                 text,
                 _time(value.get("time")),
                 None if edited is None else _time(edited),
+                tuple(author_of_json(one) for one in mentions) if isinstance(mentions, list) else (),
             )
 
 
@@ -151,9 +159,16 @@ def _time(value: Json) -> float:
 
 
 def start(
-    notebook: NotebookDoc, cell_id: str, text: str, author: Author, time: float, anchor: Anchor | None = None
+    notebook: NotebookDoc,
+    cell_id: str,
+    text: str,
+    author: Author,
+    time: float,
+    anchor: Anchor | None = None,
+    mentions: Iterable[Author] = (),
 ) -> str:
-    """Begin a thread about a cell, or about a passage of it; return its id. Raises UnknownCell, BadEdit."""
+    """Begin a thread about a cell, or about a passage of it; return its id. `mentions` is who is meant by the names
+    after an @ in the text. Raises UnknownCell, BadEdit."""
     text = _checked(text)
     if anchor is not None and not 0 < len(anchor.quote) <= LONGEST_QUOTE:
         raise BadEdit(f"a comment is about a passage of 1 to {LONGEST_QUOTE} characters.", "Leave the passage out.")
@@ -166,19 +181,28 @@ def start(
         if anchor is not None:
             value["anchor"] = {"quote": well_formed(anchor.quote), "start": anchor.start}
         notebook.transaction.fill(obj, value)
-        _say(notebook, obj, text, author, time)
+        _say(notebook, obj, text, author, time, mentions)
     return thread_id
 
 
-def reply(notebook: NotebookDoc, thread_id: str, text: str, author: Author, time: float) -> str:
+def reply(
+    notebook: NotebookDoc, thread_id: str, text: str, author: Author, time: float, mentions: Iterable[Author] = ()
+) -> str:
     """Add a message to a thread; return its id. Raises UnknownThread, BadEdit."""
     text = _checked(text)
     with notebook.edit():
-        return _say(notebook, _thread_object(notebook, thread_id), text, author, time)
+        return _say(notebook, _thread_object(notebook, thread_id), text, author, time, mentions)
 
 
-def edit(notebook: NotebookDoc, thread_id: str, message_id: str, text: str, time: float) -> None:
-    """Change the text of a message. Raises UnknownThread, BadEdit."""
+def edit(
+    notebook: NotebookDoc,
+    thread_id: str,
+    message_id: str,
+    text: str,
+    time: float,
+    mentions: Iterable[Author] = (),
+) -> None:
+    """Change the text of a message, and who is meant in it. Raises UnknownThread, BadEdit."""
     text = _checked(text)
     with notebook.edit():
         obj = _thread_object(notebook, thread_id)
@@ -188,6 +212,9 @@ def edit(notebook: NotebookDoc, thread_id: str, message_id: str, text: str, time
             raise BadEdit(f"there is no message {message_id!r} in the thread.", "Read the thread again.")
         notebook.transaction.put(message, "text", text)
         notebook.transaction.put(message, "edited", time)
+        meant = [cast(Json, author_json(who)) for who in mentions]
+        if meant or notebook.view.child(message, "mentions") is not None:
+            notebook.transaction.put_json(message, "mentions", meant)
 
 
 def resolve(notebook: NotebookDoc, thread_id: str, author: Author, time: float) -> None:
@@ -228,13 +255,18 @@ def split(notebook: NotebookDoc, cell_id: str, source: str, at: int, new_id: str
             notebook.transaction.put_json(obj, "anchor", {"quote": one.anchor.quote, "start": found[0] - at})
 
 
-def _say(notebook: NotebookDoc, obj: ObjectId, text: str, author: Author, time: float) -> str:
+def _say(
+    notebook: NotebookDoc, obj: ObjectId, text: str, author: Author, time: float, mentions: Iterable[Author]
+) -> str:
     message_id = secrets.token_hex(8)
     messages = notebook.view.child(obj, "messages")
     if messages is None:
         messages = notebook.transaction.make_map(obj, "messages")
     message = notebook.transaction.make_map(messages, message_id)
-    notebook.transaction.fill(message, {"author": author_json(author), "text": text, "time": time})
+    value: dict[str, Json] = {"author": author_json(author), "text": text, "time": time}
+    if meant := [cast(Json, author_json(who)) for who in mentions]:
+        value["mentions"] = meant
+    notebook.transaction.fill(message, value)
     return message_id
 
 

@@ -304,7 +304,7 @@ def make_server(desk: Desk, *, version: str, agent: str | None = None) -> Server
         text: str = "",
         resolve: bool = False,
     ) -> str:
-        """Open threads of comments, or those of a cell. text begins one at the cell, or answers the thread."""
+        """Open threads of comments, or a cell's. text begins one at the cell, or answers the thread; @name mentions."""
         return await tools.comments(who(ctx), notebook, cell, thread, text, resolve)
 
     async def edit(

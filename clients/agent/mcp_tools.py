@@ -42,6 +42,7 @@ from clients.peer.execution import Execution
 from clients.peer.flow import NeedsConfirmation
 from clients.peer.notebook import Notebook
 from notebook_doc import comments
+from notebook_doc.authors import Author
 from notebook_doc.history.moments import Moment
 from relay.errors import WireError
 
@@ -112,7 +113,8 @@ class Tools:
             if waiting := nb.proposals():
                 lines.append(f"open proposals: {len(waiting)}; see `proposals`")
             if asked := [thread for thread in nb.comments if not thread.resolved]:
-                lines.append(f"open comments: {len(asked)}; see `comments`")
+                mine = sum(thread.mentions() for thread in asked)
+                lines.append(f"open comments: {len(asked)}{f', {mine} to you' if mine else ''}; see `comments`")
             size, told = 0, start
             for cell in cells[start : start + PAGE]:
                 line = in_short(cell, stale=_is_stale(nb, cell))
@@ -356,7 +358,7 @@ class Tools:
         elif text or resolve:
             raise AgentError("That names neither a thread nor a cell.", "Name the thread, or a cell to begin one.")
         found = [one.read() for one in Comments(nb, cell_id) if not one.resolved]
-        return cut("\n".join(map(_thread, found)) or "No thread is open.")
+        return cut("\n".join(_thread(one, nb.self_author) for one in found) or "No thread is open.")
 
     # --- helpers ------------------------------------------------------------------------------------------------------
 
@@ -400,7 +402,10 @@ def _moment(one: Moment) -> str:
     return f"{one.id[:16]} {when}by {who}: {', '.join(sorted(one.cells | one.roots))[:200]}"
 
 
-def _thread(one: comments.Thread) -> str:
+def _thread(one: comments.Thread, reader: Author) -> str:
     quote = f" on {one.anchor.quote!r}" if one.anchor is not None else ""
-    said = "".join(f"\n  {message.author.name}: {message.text}" for message in one.messages)
+    said = "".join(
+        f"\n  {message.author.name}{' (to you)' if message.mentioned(reader) else ''}: {message.text}"
+        for message in one.messages
+    )
     return f"thread {one.id}, cell {one.cell_id}{quote}{said}"

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, overload
 
 from clients.peer import comments as core_comments
 from clients.peer.face import Face, here
+from notebook_doc.authors import Author
 from notebook_doc.comments import Message, Resolved
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ class Thread(Face[core_comments.Thread]):
     """What was said about one cell. It can be kept; it raises UnknownThread once somebody has deleted it."""
 
     read = here(core_comments.Thread.read)
+    mentions = here(core_comments.Thread.mentions)
     reply = here(core_comments.Thread.reply)
     resolve = here(core_comments.Thread.resolve)
     reopen = here(core_comments.Thread.reopen)
@@ -98,10 +100,15 @@ class Comments(Sequence[Thread]):
             return [Thread(self._notebook, one) for one in self._notebook._here(lambda _: self._core[key])]
         return Thread(self._notebook, self._notebook._here(lambda _: self._core[key]))
 
+    def mentioning(self, who: Author | None = None) -> list[Thread]:
+        """The threads in which somebody is mentioned: this peer, if nobody is named."""
+        return [Thread(self._notebook, one) for one in self._notebook._here(lambda _: self._core.mentioning(who))]
+
     def add(self, text: str, *, quote: str | None = None, cell: str | Cell | None = None) -> Thread:
         """Begin a thread about the cell, or about a passage of its source (`quote`, its first occurrence).
 
-        `cell` names the cell where these are the comments of a whole notebook. Raises BadEdit, UnknownCell.
+        `@name` in the text mentions somebody. `cell` names the cell where these are the comments of a whole notebook.
+        Raises BadEdit, UnknownCell.
         """
         cell_id = cell if cell is None or isinstance(cell, str) else cell.id
         added = self._notebook._here(lambda _: self._core.add(text, quote=quote, cell=cell_id))

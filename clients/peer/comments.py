@@ -1,7 +1,8 @@
 """Comments on cells as live objects: threads that are read from the replica when asked, and edited where they are.
 
 A Thread holds a notebook and a thread id and nothing else, so it can be kept; it raises UnknownThread once somebody has
-deleted it. What is said is signed with this peer's name and kind, and with the time here.
+deleted it. What is said is signed with this peer's name and kind, and with the time here. A name after an @ in it means
+whoever of that name is here or has taken part, as far as this peer knows, and else whoever will be called that.
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ from notebook_doc import comments
 from notebook_doc.authors import Author
 from notebook_doc.comments import Anchor, Message, Resolved
 from notebook_doc.errors import BadEdit, UnknownCell
+from notebook_doc.mentions import meant_in
 
 if TYPE_CHECKING:
     from clients.peer.cell import Cell
@@ -83,10 +85,16 @@ class Thread:
             return None
         return comments.find(self._notebook.doc.source(read.cell_id), read.anchor)
 
+    def mentions(self, who: Author | None = None) -> bool:
+        """Whether a message in it mentions somebody: this peer, if nobody is named."""
+        wanted = who or self._notebook.self_author
+        return any(message.mentioned(wanted) for message in self.messages)
+
     def reply(self, text: str) -> None:
-        """Add a message."""
+        """Add a message. `@name` in it mentions somebody."""
         with self._notebook.edit():
-            comments.reply(self._notebook.doc, self.id, text, self._notebook.self_author, time.time())
+            meant = meant_in(text, self._notebook.taken_part())
+            comments.reply(self._notebook.doc, self.id, text, self._notebook.self_author, time.time(), meant)
 
     def resolve(self) -> None:
         """Close it: it stays, and can be opened again."""
@@ -130,10 +138,15 @@ class Comments(Sequence[Thread]):
     def __getitem__(self, key: int | slice) -> Thread | list[Thread]:
         return self._threads()[key]
 
+    def mentioning(self, who: Author | None = None) -> list[Thread]:
+        """The threads in which somebody is mentioned: this peer, if nobody is named."""
+        return [thread for thread in self._threads() if thread.mentions(who)]
+
     def add(self, text: str, *, quote: str | None = None, cell: str | Cell | None = None) -> Thread:
         """Begin a thread about the cell, or about a passage of its source (`quote`, its first occurrence).
 
-        `cell` names the cell where these are the comments of a whole notebook. Raises BadEdit, UnknownCell.
+        `@name` in the text mentions somebody. `cell` names the cell where these are the comments of a whole notebook.
+        Raises BadEdit, UnknownCell.
         """
         cell_id = self._cell_id if cell is None else cell if isinstance(cell, str) else cell.id
         if cell_id is None:
@@ -144,7 +157,8 @@ class Comments(Sequence[Thread]):
                 raise UnknownCell(cell_id)
             anchor = None if quote is None else _anchor(doc.source(cell_id), quote, cell_id)
             author: Author = self._notebook.self_author
-            thread_id = comments.start(doc, cell_id, text, author, time.time(), anchor)
+            meant = meant_in(text, self._notebook.taken_part())
+            thread_id = comments.start(doc, cell_id, text, author, time.time(), anchor, meant)
         return Thread(self._notebook, thread_id)
 
 

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from clients.peer.editing import Editing
 from clients.peer.errors import RequestFailed
+from notebook_doc import comments
 from notebook_doc.authors import KINDS, Author
 from notebook_doc.batch import Committed, Reading
 from notebook_doc.errors import UnknownCell
@@ -181,6 +182,14 @@ class HistoryReading(Editing):
             spans = sorted(self._spans.values(), key=lambda span: span.from_seq)
             names |= {one.actor: one.author.name for one in spans if one.actor in unknown and one.author.is_known}
         return names
+
+    def taken_part(self) -> list[Author]:
+        """People, agents and programs that are here, or that this peer knows of: from comments, and from what the hub
+        told of who wrote. Each once."""
+        here = [Author(one.peer_id, one.name, one.kind) for one in self._authors.values()]
+        said = [message.author for thread in comments.threads(self._document) for message in thread.messages]
+        wrote = [span.author for span in self._spans.values()]
+        return list(dict.fromkeys(one for one in here + said + wrote if one.kind in ("person", "agent", "program")))
 
     def _changes(self) -> ChangeLog:
         if self._log is None:

@@ -171,6 +171,25 @@ async def test_people_s_comments_are_told_and_answered(tmp_path: Path) -> None:
 
 
 @aio
+async def test_an_agent_is_told_which_comments_are_meant_for_it(tmp_path: Path) -> None:
+    async with served(tmp_path, ["x = 1"]) as here, by_http(here.service.address) as agent:
+        notebook = here.company.notebook_id
+        here.ann.comments.add("for anybody", cell="c0")
+        while "open comments: 1; see `comments`" not in await agent.text("read_notebook", notebook=notebook):
+            pass  # until the agent's peer has it
+        here.ann.comments.add("@claude, why one?", cell="c0")
+        while "open comments: 2, 1 to you; see `comments`" not in await agent.text("read_notebook", notebook=notebook):
+            pass
+        told = await agent.text("comments", notebook=notebook)
+        assert "ann (to you): @claude, why one?" in told
+        assert "ann: for anybody" in told
+        await agent.text("comments", notebook=notebook, cell="c0", text="@ann, because")
+        await seen(here.ann, lambda: [one.text for one in here.ann.comments.mentioning()] == ["@ann, because"])
+        (thread,) = here.ann.comments.mentioning()
+        assert [one.name for one in thread.messages[0].mentions] == ["ann"]
+
+
+@aio
 async def test_asking_for_variables_starts_no_kernel_and_a_restart_forgets_them(tmp_path: Path) -> None:
     async with served(tmp_path, ["x = 1"], daemon=True) as here, by_http(here.service.address) as agent:
         notebook = here.company.notebook_id

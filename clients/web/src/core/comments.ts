@@ -24,6 +24,8 @@ export interface Message {
   readonly text: string;
   readonly time: number; // seconds since 1970
   readonly edited: number | null;
+  /** Who was meant by the names after an @ in it. */
+  readonly mentions: readonly Author[];
 }
 
 export interface Thread {
@@ -61,18 +63,25 @@ function readThread(id: string, value: Json): Thread | null {
     cellId,
     anchor: isAnchor ? { quote, start: number(start) } : null,
     messages: [first, ...rest],
-    resolved: isResolved ? { author: readAuthor(map(resolved)), time: number(map(resolved)["time"]) } : null,
+    resolved: isResolved ? { author: readAuthor(map(resolved)["author"]), time: number(map(resolved)["time"]) } : null,
   };
 }
 
 function readMessage(id: string, value: Json): Message | null {
-  const { text, time, edited } = value;
+  const { text, time, edited, mentions } = value;
   if (typeof text !== "string") return null;
-  return { id, author: readAuthor(value), text, time: number(time), edited: edited === undefined || edited === null ? null : number(edited) };
+  return {
+    id,
+    author: readAuthor(value["author"]),
+    text,
+    time: number(time),
+    edited: edited === undefined || edited === null ? null : number(edited),
+    mentions: Array.isArray(mentions) ? mentions.map(readAuthor) : [],
+  };
 }
 
-function readAuthor(value: Json): Author {
-  const { peer_id, name, kind } = map(value["author"]);
+function readAuthor(value: unknown): Author {
+  const { peer_id, name, kind } = map(value);
   const known = typeof kind === "string" && KINDS.includes(kind);
   return { peer_id: `${peer_id ?? ""}`, name: `${name ?? "somebody"}`, kind: (known ? kind : "unknown") as AuthorKind };
 }
@@ -111,19 +120,19 @@ export class Comments {
     return readThreads(this.#notebook.replica.value);
   }
 
-  start(cellId: string, text: string, anchor: Anchor | null): string {
+  start(cellId: string, text: string, anchor: Anchor | null, mentions: readonly Author[] = []): string {
     const id = newId();
     this.#edit((comments) => {
       const about = anchor === null ? {} : { anchor: scalars(anchor) };
-      comments[id] = { cell_id: scalar(cellId), ...about, messages: { [newId()]: this.#message(text) } };
+      comments[id] = { cell_id: scalar(cellId), ...about, messages: { [newId()]: this.#message(text, mentions) } };
     });
     return id;
   }
 
-  reply(threadId: string, text: string): void {
+  reply(threadId: string, text: string, mentions: readonly Author[] = []): void {
     this.#editThread(threadId, (thread) => {
       if (thread["messages"] === undefined) thread["messages"] = {};
-      (thread["messages"] as Json)[newId()] = this.#message(text);
+      (thread["messages"] as Json)[newId()] = this.#message(text, mentions);
     });
   }
 
@@ -150,8 +159,9 @@ export class Comments {
     this.#edit((comments) => delete comments[threadId]);
   }
 
-  #message(text: string): Json {
-    return { author: scalars(this.#author()), text: scalar(text), time: this.#now() };
+  #message(text: string, mentions: readonly Author[]): Json {
+    const meant = mentions.length === 0 ? {} : { mentions: scalars(mentions.map(({ peer_id, name, kind }) => ({ peer_id, name, kind }))) };
+    return { author: scalars(this.#author()), text: scalar(text), time: this.#now(), ...meant };
   }
 
   #editThread(threadId: string, edit: (thread: Json) => void): void {

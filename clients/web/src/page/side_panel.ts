@@ -74,12 +74,16 @@ export class SidePanel {
     });
   }
 
-  /** A number on a panel's button: how much is in it that wants attention; 0 takes it away. */
-  setCount(id: string, count: number): void {
+  /** A number on a panel's button: how much is in it that wants attention; 0 takes it away. `wanted` says, in words, what of
+   *  it waits for the reader in person. */
+  setCount(id: string, count: number, wanted = ""): void {
     const found = this.#panels.get(id);
     if (found === undefined) return;
     found.count.textContent = count === 0 ? "" : `${count}`;
-    found.button.setAttribute("aria-label", count === 0 ? found.panel.title : `${found.panel.title}: ${count}`);
+    found.count.classList.toggle("wanted", wanted !== "");
+    const label = count === 0 ? found.panel.title : `${found.panel.title}: ${count}${wanted === "" ? "" : `, ${wanted}`}`;
+    found.button.setAttribute("aria-label", label);
+    found.button.title = wanted === "" ? found.panel.title : label;
   }
 
   toggle(id: string): void {

@@ -4,6 +4,8 @@ import type { PeerInfo } from "../core/messages.ts";
 
 const BIRDS = ["Wren", "Heron", "Robin", "Swift", "Finch", "Plover", "Lark", "Kestrel", "Siskin", "Dipper"];
 const KEY = "quire.name";
+const FORMER = "quire.former-names";
+const MOST_FORMER = 20;
 
 export function you(): PeerInfo {
   const known = localStorage.getItem(KEY);
@@ -13,5 +15,12 @@ export function you(): PeerInfo {
 }
 
 export function rename(name: string): void {
+  const before = localStorage.getItem(KEY);
+  if (before !== null) localStorage.setItem(FORMER, JSON.stringify([...new Set([before, ...formerNames()])].slice(0, MOST_FORMER)));
   localStorage.setItem(KEY, name);
+}
+
+/** What this browser was called before, the latest first: who was mentioned by such a name is still meant. */
+export function formerNames(): string[] {
+  return JSON.parse(localStorage.getItem(FORMER) ?? "[]") as string[];
 }

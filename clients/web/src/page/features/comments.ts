@@ -2,7 +2,10 @@
 //
 // What is said is the document's (core/comments.ts); this draws it, live, and keeps only what is being written.
 
-import { anchorOf, Comments, findPassage, LONGEST_MESSAGE, type Anchor, type Message, type Thread } from "../../core/comments.ts";
+import { anchorOf, Comments, findPassage, type Anchor, type Message, type Thread } from "../../core/comments.ts";
+import { isMentioned, isReader } from "../../core/mentions.ts";
+import { drawMessage, writing } from "../comments/messages.ts";
+import { TakenPart } from "../comments/taken_part.ts";
 import { button, h } from "../dom.ts";
 import type { Page } from "../page.ts";
 import { authorChip, said } from "../people_text.ts";
@@ -12,8 +15,19 @@ const PANEL = "comments";
 export function comments(page: Page): void {
   const { notebook, session } = page;
   const store = new Comments(notebook, () => session.peer, () => Date.now() / 1000);
-  const marks = new Marks(page, store);
-  const panel = new CommentsPanel(page, store);
+  const takenPart = new TakenPart(page, () => store.all());
+  const marks = new Marks(page, store, takenPart);
+  const panel = new CommentsPanel(page, store, takenPart);
+  const told = new Set<string>(); // messages that mention the reader
+  const tell = (isNew: boolean) => {
+    for (const thread of store.all()) {
+      for (const message of thread.messages.filter((one) => mentionsReader(one, takenPart) && !told.has(one.id))) {
+        told.add(message.id);
+        if (!isNew || thread.resolved !== null || isReader(message.author, takenPart.reader)) continue;
+        page.toasts.say(`${message.author.name} mentions you: ${firstLine(message.text)}`, { label: "Show", press: () => panel.showThread(thread.id) });
+      }
+    }
+  };
   page.panels.register({ id: PANEL, title: "Comments", icon: "comment", mount: (host) => panel.mount(host) });
   page.commands.add({
     id: "comment.add",
@@ -30,9 +44,24 @@ export function comments(page: Page): void {
   page.edited.add((events) => {
     if (!events.some(({ kind }) => kind === "comments" || kind === "cells" || kind === "source" || kind === "replaced")) return;
     if (events.some(({ kind }) => kind === "comments" || kind === "cells" || kind === "replaced")) marks.show();
+    if (events.some(({ kind }) => kind === "comments")) tell(hasBegun);
+    hasBegun ||= page.notebook.cellIds().length > 0;
     panel.changed(events.some(({ kind }) => kind !== "source"));
   });
+  let hasBegun = notebook.cellIds().length > 0; // else the notebook comes yet, with what was said in it
+  tell(false);
   marks.show();
+}
+
+const firstLine = (text: string): string => (text.split("\n", 1)[0] as string).slice(0, 80);
+
+const mentionsReader = ({ text, mentions }: Message, takenPart: TakenPart): boolean => isMentioned(text, mentions, takenPart.reader);
+
+/** Whether the reader is mentioned in a thread and has not answered yet. */
+function waitsForReader({ messages, resolved }: Thread, takenPart: TakenPart): boolean {
+  const mentioned = messages.findLastIndex((message) => mentionsReader(message, takenPart));
+  const answered = messages.findLastIndex(({ author }) => isReader(author, takenPart.reader));
+  return resolved === null && mentioned > answered;
 }
 
 /** The marks on cells: how many open threads there are about each. */
@@ -40,29 +69,34 @@ class Marks {
   onPress: (cellId: string) => void = () => {};
   readonly #page: Page;
   readonly #store: Comments;
+  readonly #takenPart: TakenPart;
   #marked = new Map<string, { count: number; press: () => void }>();
 
-  constructor(page: Page, store: Comments) {
+  constructor(page: Page, store: Comments, takenPart: TakenPart) {
     this.#page = page;
     this.#store = store;
+    this.#takenPart = takenPart;
   }
 
   show(): void {
     const open = this.#store.all().filter(({ resolved }) => resolved === null);
     const counts = new Map<string, number>();
     for (const { cellId } of open) counts.set(cellId, (counts.get(cellId) ?? 0) + 1);
+    const waiting = open.filter((thread) => waitsForReader(thread, this.#takenPart));
+    const wants = new Set(waiting.map(({ cellId }) => cellId));
     for (const cellId of new Set([...this.#marked.keys(), ...counts.keys()])) {
       const view = this.#page.cells.get(cellId);
       const count = counts.get(cellId) ?? 0;
       const press = this.#marked.get(cellId)?.press ?? (() => this.onPress(cellId));
-      const title = count === 1 ? "1 open comment" : `${count} open comments`;
-      view?.marks.set("comments", count === 0 ? null : { icon: "comment", text: `${count}`, title, tone: "accent", press });
+      const words = count === 1 ? "1 open comment" : `${count} open comments`;
+      const [title, tone] = wants.has(cellId) ? ([`${words}: you are mentioned`, "warn"] as const) : ([words, "accent"] as const);
+      view?.marks.set("comments", count === 0 ? null : { icon: "comment", text: wants.has(cellId) ? `@${count}` : `${count}`, title, tone, press });
       view?.label();
       view?.editor.setPassages(this.#passages(cellId, open));
       if (count === 0 || view === undefined) this.#marked.delete(cellId);
       else this.#marked.set(cellId, { count, press });
     }
-    this.#page.panels.setCount(PANEL, open.length);
+    this.#page.panels.setCount(PANEL, open.length, waiting.length === 0 ? "" : waiting.length === 1 ? "one mentions you" : `${waiting.length} mention you`);
   }
 
   /** Where the passages stand that open threads are about. */
@@ -78,19 +112,25 @@ class CommentsPanel {
   readonly #list = h("div", { class: "threads" });
   readonly #composer = h("div", {});
   readonly #showResolved = h("input", { type: "checkbox", change: () => this.#draw() });
-  #drafts = new Map<string, string>(); // thread id -> an answer that is being written
+  readonly #onlyMine = h("input", { type: "checkbox", change: () => this.#draw() });
+  readonly #takenPart: TakenPart;
+  readonly #answers = new Map<string, HTMLElement>(); // thread id -> an answer that is being written
   #mounted = false;
+  #names = "";
 
-  constructor(page: Page, store: Comments) {
+  constructor(page: Page, store: Comments, takenPart: TakenPart) {
     this.#page = page;
     this.#store = store;
+    this.#takenPart = takenPart;
+    page.people.changed.add(() => this.#renamed());
   }
 
   mount(host: HTMLElement): () => void {
     const add = h("button", { type: "button", class: "plain", click: () => this.begin() }, "Comment on the selected cell");
     add.hidden = !this.#page.session.mayEdit;
-    const resolved = h("label", { class: "resolved-too" }, this.#showResolved, "Show resolved");
-    host.append(h("div", { class: "panel-tools" }, add, resolved), this.#composer, this.#list);
+    const resolved = h("label", { class: "choice" }, this.#showResolved, "Show resolved");
+    const mine = h("label", { class: "choice" }, this.#onlyMine, "Only those that mention me");
+    host.append(h("div", { class: "panel-tools" }, add, resolved, mine), this.#composer, this.#list);
     this.#mounted = true;
     this.#draw();
     return () => {
@@ -117,6 +157,21 @@ class CommentsPanel {
     first?.focus();
   }
 
+  showThread(id: string): void {
+    this.#page.panels.open(PANEL, false);
+    const thread = this.#store.all().find((one) => one.id === id);
+    if (thread !== undefined) this.#goTo(thread);
+    this.#focusThread(id);
+  }
+
+  /** Who is called otherwise now is, in what is shown. */
+  #renamed(): void {
+    if (!this.#mounted || !this.#store.all().some(({ messages }) => messages.some(({ mentions }) => mentions.length > 0))) return;
+    const names = this.#takenPart.all().map(({ who }) => who.name).join();
+    if (names !== this.#names) this.#draw();
+    this.#names = names;
+  }
+
   /** Something was said, or a cell came, went or changed its text; `anew` unless it was the text alone. */
   changed(anew: boolean): void {
     if (!this.#mounted) return;
@@ -125,8 +180,8 @@ class CommentsPanel {
   }
 
   #compose(cellId: string, anchor: Anchor | null): void {
-    const form = writing("Comment", anchor === null ? "What about this cell?" : "What about this passage?", (text) => {
-      const id = this.#store.start(cellId, text, anchor);
+    const form = writing("Comment", anchor === null ? "What about this cell?" : "What about this passage?", this.#takenPart, (text, mentions) => {
+      const id = this.#store.start(cellId, text, anchor, mentions);
       this.#composer.replaceChildren();
       this.#focusThread(id);
     }, () => {
@@ -148,9 +203,11 @@ class CommentsPanel {
     const focused = (document.activeElement as HTMLElement | null)?.closest<HTMLElement>("[data-thread]")?.dataset["thread"];
     const place = new Map(this.#page.notebook.cellIds().map((id, index) => [id, index]));
     const order = (thread: Thread) => place.get(thread.cellId) ?? Number.MAX_SAFE_INTEGER;
-    const threads = this.#store.all().filter(({ resolved }) => resolved === null || this.#showResolved.checked);
+    const isMine = ({ messages }: Thread) => messages.some((message) => mentionsReader(message, this.#takenPart));
+    const all = this.#store.all();
+    const threads = all.filter((thread) => (thread.resolved === null || this.#showResolved.checked) && (!this.#onlyMine.checked || isMine(thread)));
     threads.sort((a, b) => order(a) - order(b));
-    const nothing = h("p", { class: "quiet" }, "Nobody has said anything about the cells. Select one, or a passage in it, and comment on it.");
+    const nothing = h("p", { class: "quiet" }, this.#nothing(all.length));
     const active = document.activeElement;
     const writes = active instanceof HTMLTextAreaElement && this.#list.contains(active);
     const cursor = writes ? [active.selectionStart, active.selectionEnd] : null;
@@ -160,6 +217,12 @@ class CommentsPanel {
     const field = writes ? again?.querySelector("textarea") : null;
     (field ?? again)?.focus();
     if (field && cursor !== null) field.setSelectionRange(cursor[0] as number, cursor[1] as number);
+  }
+
+  #nothing(said: number): string {
+    if (said === 0) return "Nobody has said anything about the cells. Select one, or a passage in it, and comment on it.";
+    if (this.#onlyMine.checked) return this.#showResolved.checked ? "Nobody mentions you." : "Nobody mentions you in what is open.";
+    return said === 1 ? "The one thread there is is resolved." : `All ${said} threads are resolved.`;
   }
 
   #thread(thread: Thread, isHere: boolean): HTMLElement {
@@ -181,30 +244,28 @@ class CommentsPanel {
     if (session.mayEdit && resolved === null) this.#answer(answer, id);
     const label = `Thread of ${messages[0].author.name}: ${messages[0].text.slice(0, 80)}`;
     const look = { class: resolved === null ? "thread" : "thread resolved", tabindex: "-1", "data-thread": id, "data-about": cellId, "aria-label": label };
-    const made = h("article", look, h("header", {}, title, settle, remove), quote, ...messages.map(message), state, answer);
+    const made = h("article", look, h("header", {}, title, settle, remove), quote, ...messages.map((one) => drawMessage(one, this.#takenPart)), state, answer);
     if (quote !== null) this.#showWhether(quote);
     return made;
   }
 
   #answer(place: HTMLElement, id: string): void {
-    const draft = this.#drafts.get(id);
+    const open = h("button", { type: "button", class: "plain small", click: () => write() }, "Reply");
     const close = () => {
-      this.#drafts.delete(id);
+      this.#answers.delete(id);
       place.replaceChildren(open);
+      open.focus();
     };
-    const write = (text: string, focus: boolean) => {
-      const form = writing("Reply", "Your answer", (said) => {
-        this.#drafts.delete(id);
-        this.#store.reply(id, said);
-      }, close, text);
-      form.addEventListener("input", () => this.#drafts.set(id, form.querySelector("textarea")?.value ?? ""));
-      this.#drafts.set(id, text);
+    const write = () => {
+      const form = writing("Reply", "Your answer", this.#takenPart, (said, mentions) => {
+        this.#answers.delete(id);
+        this.#store.reply(id, said, mentions);
+      }, () => close());
+      this.#answers.set(id, form);
       place.replaceChildren(form);
-      if (focus) form.querySelector("textarea")?.focus();
+      form.querySelector("textarea")?.focus();
     };
-    const open = h("button", { type: "button", class: "plain small", click: () => write("", true) }, "Reply");
-    if (draft === undefined) place.append(open);
-    else write(draft, false);
+    place.append(this.#answers.get(id) ?? open);
   }
 
   /** Whether the passage still stands in its cell. */
@@ -233,33 +294,4 @@ class CommentsPanel {
     const start = notebook.source(cellId).trim().split("\n", 1)[0]?.slice(0, 60) ?? "";
     return start === "" ? `Cell ${number}` : `Cell ${number} · ${start}`;
   }
-}
-
-function message({ author, text, time, edited }: Message): HTMLElement {
-  const when = h("time", { datetime: new Date(time * 1000).toISOString() }, said(time), edited === null ? "" : ", edited");
-  return h("div", { class: "message" }, h("p", { class: "by" }, authorChip(author), " ", when), h("p", { class: "words" }, text));
-}
-
-/** A field and its buttons. Ctrl+Enter sends, Escape gives up. */
-function writing(verb: string, placeholder: string, send: (text: string) => void, giveUp: () => void, text = ""): HTMLElement {
-  const field = h("textarea", { rows: "3", placeholder, "aria-label": placeholder, maxlength: `${LONGEST_MESSAGE}` });
-  field.value = text;
-  const submit = () => {
-    if (field.value.trim() !== "") send(field.value.trim());
-  };
-  field.addEventListener("keydown", (event) => {
-    if (event.key === "Escape") {
-      event.preventDefault();
-      event.stopPropagation();
-      giveUp();
-    } else if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-      event.preventDefault();
-      submit();
-    }
-  });
-  const buttons = [
-    h("button", { type: "button", class: "plain small strong", title: "Ctrl+Enter", click: submit }, verb),
-    h("button", { type: "button", class: "plain small", click: giveUp }, "Cancel"),
-  ];
-  return h("div", { class: "writing" }, field, h("div", { class: "row" }, ...buttons));
 }
