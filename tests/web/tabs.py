@@ -159,8 +159,9 @@ class Tab:
 
     @property
     def saving(self) -> str:
-        """What the page says about where the notebook is safe."""
-        return str(self.page.locator(".saving").inner_text())
+        """What the page says about where the notebook is safe; that edits are on their way, also before it says so in words."""
+        words, is_busy = self.page.locator(".saving").evaluate("saving => [saving.innerText, saving.ariaBusy === 'true']")
+        return "Saving…" if is_busy and words.startswith("Saved") else str(words)
 
     def axe_finds(self) -> str:
         """What axe, which was put into the page, finds wrong for a keyboard or a screen reader, in light and in dark.

@@ -92,7 +92,8 @@ def test_a_hub_that_is_killed_and_comes_back_gets_what_was_typed_meanwhile(own_s
     hub.suspend()
     tab.type("  # typed while the hub stood still")
     assert tab.text(0) == "x = 1  # typed while the hub stood still"
-    tab.sees("the page says that it is not saved", lambda: tab.saving.startswith(("Saving", "Offline")))
+    words = tab.page.locator(".saving")
+    tab.sees("the page says that it is not saved", lambda: words.inner_text().startswith(("Saving", "Offline")))
     hub.kill()
     tab.type(", and while it was gone")
     tab.sees("it is safe again", lambda: tab.saving.startswith("Saved"))

@@ -79,6 +79,7 @@ export class Replica<T extends object> {
   onPatches: (patches: Patch[], origin: Origin) => void = () => {};
   #doc: Automerge.Doc<T>;
   #draft: T | null = null; // inside a change
+  #heads: Heads | null = null; // as long as nothing is taken in; several ask for them after each key
   readonly #here = new Set<string>(); // some of the changes that it holds, the latest asked for last
 
   private constructor(doc: Automerge.Doc<T>) {
@@ -114,9 +115,10 @@ export class Replica<T extends object> {
   }
 
   heads(): Heads {
-    const heads = [...Automerge.getHeads(this.#doc)].sort();
-    for (const head of heads) this.#remember(head);
-    return heads;
+    if (this.#heads !== null) return this.#heads;
+    this.#heads = [...Automerge.getHeads(this.#doc)].sort();
+    for (const head of this.#heads) this.#remember(head);
+    return this.#heads;
   }
 
   contains(heads: Heads): boolean {
@@ -356,6 +358,7 @@ export class Replica<T extends object> {
     const doc = Automerge.load<T>(whole, { actor: Automerge.getActorId(this.#doc), unchecked: true });
     const rest = Automerge.encodeSyncMessage({ ...message, changes: [] });
     [this.#doc, sync.state] = Automerge.receiveSyncMessage(doc, sync.state, rest);
+    this.#heads = null;
     const patches = Object.entries(this.#doc).map(([key, value]) => ({ action: "put", path: [key], value }) as unknown as Patch);
     if (patches.length > 0) this.onPatches(patches, "remote");
     return true;
@@ -364,7 +367,11 @@ export class Replica<T extends object> {
   /** The listener hears of the patches once the document is the new one: the core calls back before that. */
   #telling(origin: Origin, act: (patchCallback: (patches: Patch[]) => void) => void): void {
     let patches: Patch[] = [];
-    act((found) => (patches = found));
+    try {
+      act((found) => (patches = found));
+    } finally {
+      this.#heads = null;
+    }
     if (patches.length > 0) this.onPatches(patches, origin);
   }
 

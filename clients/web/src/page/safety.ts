@@ -1,4 +1,8 @@
 // Where this tab's edits are: here, on the server, in the file. Owns what is known of the file.
+//
+// An edit is on the server's disk in a few milliseconds, and a bar that said so of each would be drawn twice for every key.
+// So that edits are on their way is said in words once it has lasted ON_THE_WAY; until then the words before stay, marked
+// as busy. Everything else, that the server is gone first of all, is said at once.
 
 import { type Incoming, toHex } from "../core/messages.ts";
 import type { Heads } from "../core/replica.ts";
@@ -7,15 +11,19 @@ import type { LinkState } from "../link.ts";
 import { saySafety } from "./saving.ts";
 import type { TopBar } from "./top_bar.ts";
 
+const ON_THE_WAY = 300; // milliseconds; nobody reads faster
+
 export class SafetyOfEdits {
   readonly #session: Session;
-  readonly #bar: TopBar;
+  readonly #bar: Pick<TopBar, "setSaving" | "setBusy" | "setPath">;
   #link: LinkState = "connecting";
   #file: { heads: Heads; error: string | null; written: number | null } = { heads: [], error: null, written: null };
   #storageError: string | null = null;
+  #wait: ReturnType<typeof setTimeout> | null = null; // until it is said that edits are on their way
+  #isSlow = false; // it has been said
   #heard = false; // of the file since the session began: newer than what was asked then
 
-  constructor(session: Session, bar: TopBar) {
+  constructor(session: Session, bar: Pick<TopBar, "setSaving" | "setBusy" | "setPath">) {
     this.#session = session;
     this.#bar = bar;
   }
@@ -55,6 +63,24 @@ export class SafetyOfEdits {
     const { joined, unsaved } = notebookSync;
     if (unsaved === 0) this.#storageError = null; // it has stored everything, so it can
     const { mayEdit } = this.#session;
-    this.#bar.setSaving(saySafety({ link: this.#link, joined, unsaved, inFile, fileError: error, storageError: this.#storageError, written, mayEdit }));
+    const said = saySafety({ link: this.#link, joined, unsaved, inFile, fileError: error, storageError: this.#storageError, written, mayEdit });
+    const isOnTheWay = said.tone === "busy" && joined;
+    this.#bar.setBusy(said.tone === "busy");
+    if (!isOnTheWay) this.#arrived();
+    else if (!this.#isSlow) {
+      this.#wait ??= setTimeout(() => {
+        this.#isSlow = true;
+        this.show();
+      }, ON_THE_WAY);
+      return;
+    }
+    this.#bar.setSaving(said);
+  }
+
+  /** Nothing is on its way any more. */
+  #arrived(): void {
+    if (this.#wait !== null) clearTimeout(this.#wait);
+    this.#wait = null;
+    this.#isSlow = false;
   }
 }

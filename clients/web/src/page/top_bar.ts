@@ -53,6 +53,12 @@ export class TopBar {
     if (this.#saving.textContent !== text) this.#saving.textContent = text;
     const title = `${more} Press to write the file now.`;
     if (this.#saving.title !== title) this.#saving.title = title;
-    this.#saving.dataset["tone"] = tone;
+    if (this.#saving.dataset["tone"] !== tone) this.#saving.dataset["tone"] = tone; // each write has the browser look
+  }
+
+  /** What it says of saving is about to be another thing. Nothing of it is seen. */
+  setBusy(isBusy: boolean): void {
+    const said = `${isBusy}`;
+    if (this.#saving.ariaBusy !== said) this.#saving.ariaBusy = said;
   }
 }
