@@ -159,8 +159,10 @@ class Tab:
 
     @property
     def saving(self) -> str:
-        """What the page says about where the notebook is safe; that edits are on their way, also before it says so in words."""
-        words, is_busy = self.page.locator(".saving").evaluate("saving => [saving.innerText, saving.ariaBusy === 'true']")
+        """What the page says about where the notebook is safe; of edits on their way before it does so in words."""
+        words, is_busy = self.page.locator(".saving").evaluate(
+            "saving => [saving.innerText, saving.ariaBusy === 'true']"
+        )
         return "Saving…" if is_busy and words.startswith("Saved") else str(words)
 
     def axe_finds(self) -> str:

@@ -15,6 +15,7 @@ import { remoteCursors } from "./cursors.ts";
 import { kernelTips, type TipSource } from "./kernel_tips.ts";
 import { searchMatches } from "./matches.ts";
 import { commentedPassages } from "./passages.ts";
+import { restingCursor } from "./resting_cursor.ts";
 
 const colours = HighlightStyle.define([
   { tag: [t.keyword, t.operatorKeyword, t.modifier], class: "tok-keyword" },
@@ -68,6 +69,7 @@ export function cellExtensions({ type, label, keys, pressed, kernel }: CellSetup
     EditorState.allowMultipleSelections.of(true),
     history(),
     drawSelection(),
+    restingCursor,
     dropCursor(),
     indentOnInput(),
     bracketMatching(),
