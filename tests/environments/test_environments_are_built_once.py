@@ -7,7 +7,7 @@ import os
 import shutil
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -17,6 +17,9 @@ from clients.daemon.environments.declared import Dependencies, from_pep723
 from clients.daemon.environments.errors import BuildFailed, EnvironmentFailed
 from clients.daemon.environments.store import Environment, EnvironmentStore
 from clients.daemon.keeper.manifest import process_began
+from tests.support.small_disk import SmallDisk, small_disk
+
+__all__ = ["small_disk"]  # a fixture
 
 
 def offline(wheels: Path, *packages: str, python: str = "") -> Dependencies:
@@ -107,23 +110,13 @@ def test_an_unreachable_index_is_said_to_be_that(tmp_path: Path, monkeypatch: py
     assert "built before start without it" in raised.value.hint
 
 
-@pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A file system of two mebibytes."""
-    folder = tmp_path / "disk"
-    folder.mkdir(mode=0o700)
-    mount = ["mount", "-t", "tmpfs", "-o", "size=2m,mode=700", "tmpfs", str(folder)]
-    if shutil.which("mount") is None or subprocess.run(mount, capture_output=True).returncode != 0:
-        pytest.skip("only an administrator can mount a small file system")
-    yield folder
-    subprocess.run(["umount", str(folder)], check=True)
-
-
 def test_a_full_disk_is_said_to_be_that(
-    small_disk: Path, wheels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    small_disk: SmallDisk, wheels: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    if not small_disk.mounted:
+        pytest.skip("only an administrator can mount a small file system")
     monkeypatch.setenv("UV_LINK_MODE", "copy")
-    store = EnvironmentStore(small_disk)
+    store = EnvironmentStore(small_disk.folder)
     with pytest.raises(EnvironmentFailed, match="no room on the disk") as raised:
         asyncio.run(built(store, offline(wheels, "tiny==1"), tmp_path))
     assert "quire env clean" in raised.value.hint

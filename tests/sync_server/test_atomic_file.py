@@ -17,7 +17,7 @@ from sync_server.atomic_file import write_atomically
 from sync_server.errors import FileError
 
 if TYPE_CHECKING:
-    from tests.sync_server.conftest import SmallDisk
+    from tests.support.small_disk import SmallDisk
 
 
 def names(folder: Path) -> list[str]:

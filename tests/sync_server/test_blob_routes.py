@@ -20,7 +20,7 @@ from sync_server.blobs import DirectoryBlobStore, blob_name
 from tests.sync_server.servers import serving
 
 if TYPE_CHECKING:
-    from tests.sync_server.conftest import SmallDisk
+    from tests.support.small_disk import SmallDisk
 
 DATA = bytes(range(256)) * 5
 NAME = hashlib.sha256(DATA).hexdigest()

@@ -18,7 +18,7 @@ from sync_server.blobs import PIECE_BYTES, DirectoryBlobStore, PutBlob, Sha256
 from sync_server.errors import BadBlobName, BlobDamaged, BlobError, BlobMismatch, BlobNotFound, BlobsFull, BlobTooLarge
 
 if TYPE_CHECKING:
-    from tests.sync_server.conftest import SmallDisk
+    from tests.support.small_disk import SmallDisk
 
 
 def sha(data: bytes) -> Sha256:

@@ -22,7 +22,7 @@ from tests.support.aio import aio
 from tests.support.hub import hub_here
 
 if TYPE_CHECKING:
-    from tests.sync_server.conftest import SmallDisk
+    from tests.support.small_disk import SmallDisk
 
 # Begins epoch after epoch, each a snapshot and a few appends, and tells through a pipe how far it was acknowledged.
 CHILD = """

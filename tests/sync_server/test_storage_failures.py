@@ -21,7 +21,7 @@ from sync_server.store import DocKey, StoredDocument
 from tests.support.hub import hub_here
 
 if TYPE_CHECKING:
-    from tests.sync_server.conftest import SmallDisk
+    from tests.support.small_disk import SmallDisk
 
 KEY = DocKey("n1", "notebook")
 BIG = bytes(300_000)

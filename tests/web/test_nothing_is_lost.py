@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from tests.cli.services import Home, until
-from tests.sync_server.conftest import SmallDisk, small_disk
+from tests.support.small_disk import SmallDisk, small_disk
 from tests.web.tabs import Browser, Service, Tab, new_person
 
 __all__ = ["small_disk"]  # a fixture
