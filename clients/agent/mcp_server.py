@@ -264,10 +264,14 @@ def make_server(desk: Desk, *, version: str, agent: str | None = None) -> Server
 
     @tool()
     async def packages(
-        notebook: Notebook, ctx: Context[Any, Any], add: Names | None = None, remove: Names | None = None
+        notebook: Notebook,
+        ctx: Context[Any, Any],
+        add: Names | None = None,
+        remove: Names | None = None,
+        propose: Propose = "",
     ) -> str:
         """Install requirements for the notebook and declare them, or take some away; then what it has."""
-        return await tools.packages(who(ctx), notebook, add or [], remove or [])
+        return await tools.packages(who(ctx), notebook, add or [], remove or [], propose)
 
     @tool(_READS)
     async def graph(notebook: Notebook, ctx: Context[Any, Any], cell: Cell = "") -> str:

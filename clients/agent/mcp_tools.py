@@ -8,7 +8,7 @@ happened and what to do next. `mcp_server` tells MCP of these methods.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -34,6 +34,7 @@ from clients.agent.mcp_answers import (
 from clients.agent.mcp_arguments import WAIT_SECONDS, Bring
 from clients.agent.mcp_running import Progress, results, run_and_tell, scratch_and_tell
 from clients.agent.report import actors_of, merged_of
+from clients.agent.searching import matching_lines
 from clients.agent.views import CellView
 from clients.peer.archives import archived
 from clients.peer.comments import Comments, Thread
@@ -146,7 +147,9 @@ class Tools:
         """The lines that match a regular expression."""
         nb = await self._open(caller, notebook)
         async with self._context(nb) as ctx:
-            return cut(matching(ctx.cells.grep(pattern)) or f"Nothing matches {pattern!r}.")
+            lines = [(cell, number, line) for cell in ctx.cells for number, line in _numbered(cell.code)]
+            found = await matching_lines(pattern, [line for *_, line in lines])
+            return cut(matching(lines[one] for one in found) or f"Nothing matches {pattern!r}.")
 
     # --- editing ------------------------------------------------------------------------------------------------------
 
@@ -301,13 +304,19 @@ class Tools:
         """Run code without a cell, and see what it says."""
         return await scratch_and_tell(await self._open(caller, notebook), code, seconds, progress)
 
-    async def packages(self, caller: Caller, notebook: str, add: Sequence[str], remove: Sequence[str]) -> str:
-        """Change what is declared and installed, and say what there is."""
+    async def packages(
+        self, caller: Caller, notebook: str, add: Sequence[str], remove: Sequence[str], propose: str = ""
+    ) -> str:
+        """Change what is declared and installed, or propose it, and say what there is."""
         nb = await self._open(caller, notebook)
         if add or remove:
             async with self._context(nb) as ctx:
                 ctx.packages.add(*add)
                 ctx.packages.remove(*remove)
+                if propose:
+                    ctx.propose(propose)
+            if propose:
+                return str(ctx.report)
         found = [f"{name} {version or '(not installed)'}" for name, version in nb.packages.list().items()]
         return "\n".join(found) or "The notebook declares no packages."
 
@@ -367,6 +376,10 @@ class Tools:
 
     def _context(self, nb: Notebook) -> CodeMode:
         return code_mode(nb)
+
+
+def _numbered(code: str) -> Iterator[tuple[int, str]]:
+    return enumerate(code.splitlines(), 1)
 
 
 def _is_code(nb: Notebook, cell_id: str) -> bool:

@@ -34,7 +34,7 @@ async def changed(notebook: Notebook, wanted: ChangePackages) -> AsyncIterator[N
         if change.status == "asks":
             raise AgentError(
                 f"A person has to approve {', '.join(wanted.add)} before it is installed; nothing was done.",
-                'Propose it: ctx.propose("why"), or ask for `quire trust`.',
+                'Propose it (propose= in MCP, ctx.propose("why")), or ask for `quire trust`.',
             )
     if wanted.remove:
         await notebook.packages.remove(*wanted.remove)

@@ -10,9 +10,12 @@ import pytest
 from mcp_types import ImageContent
 
 from clients.agent.desk import Desk
+from clients.agent.errors import AgentError
 from clients.agent.mcp_answers import MAX_ANSWER, MAX_OUTPUT, Room, shown
 from clients.agent.mcp_server import make_server
+from clients.agent.searching import matching_lines
 from clients.peer.hub_address import HubAddress
+from notebook_doc.policy import AgentPolicy
 from tests.agent.company import seen
 from tests.agent.mcp_client import by_http, served, version
 from tests.support.aio import aio
@@ -151,6 +154,30 @@ async def test_where_a_run_would_bring_others_along_the_error_says_how_to_run_it
         wanted = {"notebook": notebook, "cell": "c0", "code": "x = 5", "version": version(read)}
         assert (await agent.text("edit_cell", run=True, **wanted)).endswith("c0: done\nstale now: c1")
         assert "[1] c1 code, done, stale" in await agent.text("read_notebook", notebook=notebook)
+
+
+@aio
+async def test_an_expression_that_takes_for_ever_holds_nobody_up(tmp_path: Path) -> None:
+    lines = ["x" * 40, "price = 3", "prices"]
+    assert await matching_lines("price$|e.=", lines) == await matching_lines("^pr[a-z]+ ", lines) == [1]
+    with pytest.raises(AgentError, match="without repetitions in repetitions"):
+        await matching_lines("(x+x+)+y", lines, seconds=0.3)
+
+
+@aio
+async def test_packages_are_proposed_where_people_want_to_be_asked(tmp_path: Path) -> None:
+    async with served(tmp_path, ["x = 1"]) as here, by_http(here.service.address) as agent:
+        notebook = here.company.notebook_id
+        here.ann.agent_policy = AgentPolicy(packages="confirm")
+        while "people want proposals (propose=) for packages" not in await agent.text(
+            "read_notebook", notebook=notebook
+        ):
+            pass  # until the agent's peer has it
+        assert "Propose the packages" in await agent.error("packages", notebook=notebook, add="six")
+        assert "proposed" in await agent.text("packages", notebook=notebook, add="six", propose="for the words")
+        await seen(here.ann, lambda: len(here.ann.proposals()) == 1)
+        here.ann.accept(here.ann.proposals()[0])
+        assert here.ann.metadata["quire"]["dependencies"] == ["six"]
 
 
 @aio
