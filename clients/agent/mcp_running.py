@@ -19,6 +19,7 @@ from clients.agent.scratch import ask
 from clients.agent.views import preview
 from clients.peer.execution import Execution
 from clients.peer.notebook import Notebook
+from notebook_doc.runtime import Namespace
 
 # Seconds between two words about one run: as often as a person reads them.
 TELL_EVERY: Final = 0.25
@@ -85,12 +86,14 @@ async def _ended(
     return True
 
 
-async def scratch_and_tell(notebook: Notebook, code: str, seconds: float, progress: Progress | None) -> Answer:
+async def scratch_and_tell(
+    notebook: Notebook, code: str, seconds: float, progress: Progress | None, namespace: Namespace = "copy"
+) -> Answer:
     """Run code without a cell. It is interrupted after so many seconds, and withdrawn if it waited so long.
 
     Raises AgentError if it was withdrawn: then none of it has run. Code that goes on all the same is left to itself.
     """
-    execution = await ask(notebook, code, seconds)
+    execution = await ask(notebook, code, seconds, namespace)
     teller = _Teller(notebook, progress, 1)
     try:
         give_up = time.monotonic() + seconds

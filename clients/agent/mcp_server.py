@@ -253,9 +253,15 @@ def make_server(desk: Desk, *, version: str, agent: str | None = None) -> Server
         return await tools.restart_kernel(who(ctx), notebook)
 
     @tool()
-    async def scratch(notebook: Notebook, code: str, ctx: Context[Any, Any], seconds: Limit = WAIT_SECONDS) -> Answer:
-        """Run code in the kernel without a cell, in a copy of its names. Interrupted after so many seconds."""
-        return await tools.scratch(who(ctx), notebook, code, seconds, _progress(ctx))
+    async def scratch(
+        notebook: Notebook,
+        code: str,
+        ctx: Context[Any, Any],
+        seconds: Limit = WAIT_SECONDS,
+        own: bool = False,
+    ) -> Answer:
+        """Run code without a cell, in a copy of the kernel's names (own=true: in them). Interrupted after seconds."""
+        return await tools.scratch(who(ctx), notebook, code, seconds, _progress(ctx), own)
 
     @tool(_READS)
     async def variables(notebook: Notebook, ctx: Context[Any, Any]) -> str:

@@ -299,10 +299,11 @@ class Tools:
         return "\n".join([*lines[:MOMENTS], *more]) or "It has never run."
 
     async def scratch(
-        self, caller: Caller, notebook: str, code: str, seconds: float, progress: Progress | None
+        self, caller: Caller, notebook: str, code: str, seconds: float, progress: Progress | None, own: bool = False
     ) -> Answer:
-        """Run code without a cell, and see what it says."""
-        return await scratch_and_tell(await self._open(caller, notebook), code, seconds, progress)
+        """Run code without a cell, in a copy of the kernel's names or (`own`) in those, and see what it says."""
+        nb = await self._open(caller, notebook)
+        return await scratch_and_tell(nb, code, seconds, progress, "own" if own else "copy")
 
     async def packages(
         self, caller: Caller, notebook: str, add: Sequence[str], remove: Sequence[str], propose: str = ""

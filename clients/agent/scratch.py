@@ -16,6 +16,7 @@ from clients.agent.running import STOP_SECONDS, stop
 from clients.peer.errors import PeerError
 from clients.peer.execution import Execution
 from clients.peer.notebook import Notebook
+from notebook_doc.runtime import Namespace
 from relay.errors import WireError
 
 # Characters that are told of one execution unless somebody asks for more.
@@ -39,9 +40,9 @@ async def run_scratch(notebook: Notebook, code: str, timeout: float | None = Non
         raise
 
 
-async def ask(notebook: Notebook, code: str, timeout: float | None) -> Execution:
+async def ask(notebook: Notebook, code: str, timeout: float | None, namespace: Namespace = "copy") -> Execution:
     """Ask for code to be run. A caller that is cancelled before the answer is here takes it with it all the same."""
-    asking = asyncio.ensure_future(notebook.start_scratch(code, timeout=timeout))
+    asking = asyncio.ensure_future(notebook.start_scratch(code, timeout=timeout, namespace=namespace))
     try:
         return await asyncio.shield(asking)
     except asyncio.CancelledError:

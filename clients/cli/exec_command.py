@@ -7,6 +7,7 @@ queued or running, and nothing else. Its standard input has ended.
 from __future__ import annotations
 
 import asyncio
+import re
 import sys
 from pathlib import Path
 from typing import Final
@@ -30,21 +31,25 @@ def execute(
     notebook: str | None,
     timeout: float | None,
     whole: bool,
+    own: bool,
     result: str | None,
 ) -> int:
-    """Run `code`, or what is in `file`, or tell what the execution `result` has said. Raises CliError."""
+    """Run `code`, or what is in `file`, in a copy of the kernel's names or (`own`) in those; or tell what the execution
+    `result` has said. Raises CliError."""
     source = "" if result is not None else _source(code, file)
     target = notebook or _only_open_notebook()
     try:
-        return asyncio.run(_execute(target, source, timeout, None if whole or result else LIMIT, result))
+        return asyncio.run(_execute(target, source, timeout, None if whole or result else LIMIT, result, own))
     except (PeerError, WireError, NotebookDocError) as error:
         raise ServiceFailed(error.message, error.hint) from error
 
 
-async def _execute(target: str, code: str, timeout: float | None, limit: int | None, result: str | None) -> int:
+async def _execute(
+    target: str, code: str, timeout: float | None, limit: int | None, result: str | None, own: bool
+) -> int:
     async with open_notebook(target) as notebook:
         if result is None:
-            execution = await ask(notebook, code, timeout)
+            execution = await ask(notebook, code, timeout, "own" if own else "copy")
         else:
             execution = Execution(notebook, result)
             if notebook.runtime.execution(result) is None:
@@ -59,7 +64,11 @@ async def _execute(target: str, code: str, timeout: float | None, limit: int | N
 
 
 def _print(channel: Channel, text: str) -> None:
-    print(text, end="", flush=True, file=sys.stderr if channel == "stderr" else sys.stdout)
+    stream = sys.stderr if channel == "stderr" else sys.stdout
+    print(text if stream.isatty() else _COLOURS.sub("", text), end="", flush=True, file=stream)
+
+
+_COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal: noise to a program that reads what is printed
 
 
 def _print_waiting(what: str) -> None:

@@ -144,6 +144,7 @@ def _run(options: argparse.Namespace) -> int:
                 notebook=options.notebook,
                 timeout=options.timeout,
                 whole=options.all,
+                own=options.own,
                 result=options.result,
             )
         case "graph" | "plan" | "profile":
@@ -281,6 +282,9 @@ def _parser() -> argparse.ArgumentParser:
     exec_.add_argument("--notebook", metavar="N", help="path, id or address (default: the one that is open)")
     exec_.add_argument("--timeout", type=_seconds, metavar="S", help="interrupt it after so many seconds of running")
     exec_.add_argument("--all", action="store_true", help="print all that it says, however much")
+    exec_.add_argument(
+        "--own", action="store_true", help="in the notebook's own names, not a copy: what the code binds stays"
+    )
 
     graph = commands.add_parser("graph", help="which cell depends on which, and what is wrong; reads the file alone")
     graph.add_argument("--check", action="store_true", help="end with 1 if there are problems")

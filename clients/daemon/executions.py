@@ -391,5 +391,5 @@ def _no_copy(kernel: Kernel) -> tuple[str, str]:
     """What happened, and what to do."""
     return (
         f"The kernel '{kernel.name}' cannot run code in a copy of its namespace; only Python's can.",
-        "Ask for the namespace 'own'; what the code binds stays then.",
+        "Ask for its own (namespace='own', own=true in MCP, --own); what the code binds stays then.",
     )

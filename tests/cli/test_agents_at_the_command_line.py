@@ -33,7 +33,9 @@ def test_code_runs_in_the_notebooks_kernel_and_its_end_is_the_commands(served: S
     assert (done.returncode, done.stdout) == (0, "out\n42\n"), done.stderr
     done = run("exec", "-c", "shared", "--notebook", name)
     assert done.returncode == 1, "what a scratch binds is gone"
-    assert "NameError" in done.stderr
+    assert "NameError: name 'shared' is not defined" in done.stderr, "in words, without colours"
+    assert run("exec", "--own", "-c", "shared = [1]", "--notebook", name).returncode == 0
+    assert run("exec", "-c", "shared", "--notebook", name).stdout == "[1]\n"
     done = run("exec", "-c", "import sys; print('err', file=sys.stderr); input()", "--notebook", name)
     assert (done.returncode, done.stdout) == (1, "")
     assert done.stderr.startswith("err\n")
