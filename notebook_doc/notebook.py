@@ -404,15 +404,16 @@ class NotebookDoc(Document):
         """Follow the replica: look again at the cells that were touched since the last time."""
         if self._transaction is not None or self._objects.current:
             return
+        written: dict[str, set[CellField]] = {}
         for path in self._objects.changed_paths():
             match path:
                 case ():
                     self._reindex()
                     self._pending_reset = True
                 case ("cells", cell_id):
-                    self._look_again(cell_id, _FIELDS)
+                    written.setdefault(cell_id, set()).update(_FIELDS)
                 case ("cells", cell_id, field, *_):
-                    self._look_again(cell_id, _FIELDS & {cast(CellField, field)})
+                    written.setdefault(cell_id, set()).update(_FIELDS & {cast(CellField, field)})
                 case ("metadata", key, *_):
                     self._pending_metadata.add(key)
                 case ("comments", thread_id, *_):
@@ -421,8 +422,10 @@ class NotebookDoc(Document):
                     self._pending_proposals.add(proposal_id)
                 case _:
                     pass  # notebook_id and the seed's own keys: nothing that an event names
+        for cell_id, fields in written.items():
+            self._look_again(cell_id, fields)
 
-    def _look_again(self, cell_id: str, fields: frozenset[CellField]) -> None:
+    def _look_again(self, cell_id: str, fields: set[CellField]) -> None:
         self._pending.setdefault(cell_id, set()).update(fields)
         if (known := self._entries.pop(cell_id, None)) is not None:
             self._order.remove(known.position, cell_id)

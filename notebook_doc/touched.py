@@ -2,14 +2,16 @@
 
 The binding can say that two states differ only at the cost of the whole document; a change says it at the cost of the
 change. So what happened since some heads is found by reading the changes made since then. This module decodes the
-object, key and action columns of one change and nothing else of it.
+object, key and action columns of one change and nothing else of it. Everybody who follows a document asks that of the
+latest changes, one after the other, so what small ones wrote is remembered.
 
 Format: "Change Chunks" and "Columnar Storage" in https://automerge.org/automerge-binary-format-spec/.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from functools import lru_cache
 from typing import Final, NamedTuple
 
 from notebook_doc.columns import Runs, column_data
@@ -37,6 +39,11 @@ class Touch(NamedTuple):
 
 ROOT_KEY: Final = ObjectKey(0, b"")
 
+# Changes that are remembered, and the bytes of the longest of them: those of one turn of the loop in a few notebooks. A
+# birth is read once.
+REMEMBERED: Final = 64
+SMALL: Final = 2048
+
 # Column specifications: id << 4 | type.
 _OBJECT_ACTOR: Final = 0x01
 _OBJECT_COUNTER: Final = 0x02
@@ -45,12 +52,21 @@ _ACTION: Final = 0x42
 _MAKING_ACTIONS: Final = frozenset((0, 2, 4, 6))  # make map, list, text, table
 
 
-def touches(chunk: bytes) -> Iterator[Touch]:
+def touches(chunk: bytes) -> Iterable[Touch]:
     """What a change that has been applied wrote, in order. Raises BadSyncMessage if it is damaged.
 
     Operations of one kind on one object that follow each other are told as one: a long text costs no more than a
     letter.
     """
+    return _remembered(chunk) if len(chunk) <= SMALL else _read(chunk)
+
+
+@lru_cache(REMEMBERED)
+def _remembered(chunk: bytes) -> tuple[Touch, ...]:
+    return tuple(_read(chunk))
+
+
+def _read(chunk: bytes) -> Iterator[Touch]:
     reader = Reader(change_body(chunk))
     reader.hashes()
     actors = [reader.take(reader.uleb())]

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections import OrderedDict
+from collections import OrderedDict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager
+from itertools import islice
 from typing import Final, NamedTuple, TypeVar
 
 from automerge.core import Document, Message, SyncState
@@ -27,6 +28,11 @@ from notebook_doc.sync_message import Have, decode, encode, read_change
 # of 4,000 changes, and every message that arrives asks one.
 RECENT_CHANGES: Final = 4096
 
+# How many of the latest steps are kept, and bytes of them: who looks at each turn of the loop, or ten times a second,
+# finds what it asks for.
+RECENT_STEPS: Final = 16
+RECENT_BYTES: Final = 64 * 1024
+
 _READING: Final = frozenset(("get", "values"))  # a panic in these is about one value; the document stays usable
 R = TypeVar("R")
 
@@ -40,6 +46,17 @@ class RecordedChange(NamedTuple):
     start_op: int
     deps: tuple[bytes, ...]
     chunk: bytes
+
+
+class _Step(NamedTuple):
+    """What happened from these heads up to the next step: (hash, chunk) of each change."""
+
+    since: Heads
+    changes: list[tuple[bytes, bytes]]
+
+    @property
+    def size(self) -> int:
+        return sum(len(chunk) for _, chunk in self.changes)
 
 
 def _is_panic(error: BaseException) -> bool:
@@ -61,8 +78,10 @@ class Replica(ReadView):
         self._panic: str | None = None
         self._noted: Heads = self.heads()  # up to here changes are in `_recent`
         self._recent: OrderedDict[bytes, None] = OrderedDict.fromkeys(self._noted)
-        self._asked: tuple[Heads, Heads] | None = None
-        self._answer: list[tuple[bytes, bytes]] = []  # to what was asked last
+        # What happened lately, each step from where the one before ended. All who follow the document ask for that,
+        # each from where it was, and the core encodes a change anew whenever it is asked.
+        self._steps: deque[_Step] = deque()
+        self._stepped: Heads = self._noted  # what the last of them goes up to
 
     @classmethod
     def load(cls, data: bytes, actor: bytes | None = None) -> Replica:
@@ -126,11 +145,23 @@ class Replica(ReadView):
 
     def hashed_changes_since(self, heads: Iterable[bytes]) -> list[tuple[bytes, bytes]]:
         """The same with each change's hash: (hash, chunk)."""
-        asked, now = tuple(heads), self.heads()
-        if self._asked != (asked, now):  # each of those who follow a document asks the same after each change
-            changes = self._call(self._source.get_changes, list(asked))
-            self._asked, self._answer = (asked, now), [(change.hash, change.bytes) for change in changes]
-        return list(self._answer)
+        asked, now = tuple(sorted(heads)), self.heads()
+        if asked == now:
+            return []
+        if asked != self._stepped and all(step.since != asked for step in self._steps):
+            self._steps.clear()
+            self._stepped = asked
+        if now != self._stepped:
+            self._steps.append(_Step(self._stepped, self._changes_since(self._stepped)))
+            self._stepped = now
+        found = next(number for number, step in enumerate(self._steps) if step.since == asked)
+        answer = [change for step in islice(self._steps, found, None) for change in step.changes]
+        while len(self._steps) > RECENT_STEPS or sum(step.size for step in self._steps) > RECENT_BYTES:
+            self._steps.popleft()
+        return answer
+
+    def _changes_since(self, heads: Heads) -> list[tuple[bytes, bytes]]:
+        return [(change.hash, change.bytes) for change in self._call(self._source.get_changes, list(heads))]
 
     def recorded_since(self, heads: Iterable[bytes]) -> list[RecordedChange]:
         """The changes that are not contained in `heads`, each after those it builds on."""

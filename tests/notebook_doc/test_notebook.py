@@ -8,7 +8,7 @@ import pytest
 
 from notebook_doc import position as positions
 from notebook_doc.errors import BadEdit, CorruptDocument, UnknownCell
-from notebook_doc.events import CellAdded, CellChanged, CellRemoved, MetadataChanged, Reset
+from notebook_doc.events import CellAdded, CellChanged, CellField, CellRemoved, MetadataChanged, Reset
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import ROOT, Replica
 from notebook_doc.touched import touches
@@ -436,6 +436,23 @@ def test_each_thing_that_happened_is_reported_once() -> None:
         )
     )
     assert doc.take_events() == []
+
+
+def test_a_cell_is_looked_at_once_however_much_of_it_was_written(monkeypatch: pytest.MonkeyPatch) -> None:
+    one = notebook("a")
+    other = one.fork()
+    other.add_cell("b", cell_id="b", metadata={"tags": ["x"], "y": 1})
+    looked_at: list[str] = []
+    plain = NotebookDoc._look_again
+
+    def look_again(self: NotebookDoc, cell_id: str, fields: set[CellField]) -> None:
+        looked_at.append(cell_id)
+        plain(self, cell_id, fields)
+
+    monkeypatch.setattr(NotebookDoc, "_look_again", look_again)
+    one.replica.merge(other.replica)
+    assert one.take_events() == [CellAdded("b")]
+    assert looked_at == ["b"]
 
 
 def test_what_another_replica_did_is_reported_the_same_way() -> None:

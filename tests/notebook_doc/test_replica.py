@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+from random import Random
+
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from notebook_doc.errors import BadEdit, BadSyncMessage, CorruptDocument, ReplicaPanic, UnknownHeads
 from notebook_doc.json_values import Json
 from notebook_doc.replica import ROOT, Replica, random_actor
-from notebook_doc.sync_message import changes_in, decode, encode
+from notebook_doc.sync_message import changes_in, decode, encode, read_change
 from notebook_doc.text_diff import Splice
 from notebook_doc.touched import touches
+from tests.notebook_doc.histories import random_edit, random_history
 from tests.support.crafted_changes import counter_change, left_out, panicking, repeated
 
 
@@ -166,6 +171,59 @@ def test_changes_since_heads_bring_another_replica_up_to_date() -> None:
     written(one, {"a": 2})
     two.apply(one.changes_since(heads))
     assert two.heads() == one.heads()
+
+
+@settings(max_examples=60, derandomize=True, deadline=None)
+@given(st.integers(0, 2**32))
+def test_the_changes_since_any_heads_are_those_that_the_core_names(seed: int) -> None:
+    random = Random(seed)
+    one, other, _ = random_history(random, 6)
+    seen = [(), one.heads()]
+    for _ in range(40):
+        match random.randint(0, 3):
+            case 0:
+                random_edit(one, random)
+            case 1:
+                random_edit(other, random)
+                one.merge(other)
+            case _:
+                heads = random.choice(seen[-6:] + seen[:2])
+                told = one.hashed_changes_since(heads)
+                assert sorted(told) == sorted(Replica.load(one.save()).hashed_changes_since(heads))
+                hashes = [change_hash for change_hash, _ in told]
+                for number, (_, chunk) in enumerate(told):  # each after those it builds on
+                    assert not set(read_change(chunk).deps) & set(hashes[number:])
+        seen.append(one.heads())
+
+
+def test_those_who_follow_a_replica_share_one_reading_of_each_change(monkeypatch: pytest.MonkeyPatch) -> None:
+    replica = replica_with({"n": 0})
+    quick = slow = replica.heads()
+    read: list[object] = []
+    plain = Replica._changes_since
+    monkeypatch.setattr(Replica, "_changes_since", lambda self, heads: read.append(heads) or plain(self, heads))
+    for number in range(1, 10):
+        written_at = replica.heads()
+        with replica.transaction() as transaction:
+            transaction.put(ROOT, "n", number)
+        assert len(replica.changes_since(quick)) == 1
+        assert len(replica.changes_since(written_at)) == 1
+        quick = replica.heads()
+        if number % 3 == 0:
+            assert len(replica.changes_since(slow)) == 3
+            slow = replica.heads()
+    assert len(read) == 9
+
+
+def test_a_replica_keeps_few_bytes_of_what_happened(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("notebook_doc.replica.document.RECENT_BYTES", 1000)
+    replica = Replica()
+    for number in range(20):
+        heads = replica.heads()
+        with replica.transaction() as transaction:
+            transaction.put(ROOT, "text", f"{number}" * 300)
+        assert len(replica.changes_since(heads)) == 1
+        assert sum(step.size for step in replica._steps) <= 1000
 
 
 def test_changes_in_any_order_and_twice_are_taken_once() -> None:
