@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import datetime
 import functools
+import inspect
 import reprlib
 import sys
 import time
@@ -99,6 +100,7 @@ def run_in_copies(shell: Any) -> None:
             del shell.displayhook.quiet, shell.ask_exit
             shell.user_module, shell.user_ns = home, namespace
 
+    run_cell_async.__signature__ = inspect.signature(plain)  # type: ignore[attr-defined]  # it is asked for at each run
     shell.run_cell_async = run_cell_async
 
 

@@ -123,7 +123,7 @@ class OutputWriter:
     @property
     def known(self) -> list[str]:
         """The executions that have a buffer of which nothing waits, oldest first."""
-        comms = self._notebook.runtime.comms
+        comms = set(self._notebook.runtime.comms.ids())
         return [place for place, buffer in self._buffers.items() if buffer.idle and place not in comms]
 
     @asynccontextmanager

@@ -141,7 +141,7 @@ class Execution:
 
     async def outputs(self) -> list[dict[str, Any]]:
         """The outputs so far, as nbformat outputs; large contents are fetched from the hub."""
-        if self._notebook.runtime.execution(self.id) is None and self._archived is None:
+        if self._known_status() is None:
             await self._look_in_archives()
         if self._archived is not None:
             return await self._notebook.read_outputs(self._archived.outputs)
@@ -155,7 +155,7 @@ class Execution:
     async def excerpt(self, limit: int = 20_000) -> str:
         """The beginning and the end of what `text` would be, in about `limit` bytes; also while it runs. Of a long
         output only the parts that are shown are fetched."""
-        if self._notebook.runtime.execution(self.id) is None and self._archived is None:
+        if self._known_status() is None:
             await self._look_in_archives()
         archived = self._archived
         manifests = self._notebook.runtime.outputs(self.id) if archived is None else archived.outputs
