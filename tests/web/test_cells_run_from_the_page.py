@@ -138,6 +138,24 @@ def test_the_kernel_suggests_what_can_follow_a_dot(service: Service) -> None:
     tab.sees("it was taken", lambda: tab.text(1) == "x = '🐦'; math.isqrt")
 
 
+def test_tab_takes_the_only_suggestion_and_private_names_come_last(service: Service) -> None:
+    tab = service.start("class Box:\n    _hidden = 1\n    seen = 2\nbox = Box()", "box")
+    tab.page.get_by_label("Run all cells").click()
+    tab.sees("both have run", lambda: tab.cell(1).get_attribute("data-status") == "done")
+    tab.click_into(1, line=0)
+    tab.type(".s")  # without waiting for what can follow the dot
+    tab.page.locator("li[aria-selected]", has_text="seen").wait_for()
+    tab.leave_cell()
+    tab.press("Enter", "End", "Tab")
+    tab.sees("it is written", lambda: tab.text(1) == "box.seen")
+    tab.press("Enter", "Control+Space")
+    options = tab.page.locator(".cm-tooltip-autocomplete li")
+    tab.sees("all names", lambda: options.count() > 20)
+    told = options.all_inner_texts()
+    assert not told[0].startswith("_")
+    assert "unknown" not in " ".join(told)
+
+
 def test_the_kernel_says_how_a_function_is_called_and_what_a_name_is(service: Service) -> None:
     tab = service.start("def greet(name, *, loudly=False):\n    'Say hello.'", "greet")
     tab.page.get_by_label("Run all cells").click()

@@ -1,6 +1,8 @@
-// What the kernel suggests at the cursor: after a dot by itself, elsewhere when asked for with Tab or Ctrl-Space.
+// What the kernel suggests at the cursor: after a dot by itself, elsewhere when asked for with Tab or Ctrl-Space. The only
+// suggestion to what was asked for is taken at once; Tab and Enter take one of a list.
 
 import {
+  acceptCompletion,
   autocompletion,
   closeCompletion,
   type Completion,
@@ -8,6 +10,7 @@ import {
   completionKeymap,
   type CompletionResult,
   currentCompletions,
+  insertCompletionText,
   startCompletion,
 } from "@codemirror/autocomplete";
 import { type Extension, Prec } from "@codemirror/state";
@@ -27,7 +30,8 @@ const TYPES: Record<string, string> = { function: "function", class: "class", mo
 
 /** Escape closes a list that is seen. CodeMirror's own keymap lets it also end a mere question after each word typed, and
  * then whoever types and leaves the cell at once stays in it. */
-const KEYS = completionKeymap.map((binding) => (binding.key === "Escape" ? { key: "Escape", run: closeList } : binding));
+const KEYS = [...completionKeymap.map((binding) => (binding.key === "Escape" ? { key: "Escape", run: closeList } : binding)), { key: "Tab", run: acceptCompletion }];
+const AFTER_DOT = /[\p{L}\p{N}_)\]"']\.[\p{L}\p{N}_]*$/u;
 
 export function completion(suggest: Suggest): Extension {
   return [
@@ -51,14 +55,22 @@ export function completeAtWord(view: EditorView): boolean {
 }
 
 async function ask(context: CompletionContext, suggest: Suggest): Promise<CompletionResult | null> {
-  if (!context.explicit && context.matchBefore(/[\p{L}\p{N}_)\]"']\.$/u) === null) return null;
+  if (!context.explicit && context.matchBefore(AFTER_DOT) === null) return null;
   const code = context.state.doc.toString();
   const found = await suggest(code, toCodePoints(code, context.pos));
   if (found === null || context.aborted || found.matches.length === 0) return null;
+  const [from, to] = [toCodeUnits(code, found.start), toCodeUnits(code, found.end)];
+  const [only, ...others] = found.matches;
+  if (context.explicit && only !== undefined && others.length === 0) {
+    const { view } = context;
+    if (only.text !== code.slice(from, to)) view?.dispatch(insertCompletionText(view.state, only.text, from, to));
+    return null;
+  }
   const options: Completion[] = found.matches.map(({ text, type, signature }) => ({
     label: text,
     ...(TYPES[type] === undefined ? {} : { type: TYPES[type] }),
-    detail: signature || type,
+    detail: signature || (type === "<unknown>" ? "" : type),
+    boost: /^_*/.exec(text.slice(text.lastIndexOf(".") + 1))![0].length * -16, // names that are nobody's come last
   }));
-  return { from: toCodeUnits(code, found.start), to: toCodeUnits(code, found.end), options, validFor: /^[\p{L}\p{N}_]*$/u };
+  return { from, to, options, validFor: /^[\p{L}\p{N}_]*$/u };
 }
