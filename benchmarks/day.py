@@ -29,7 +29,7 @@ from clients.daemon.events import Output, UpdateDisplay
 from clients.daemon.output_writer import OutputWriter
 from clients.peer.hub_address import HubAddress, HubClient
 from clients.peer.notebook import Notebook
-from notebook_doc.runtime import Execution, ExecutionStatus
+from notebook_doc.runtime_records import Execution, ExecutionStatus
 from relay.messages import PeerInfo
 
 FLUSHES: Final = 86_400

@@ -18,7 +18,8 @@ from notebook_doc.ipynb import content_digest, same_cells
 from notebook_doc.json_values import Json
 from notebook_doc.model import Attachments, CellModel, NotebookModel
 from notebook_doc.notebook import CellType, NotebookDoc, cell_values, notebook_seed
-from notebook_doc.runtime import Execution, Manifest, RuntimeDoc
+from notebook_doc.runtime import RuntimeDoc
+from notebook_doc.runtime_records import Execution, Manifest
 from notebook_doc.seed import give_birth
 from notebook_doc.touched import ROOT_KEY, ObjectKey
 

@@ -36,7 +36,8 @@ from notebook_doc.events import (
 )
 from notebook_doc.json_values import Json, same_scalar
 from notebook_doc.replica import ROOT, Replica
-from notebook_doc.runtime import Execution, ExecutionError, Manifest, Requester, RuntimeDoc, runtime_seed
+from notebook_doc.runtime import RuntimeDoc, runtime_seed
+from notebook_doc.runtime_records import Execution, ExecutionError, Manifest, Requester
 from notebook_doc.seed import give_birth
 from notebook_doc.touched import ROOT_KEY, ObjectKey, touches
 

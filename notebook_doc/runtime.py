@@ -41,45 +41,13 @@ from notebook_doc.json_values import Json
 from notebook_doc.object_index import ObjectIndex
 from notebook_doc.replica import ROOT, ObjectId, Replica, Transaction
 from notebook_doc.runtime_records import (
-    TERMINAL_STATUSES as TERMINAL_STATUSES,
-)
-from notebook_doc.runtime_records import (
-    Activity as Activity,
-)
-from notebook_doc.runtime_records import (
-    Execution as Execution,
-)
-from notebook_doc.runtime_records import (
-    ExecutionError as ExecutionError,
-)
-from notebook_doc.runtime_records import (
-    ExecutionStatus as ExecutionStatus,
-)
-from notebook_doc.runtime_records import (
-    KernelState as KernelState,
-)
-from notebook_doc.runtime_records import (
-    Lifecycle as Lifecycle,
-)
-from notebook_doc.runtime_records import (
-    Manifest as Manifest,
-)
-from notebook_doc.runtime_records import (
-    Namespace as Namespace,
-)
-from notebook_doc.runtime_records import (
-    Prompt as Prompt,
-)
-from notebook_doc.runtime_records import (
-    Requester as Requester,
-)
-from notebook_doc.runtime_records import (
-    SpoolPosition as SpoolPosition,
-)
-from notebook_doc.runtime_records import (
-    Wanted as Wanted,
-)
-from notebook_doc.runtime_records import (
+    Activity,
+    Execution,
+    ExecutionStatus,
+    KernelState,
+    Lifecycle,
+    Manifest,
+    SpoolPosition,
     execution_json,
     execution_of,
     kernel_json,

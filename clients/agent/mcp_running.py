@@ -19,7 +19,7 @@ from clients.agent.scratch import ask
 from clients.agent.views import preview
 from clients.peer.execution import Execution
 from clients.peer.notebook import Notebook
-from notebook_doc.runtime import Namespace
+from notebook_doc.runtime_records import Namespace
 
 # Seconds between two words about one run: as often as a person reads them.
 TELL_EVERY: Final = 0.25

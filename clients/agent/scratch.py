@@ -16,7 +16,7 @@ from clients.agent.running import STOP_SECONDS, stop
 from clients.peer.errors import PeerError
 from clients.peer.execution import Execution
 from clients.peer.notebook import Notebook
-from notebook_doc.runtime import Namespace
+from notebook_doc.runtime_records import Namespace
 from relay.errors import WireError
 
 # Characters that are told of one execution unless somebody asks for more.

@@ -18,7 +18,8 @@ from notebook_doc.dataflow.problems import Problem
 from notebook_doc.draft import CellsOfNotebook
 from notebook_doc.notebook import Cell
 from notebook_doc.policy import QUIRE
-from notebook_doc.runtime import Manifest, RuntimeDoc
+from notebook_doc.runtime import RuntimeDoc
+from notebook_doc.runtime_records import Manifest
 from relay.messages import PresentPeer
 
 # Characters of a cell's text that a line about it shows.

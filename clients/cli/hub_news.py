@@ -9,7 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from notebook_doc.runtime import KernelState, RuntimeDoc
+from notebook_doc.runtime import RuntimeDoc
+from notebook_doc.runtime_records import KernelState
 from relay.registry import OpenNotebook
 from sync_server.hub import Hub
 

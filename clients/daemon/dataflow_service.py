@@ -32,7 +32,8 @@ from notebook_doc.dataflow.record import CellDataflow, describe
 from notebook_doc.dataflow.staleness import Run, Staleness, begin_run
 from notebook_doc.errors import UnknownCell
 from notebook_doc.events import CellChanged, NotebookEvent
-from notebook_doc.runtime import Execution, KernelState, Requester, RuntimeDoc
+from notebook_doc.runtime import RuntimeDoc
+from notebook_doc.runtime_records import Execution, KernelState, Requester
 from relay.errors import ErrorCode, WireError
 from relay.requests import Execute, ImpactOf, PlanRun
 

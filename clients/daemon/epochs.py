@@ -29,7 +29,8 @@ from notebook_doc.rotation import (
     superseded,
     write_archive,
 )
-from notebook_doc.runtime import Manifest, RuntimeDoc
+from notebook_doc.runtime import RuntimeDoc
+from notebook_doc.runtime_records import Manifest
 from relay.errors import WireError
 
 logger = logging.getLogger("quire.daemon")

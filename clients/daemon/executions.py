@@ -47,7 +47,7 @@ from clients.daemon.requests import cells_to_run, execution_ids, heads_of, runs
 from clients.daemon.services import Asked, Served, Services
 from clients.daemon.stdin import StdinDesk, may_ask
 from clients.peer.notebook import Notebook
-from notebook_doc.runtime import Execution
+from notebook_doc.runtime_records import Execution
 from relay.errors import ErrorCode, WireError
 from relay.requests import ClearOutputs, Execute, ExecuteCode, Interrupt, Stdin, Stop
 

@@ -49,7 +49,7 @@ from clients.daemon.nudges import Nudges
 from clients.daemon.process import describe_exit
 from clients.daemon.questions import Questions
 from clients.daemon.recollection import Recollection
-from notebook_doc.runtime import Namespace
+from notebook_doc.runtime_records import Namespace
 
 START_SECONDS: Final = 60.0  # a first start on a cold disk, with every import, takes up to half of this
 NUDGE_SECONDS: Final = 0.05  # between probes while starting: a tenth of the fastest start

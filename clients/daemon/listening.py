@@ -40,7 +40,7 @@ from clients.daemon.queue_effects import (
     Effect,
 )
 from clients.daemon.stdin import StdinDesk
-from notebook_doc.runtime import Activity
+from notebook_doc.runtime_records import Activity
 
 logger = logging.getLogger("quire.daemon")
 

@@ -28,7 +28,8 @@ from clients.daemon.limits import limits_of
 from clients.daemon.output_writer import OutputWriter
 from clients.daemon.services import Asked, Served, Services
 from clients.peer.notebook import Notebook
-from notebook_doc.runtime import KernelState, RuntimeDoc, SpoolPosition
+from notebook_doc.runtime import RuntimeDoc
+from notebook_doc.runtime_records import KernelState, SpoolPosition
 from relay.requests import ListKernels, RestartKernel, ShutdownKernel
 
 logger = logging.getLogger("quire.daemon")

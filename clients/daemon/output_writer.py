@@ -32,7 +32,7 @@ from clients.peer.notebook import Notebook
 from notebook_doc.contents import content_of, output_manifest
 from notebook_doc.errors import BadEdit
 from notebook_doc.replica import Heads
-from notebook_doc.runtime import Manifest, SpoolPosition
+from notebook_doc.runtime_records import Manifest, SpoolPosition
 
 _Prepared = tuple[Manifest, Mapping[str, bytes]]  # and the blobs that it names
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 from typing import Any, Literal, NewType
 
 from clients.daemon.events import KernelFailure
-from notebook_doc.runtime import Namespace
+from notebook_doc.runtime_records import Namespace
 
 ExecutionId = NewType("ExecutionId", str)
 CellId = NewType("CellId", str)

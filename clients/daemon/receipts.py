@@ -13,7 +13,7 @@ from typing import Final
 
 from clients.peer.notebook import Notebook
 from notebook_doc.replica import Heads
-from notebook_doc.runtime import SpoolPosition
+from notebook_doc.runtime_records import SpoolPosition
 
 # Changes remembered one by one while the hub is away; of more, only the latest counts.
 MOST: Final = 64

@@ -30,7 +30,7 @@ from clients.daemon.queue_effects import (
     Status,
 )
 from clients.peer.notebook import Notebook
-from notebook_doc.runtime import Execution, ExecutionError, Prompt, Requester, Wanted
+from notebook_doc.runtime_records import Execution, ExecutionError, Prompt, Requester, Wanted
 
 logger = logging.getLogger("quire.daemon")
 

@@ -39,7 +39,7 @@ from clients.daemon.takeover import TakeOver
 from clients.peer.errors import PeerError
 from clients.peer.notebook import Notebook
 from notebook_doc.events import CellRemoved, NotebookEvent
-from notebook_doc.runtime import Requester, SpoolPosition
+from notebook_doc.runtime_records import Requester, SpoolPosition
 from relay.errors import ErrorCode, WireError
 from relay.messages import Request
 

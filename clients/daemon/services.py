@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from clients.peer.notebook import Notebook
 from notebook_doc.events import NotebookEvent
-from notebook_doc.runtime import Execution, KernelState, Requester
+from notebook_doc.runtime_records import Execution, KernelState, Requester
 from relay.requests import Execute
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from typing import Any, Final
 from clients.daemon.events import InputRequested, Output
 from clients.daemon.records import ExecutionRecords
 from clients.daemon.services import Asked, Served
-from notebook_doc.runtime import Prompt, Requester
+from notebook_doc.runtime_records import Prompt, Requester
 from relay.errors import ErrorCode, WireError
 from relay.requests import AnswerInput, Stdin
 

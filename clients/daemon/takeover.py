@@ -22,7 +22,7 @@ from clients.daemon.queue_effects import (
     Status,
 )
 from clients.peer.notebook import Notebook
-from notebook_doc.runtime import KernelState, SpoolPosition
+from notebook_doc.runtime_records import KernelState, SpoolPosition
 
 logger = logging.getLogger("quire.daemon")
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 
 from clients.gateway.facts import was_cancelled
 from clients.gateway.protocol import Payload
-from notebook_doc.runtime import Execution
+from notebook_doc.runtime_records import Execution
 
 # Executions, and lines of agents, that are remembered as told.
 MAX_TOLD: Final = 4096

@@ -14,7 +14,8 @@ from typing import Any, Literal
 from notebook_doc.dataflow.notebook_dataflow import Dataflow
 from notebook_doc.dataflow.staleness import Cause, Freshness, Run, Staleness, begin_run
 from notebook_doc.notebook import NotebookDoc
-from notebook_doc.runtime import Execution, RuntimeDoc
+from notebook_doc.runtime import RuntimeDoc
+from notebook_doc.runtime_records import Execution
 
 Status = Literal["idle", "running", "ready", "error", "stale"]
 _REASONS = {"upstream": "upstream", "environment": "env"}

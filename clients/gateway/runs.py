@@ -20,7 +20,7 @@ from clients.gateway.following import FollowedRun, outputs_of
 from clients.gateway.protocol import Payload
 from clients.peer.errors import PeerError
 from clients.peer.notebook import Notebook
-from notebook_doc.runtime import Execution
+from notebook_doc.runtime_records import Execution
 from relay.errors import WireError
 
 # Variables that a run shows, and the seconds that the kernel has to say what they are.

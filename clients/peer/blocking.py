@@ -37,7 +37,7 @@ from notebook_doc.dataflow.view import GraphView
 from notebook_doc.events import Event
 from notebook_doc.history.blame import Blamed
 from notebook_doc.policy import AgentPolicy
-from notebook_doc.runtime import KernelState, Namespace
+from notebook_doc.runtime_records import KernelState, Namespace
 from notebook_doc.taking_back import Undone
 from relay.errors import WireError
 from relay.messages import PeerKind, PresentPeer, Role

@@ -17,8 +17,8 @@ from clients.peer.waiting import Waiting
 from notebook_doc.dataflow.problems import Problem
 from notebook_doc.dataflow.staleness import Freshness
 from notebook_doc.notebook import CellType
-from notebook_doc.runtime import Execution as Record
-from notebook_doc.runtime import Prompt
+from notebook_doc.runtime_records import Execution as Record
+from notebook_doc.runtime_records import Prompt
 from relay.requests import Bring, Stdin
 
 if TYPE_CHECKING:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Any, Final, cast
 
 from clients.peer.at_once import all_of
-from notebook_doc.runtime import Manifest
+from notebook_doc.runtime_records import Manifest
 
 FetchPart = Callable[[str, int, int | None], Awaitable[bytes]]  # a blob's name, from, to before
 PARTS_AT_ONCE: Final = 4

@@ -18,8 +18,8 @@ from clients.peer.excerpt import excerpt
 from clients.peer.waiting import Waiting, waiting
 from notebook_doc.errors import CorruptDocument
 from notebook_doc.rotation import ArchivedExecution
-from notebook_doc.runtime import TERMINAL_STATUSES, ExecutionStatus, Prompt
-from notebook_doc.runtime import Execution as Record
+from notebook_doc.runtime_records import TERMINAL_STATUSES, ExecutionStatus, Prompt
+from notebook_doc.runtime_records import Execution as Record
 from relay.requests import AnswerInput
 
 if TYPE_CHECKING:

@@ -39,7 +39,8 @@ from notebook_doc.execution_index import ExecutionIndex
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import Heads, author_key_of
 from notebook_doc.rotation import events_between
-from notebook_doc.runtime import KernelState, Manifest, RuntimeDoc
+from notebook_doc.runtime import RuntimeDoc
+from notebook_doc.runtime_records import KernelState, Manifest
 from relay.connection import Connection
 from relay.errors import WireError
 from relay.messages import (

@@ -19,7 +19,7 @@ from clients.peer.execution import Execution
 from clients.peer.flow import NeedsConfirmation, RunPlan
 from clients.peer.part import Part
 from notebook_doc.execution_index import ExecutionIndex
-from notebook_doc.runtime import Namespace
+from notebook_doc.runtime_records import Namespace
 from relay.requests import (
     Bring,
     ClearOutputs,

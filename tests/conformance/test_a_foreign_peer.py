@@ -14,7 +14,8 @@ from notebook_doc.json_values import Json
 from notebook_doc.notebook import notebook_seed
 from notebook_doc.position import between
 from notebook_doc.rotation import next_epoch
-from notebook_doc.runtime import Execution, runtime_seed
+from notebook_doc.runtime import runtime_seed
+from notebook_doc.runtime_records import Execution
 from tests.conformance.foreign import ForeignPeer, a_foreign_peer, a_hub, agree, on_uvloop, opened
 
 WAVE = "👋🏽"  # two code points, four UTF-16 code units

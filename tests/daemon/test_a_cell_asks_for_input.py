@@ -10,7 +10,7 @@ from clients.peer.errors import RequestFailed
 from clients.peer.execution import Execution
 from clients.peer.notebook import Notebook
 from notebook_doc.events import PromptChanged
-from notebook_doc.runtime import Prompt
+from notebook_doc.runtime_records import Prompt
 from relay.requests import AnswerInput
 from tests.daemon.service import notebook_file, running_service
 from tests.support.aio import aio

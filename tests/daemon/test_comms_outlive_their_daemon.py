@@ -13,7 +13,7 @@ from clients.daemon.events import CommHandled, KernelCommMessage, KernelCommOpen
 from clients.daemon.output_writer import OutputWriter
 from clients.daemon.services import Asked
 from clients.peer.notebook import Notebook
-from notebook_doc.runtime import Requester
+from notebook_doc.runtime_records import Requester
 from relay.messages import PeerInfo
 from relay.requests import CommSend
 from tests.daemon.service import Service, notebook_file, running_service

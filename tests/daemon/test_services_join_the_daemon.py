@@ -14,7 +14,7 @@ from clients.daemon.services import Asked, Chosen, Served, Service, ServiceHost,
 from clients.peer.errors import RequestFailed
 from clients.peer.notebook import Notebook
 from notebook_doc.events import CellChanged, NotebookEvent
-from notebook_doc.runtime import Execution, KernelState, Requester
+from notebook_doc.runtime_records import Execution, KernelState, Requester
 from relay.errors import ErrorCode, WireError
 from relay.requests import Execute, Save
 from tests.daemon.service import notebook_file, running_service

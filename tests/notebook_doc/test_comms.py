@@ -7,7 +7,8 @@ import pytest
 from notebook_doc.comms import Comm
 from notebook_doc.errors import BadEdit
 from notebook_doc.events import CommChanged, CommClosed, CommOpened
-from notebook_doc.runtime import Execution, RuntimeDoc
+from notebook_doc.runtime import RuntimeDoc
+from notebook_doc.runtime_records import Execution
 from notebook_doc.touched import touches
 
 

@@ -5,7 +5,8 @@ from __future__ import annotations
 import pytest
 
 from notebook_doc.execution_index import ExecutionIndex
-from notebook_doc.runtime import Execution, RuntimeDoc
+from notebook_doc.runtime import RuntimeDoc
+from notebook_doc.runtime_records import Execution
 
 
 @pytest.fixture

@@ -32,7 +32,8 @@ from notebook_doc.rotation import (
     superseded,
     write_archive,
 )
-from notebook_doc.runtime import Execution, ExecutionError, KernelState, Manifest, Requester, RuntimeDoc
+from notebook_doc.runtime import RuntimeDoc
+from notebook_doc.runtime_records import Execution, ExecutionError, KernelState, Manifest, Requester
 from notebook_doc.sync_message import read_change
 
 ID = "6f1c2a4e-0000-4000-8000-000000000006"

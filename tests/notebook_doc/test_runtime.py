@@ -10,7 +10,8 @@ import pytest
 from notebook_doc.errors import BadEdit, CorruptDocument
 from notebook_doc.events import ExecutionChanged, KernelChanged, LatestChanged, PromptChanged, QueueChanged
 from notebook_doc.replica import ROOT, Replica
-from notebook_doc.runtime import Execution, ExecutionError, KernelState, Manifest, Prompt, Requester, RuntimeDoc
+from notebook_doc.runtime import RuntimeDoc
+from notebook_doc.runtime_records import Execution, ExecutionError, KernelState, Manifest, Prompt, Requester
 from notebook_doc.touched import touches
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from clients.peer.excerpt import excerpt
 from notebook_doc.contents import content_of
-from notebook_doc.runtime import Manifest
+from notebook_doc.runtime_records import Manifest
 
 
 class Blobs:

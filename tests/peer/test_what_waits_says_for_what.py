@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from clients.peer.waiting import waiting
-from notebook_doc.runtime import Execution, ExecutionStatus, KernelState, RuntimeDoc
+from notebook_doc.runtime import RuntimeDoc
+from notebook_doc.runtime_records import Execution, ExecutionStatus, KernelState
 
 
 def runtime(*executions: tuple[str, str, ExecutionStatus, float | None]) -> RuntimeDoc:

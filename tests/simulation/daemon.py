@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import Any
 
 from notebook_doc.rotation import next_epoch
-from notebook_doc.runtime import Execution
+from notebook_doc.runtime_records import Execution
 from relay.messages import Request, Response
 from relay.requests import Execute
 from tests.simulation.world import SimulatedPeer, World

@@ -10,7 +10,8 @@ import pytest
 from notebook_doc.interchange import notebook_from_model
 from notebook_doc.model import CellModel, NotebookModel
 from notebook_doc.rotation import next_epoch
-from notebook_doc.runtime import Execution, RuntimeDoc
+from notebook_doc.runtime import RuntimeDoc
+from notebook_doc.runtime_records import Execution
 from relay.errors import ErrorCode
 from relay.frames import FrameType, frame
 from relay.messages import NewRuntimeEpoch, RuntimeEpoch, decode, encode

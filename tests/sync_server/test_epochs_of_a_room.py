@@ -7,7 +7,8 @@ import pytest
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import Replica
 from notebook_doc.rotation import next_epoch
-from notebook_doc.runtime import Execution, RuntimeDoc
+from notebook_doc.runtime import RuntimeDoc
+from notebook_doc.runtime_records import Execution
 from relay.errors import ErrorCode, WireError
 from relay.frames import FrameType, frame
 from relay.messages import NewRuntimeEpoch, RuntimeEpoch, RuntimeEpochTaken, encode

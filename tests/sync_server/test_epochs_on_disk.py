@@ -14,7 +14,7 @@ import pytest
 
 from clients.peer.notebook import Notebook
 from notebook_doc.rotation import next_epoch
-from notebook_doc.runtime import Execution
+from notebook_doc.runtime_records import Execution
 from relay.messages import PeerInfo
 from sync_server.sqlite_store import SqliteStore
 from sync_server.store import DocKey

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from clients.daemon.environments.drift import package_for
 from notebook_doc.environment_state import MISSING_CELLS, MissingModule
 from notebook_doc.json_values import Json
-from notebook_doc.runtime import Execution
+from notebook_doc.runtime_records import Execution
 
 
 def missing_after(execution: Execution, before: Iterable[MissingModule]) -> dict[str, Json] | None:

@@ -32,7 +32,7 @@ from clients.daemon.launch_plan import LaunchPlan, kernel_name
 from clients.daemon.services import Asked, Served, Service, ServiceHost
 from notebook_doc.environment_state import MISSING, EnvironmentState
 from notebook_doc.events import CellChanged, CellRemoved, MetadataChanged, NotebookEvent, Reset
-from notebook_doc.runtime import Execution, KernelState
+from notebook_doc.runtime_records import Execution, KernelState
 from relay.errors import ErrorCode, WireError
 from relay.requests import ApproveDependencies
 
