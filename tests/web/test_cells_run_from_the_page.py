@@ -56,6 +56,10 @@ def test_a_running_cell_is_seen_to_run_and_can_be_interrupted(service: Service) 
     assert tab.cell(0).get_attribute("data-status") == "running"
     assert tab.cell(1).locator(".run-status").inner_text() == "next"
     assert tab.cell(2).locator(".run-status").inner_text() == "queue 2"
+    for number in range(3):
+        input, label = (tab.cell(number).locator(part).bounding_box() for part in (".input", ".run-status"))
+        assert input["y"] < label["y"], "what it says stands beside its line"
+        assert label["y"] + label["height"] < input["y"] + input["height"]
     tab.cell(2).hover()
     tab.cell(2).get_by_role("button", name="Stop this cell").click()
     tab.cell(2).locator(".run-status", has_text="cancelled").wait_for()

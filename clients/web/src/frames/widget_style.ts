@@ -5,9 +5,12 @@ import olderIcons from "@fortawesome/fontawesome-free/css/v4-shims.min.css?inlin
 import solid from "@fortawesome/fontawesome-free/webfonts/fa-solid-900.woff2?inline";
 import base from "@jupyter-widgets/base/css/index.css?inline";
 import controls from "@jupyter-widgets/controls/css/widgets.css?inline";
+import tabs from "@lumino/widgets/style/tabbar.css?inline";
+import tabPanels from "@lumino/widgets/style/tabpanel.css?inline";
+import lumino from "@lumino/widgets/style/widget.css?inline";
 import own from "./widgets.css?inline";
 import { style } from "./host.ts";
 
 const FONT = `@font-face { font-family: "Font Awesome 7 Free"; font-weight: 900; src: url("${solid}") format("woff2"); }`;
 
-for (const css of [base, controls, icons, olderIcons, FONT, own]) style(css);
+for (const css of [lumino, tabs, tabPanels, base, controls, icons, olderIcons, FONT, own]) style(css);
