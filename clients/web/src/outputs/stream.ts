@@ -3,6 +3,7 @@
 // While a cell prints, lines that are complete stay on the page as they are; the last ones alone are drawn again. Whoever
 // reads the end is kept there, whoever reads elsewhere stays there.
 
+import { type Style, styleAfter } from "../core/ansi.ts";
 import type { Content, Output } from "../core/schema.ts";
 import { h } from "../page/dom.ts";
 import { bytesOf, sizeOf } from "./contents.ts";
@@ -25,6 +26,7 @@ export class StreamView implements Shown {
   #output: Output | null = null;
   #contents: readonly Content[] = [];
   #settledText = "";
+  #style: Style = {}; // in which the settled text ends
   #large: LargeText | null = null;
   #version = 0; // of the contents
   #shown = 0; // the version that is shown
@@ -80,19 +82,23 @@ export class StreamView implements Shown {
   #show(text: string, version: number): void {
     if (version <= this.#shown || this.#ended || this.#large !== null) return;
     this.#shown = version;
+    this.#pre.hidden = this.#name === "stderr" && !/\S/.test(text); // the newline after a progress bar is no coloured box
     const { scrollTop, scrollHeight, clientHeight } = this.#pre;
     const follows = scrollTop > 0 && scrollTop + clientHeight > scrollHeight - 4;
     if (!text.startsWith(this.#settledText)) {
       this.#settledText = "";
+      this.#style = {};
       this.#settled.replaceChildren();
     }
     const rest = text.slice(this.#settledText.length);
     const cut = rest.lastIndexOf("\n", rest.length - OPEN) + 1;
-    if (cut > 0 && rest.length > OPEN && !text.includes("\x1b")) {
-      this.#settled.append(rest.slice(0, cut));
-      this.#settledText += rest.slice(0, cut);
-      this.#open.replaceChildren(rest.slice(cut));
-    } else this.#open.replaceChildren(terminal(rest));
+    const done = cut > 0 && rest.length > OPEN ? rest.slice(0, cut) : "";
+    if (done !== "") {
+      this.#settled.append(terminal(done, this.#style));
+      this.#settledText += done;
+      this.#style = styleAfter(done, this.#style);
+    }
+    this.#open.replaceChildren(terminal(rest.slice(done.length), this.#style));
     if (follows) this.#pre.scrollTop = this.#pre.scrollHeight;
   }
 
