@@ -62,6 +62,7 @@ def test_a_person_accepts_an_edited_proposal_rejects_another_and_sets_what_agent
         its = page.locator(".moments li", has=page.locator(".author.agent")).first
         its.get_by_role("button", name="Undo").click()
         page.locator(".moments li.undone").first.wait_for()
+        assert page.locator(".moments .author.unknown").count() == 0, "who undid it is known here at once"
     assert service.errors == []
 
 

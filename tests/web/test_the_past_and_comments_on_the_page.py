@@ -63,6 +63,38 @@ def test_dragging_through_the_past_of_many_cells_shows_each_moment_and_wakes_no_
     assert service.errors == []
 
 
+def test_on_a_narrow_screen_the_past_and_what_is_said_stand_above_and_below_each_other(service: Service) -> None:
+    tab = service.start("import math\n\nrate = 0.03  # " + "a long remark " * 6)
+    page = tab.page
+    with quire.open(service.notebook, name="Bo", kind="person") as bo:
+        bo.cells[0].append(" and more")
+        bo.cells[0].comments.add("why?")
+        bo.saved()
+    tab.cell(0).locator("[data-mark='comments']").wait_for()
+    page.set_viewport_size({"width": 400, "height": 800})
+    try:
+        mark = tab.cell(0).locator("[data-mark='comments']")
+        assert mark.bounding_box()["x"] >= 0
+        mark.click()
+        page.get_by_role("button", name="Reply").wait_for()
+        assert tab.cell(0).bounding_box()["y"] < page.locator(".panel").bounding_box()["y"]
+        tab.press("Escape")
+        tab.cell(0).click(position={"x": 5, "y": 5})
+        tab.press(MODIFIER + "h")
+        page.locator(".moments .author.person").first.wait_for()
+        page.locator(".moments li", has=page.locator(".author.person")).first.locator(".moment").click()
+        past = page.locator(".past")
+        past.locator(".diff-line.added mark", has_text="and more").wait_for()
+        heights = past.locator(".diff-line").evaluate_all("lines => lines.map(line => line.offsetHeight)")
+        assert min(heights) > 10, "an empty line is a line, too"
+        assert past.locator(".lines").evaluate("lines => lines.scrollWidth <= lines.clientWidth"), "long lines wrap"
+        past.get_by_role("button", name="What changed since").click()  # nothing stands before it
+        past.get_by_text("The notebook says the same now.").wait_for()
+    finally:
+        page.set_viewport_size({"width": 1200, "height": 900})
+    assert service.errors == []
+
+
 def test_who_wrote_what_of_a_cell_is_shown_below_it(service: Service) -> None:
     tab = service.start("x = 1")
     with quire.open(service.notebook, name="Bot", kind="agent") as nb:

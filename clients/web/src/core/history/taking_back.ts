@@ -63,6 +63,9 @@ export function isEdit(notebook: Notebook, hash: string): boolean {
   return cells.size > 0 || roots.has("cells") || roots.has("metadata");
 }
 
+/** What the actors of the undos begin with that were made here: nobody else knows yet whose they are. */
+export const undoneHere = (notebook: Notebook): ReadonlySet<string> => Life.of(notebook).madeHere;
+
 const undoOf = (deed: Deed): string => `undo ${deed.name}`;
 
 // --- the deeds of a history ----------------------------------------------------------------------------------------------
@@ -74,6 +77,7 @@ class Life {
   readonly #keys = new Set<string>();
   readonly #names = new Map<string, string>(); // change -> the deed that it belongs to
   readonly #deeds = new Map<string, Deed>(); // each after those it builds on
+  readonly madeHere = new Set<string>();
   #seen = 0; // changes
 
   private constructor(notebook: Notebook) {
@@ -304,7 +308,10 @@ function write(notebook: Notebook, life: Life, deed: Deed): Undone {
   } finally {
     for (const work of works.values()) work.free();
   }
-  if (chunks.length > 0) notebook.replica.apply(chunks, notebook);
+  if (chunks.length > 0) {
+    life.madeHere.add(key);
+    notebook.replica.apply(chunks, notebook);
+  }
   const last = chunks.at(-1);
   return { cells: [...cells], kept: [...kept], change: last === undefined ? null : Replica.hashOf(last) };
 }

@@ -62,7 +62,10 @@ export class MentionList {
     if (this.#offered.length === 0) return this.#close();
     this.#active = Math.max(0, this.#offered.findIndex(({ who }) => who === before));
     this.#options.replaceChildren(...this.#offered.map((one, index) => this.#option(one, index)));
-    this.#options.hidden = false;
+    if (this.#options.hidden) {
+      this.#options.hidden = false;
+      this.#options.scrollIntoView({ block: "nearest" });
+    }
     this.#field.setAttribute("aria-controls", this.#options.id);
     const count = this.#offered.length;
     const told = `${count === 1 ? "One" : count} to mention: arrow keys choose, Enter takes.`;

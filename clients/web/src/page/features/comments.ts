@@ -53,7 +53,12 @@ export function comments(page: Page): void {
   marks.show();
 }
 
-const firstLine = (text: string): string => (text.split("\n", 1)[0] as string).slice(0, 80);
+const LONGEST_TOLD = 100; // characters
+
+function firstLine(text: string): string {
+  const line = text.split("\n", 1)[0] as string;
+  return line.length < text.length || line.length > LONGEST_TOLD ? `${line.slice(0, LONGEST_TOLD)}…` : line;
+}
 
 const mentionsReader = ({ text, mentions }: Message, takenPart: TakenPart): boolean => isMentioned(text, mentions, takenPart.reader);
 

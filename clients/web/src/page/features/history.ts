@@ -4,7 +4,7 @@
 // What happened is computed from this tab's replica (core/history); who wrote when, the hub tells when the panel opens and
 // while it is open. While the past is shown, the cells are hidden and go on living: nothing that others write is missed.
 
-import { isEdit, notTakenBack } from "../../core/history/taking_back.ts";
+import { isEdit, notTakenBack, undoneHere } from "../../core/history/taking_back.ts";
 import { History, KnownPeers, LONGEST_NAME } from "../../core/history/history.ts";
 import type { Moment } from "../../core/history/moments.ts";
 import type { Heads } from "../../core/replica.ts";
@@ -19,7 +19,7 @@ const ASK_EVERY = 5000; // milliseconds between questions who wrote what, while 
 
 export function history(page: Page): void {
   const peers = new KnownPeers();
-  const past = new History(page.notebook, () => peers.byKey);
+  const past = new History(page.notebook, () => new Map([...peers.byKey, ...Array.from(undoneHere(page.notebook), (key) => [key, page.people.self.peer] as const)]));
   const meet = () => {
     for (const { peer } of [page.people.self, ...page.people.others]) peers.meet(peer);
   };

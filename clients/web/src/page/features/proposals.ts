@@ -5,7 +5,9 @@ import { diffLines } from "../../core/history/lines.ts";
 import { type Outcome, type Preview, type Proposal, Proposals } from "../../core/proposals.ts";
 import { goTo } from "../cell_deeds.ts";
 import { h } from "../dom.ts";
+import { changedText } from "../history/changed_line.ts";
 import type { Page } from "../page.ts";
+import { authorChip, said } from "../people_text.ts";
 import { policySettings } from "./agents.ts";
 
 const PANEL = "proposals";
@@ -93,14 +95,13 @@ function card(page: Page, kept: Proposals, proposal: Proposal, redraw: () => voi
     kept.reject(proposal.id, note.value.trim());
     redraw();
   };
-  const when = new Date(proposal.at * 1000).toLocaleString(undefined, { dateStyle: "short", timeStyle: "short" });
   const shown = preview === null ? [h("p", { class: "nothing" }, WHY_NOT.damaged)] : preview.cells.map((cell) => cellDiff(page, preview, cell, edited));
   const acceptButton = h("button", { type: "button", class: "plain main accept", click: accept }, "Accept");
   acceptButton.disabled = preview === null;
   return h(
     "article",
     { class: "proposal", "data-proposal": proposal.id, "aria-label": `Proposed by ${proposal.author.name}: ${proposal.title}` },
-    h("header", {}, h("strong", {}, proposal.title), h("small", {}, `${proposal.author.name}, ${when}`)),
+    h("header", {}, h("strong", {}, proposal.title), h("small", {}, authorChip(proposal.author), ` ${said(proposal.at)}`)),
     ...shown,
     meanwhile.length === 0 ? null : h("p", { class: "meanwhile" }, `${count(meanwhile.length, "cell")} edited since; accepting merges both.`),
     h("div", { class: "decide" }, acceptButton, h("button", { type: "button", class: "plain reject", click: reject }, "Reject"), note),
@@ -119,6 +120,7 @@ function cellDiff(page: Page, preview: Preview, cell: CellDiff, edited: Map<stri
     field.rows = Math.min(20, field.value.split("\n").length + 1);
     body.replaceChildren(field);
     field.focus();
+    field.setSelectionRange(0, 0);
   };
   const mayEdit = cell.kind !== "deleted" && cell.fields.includes("source");
   return h("section", { class: "cell-diff" }, h("div", { class: "cell-diff-head" }, name, mayEdit ? h("button", { type: "button", class: "link", click: edit }, "Edit") : null), body);
@@ -128,8 +130,8 @@ function shownLines(cell: CellDiff): HTMLElement[] {
   const lines = diffLines(cell.old?.source ?? "", cell.now?.source ?? "");
   const near = lines.map((_, i) => lines.slice(Math.max(0, i - CONTEXT), i + CONTEXT + 1).some(({ kind }) => kind !== "same"));
   const found: HTMLElement[] = [];
-  for (const [i, { kind, text }] of lines.entries()) {
-    if (near[i]) found.push(h("span", { class: `line ${kind}` }, `${{ same: " ", added: "+", deleted: "−" }[kind]} ${text}\n`));
+  for (const [i, { kind }] of lines.entries()) {
+    if (near[i]) found.push(h("span", { class: `line ${kind}` }, `${{ same: " ", added: "+", deleted: "−" }[kind]} `, ...changedText(lines, i), "\n"));
     else if (i === 0 || near[i - 1]) found.push(h("span", { class: "line gap" }, "⋯\n"));
   }
   return found;

@@ -6,6 +6,7 @@ import { diffLines, type Line } from "../../core/history/lines.ts";
 import type { Moment } from "../../core/history/moments.ts";
 import { h } from "../dom.ts";
 import { authorChip, said } from "../people_text.ts";
+import { changedText } from "./changed_line.ts";
 
 export type Comparison = "before" | "now";
 
@@ -62,7 +63,7 @@ export class PastView {
     const way = (id: Comparison, words: string) =>
       h("button", { type: "button", class: "plain small", "aria-pressed": `${comparison === id}`, click: () => this.#actions.compare(id) }, words);
     const picked = other === null || comparison !== "other" ? null : h("span", { class: "small quiet" }, `Compared with ${other.number}, ${said(other.ended)}`);
-    const restore = h("button", { type: "button", class: "plain small strong", click: () => this.#actions.restore("whole") }, "Restore the notebook");
+    const restore = h("button", { type: "button", class: "plain small", click: () => this.#actions.restore("whole") }, "Restore the notebook");
     restore.hidden = !this.#actions.mayRestore();
     const back = h("button", { type: "button", class: "plain small", click: () => this.#actions.now() }, "Back to now");
     const ways = h("div", { class: "ways", role: "group", "aria-label": "Compare" }, way("before", "What it changed"), way("now", "What changed since"), picked);
@@ -130,48 +131,14 @@ function drawLines(lines: readonly Line[], isDiff: boolean): HTMLElement {
       continue;
     }
     skip();
-    rows.push(drawLine(line, pairOf(lines, index)));
+    rows.push(drawLine(line, changedText(lines, index)));
   }
   skip();
   return h("div", { class: "lines" }, ...rows);
 }
 
-/** The line that a changed one was, or became. */
-function pairOf(lines: readonly Line[], index: number): string | null {
-  const { kind } = lines[index] as Line;
-  if (kind === "same") return null;
-  const before = (from: number, what: Line["kind"]) => {
-    let count = 0;
-    for (let i = from; lines[i]?.kind === what; i--) count++;
-    return count;
-  };
-  if (kind === "added") {
-    const own = before(index - 1, "added");
-    const first = index - own;
-    const deleted = before(first - 1, "deleted");
-    return own < deleted ? (lines[first - deleted + own]?.text ?? null) : null;
-  }
-  const own = before(index - 1, "deleted");
-  let end = index;
-  while (lines[end]?.kind === "deleted") end++;
-  const paired = lines[end + own];
-  return paired?.kind === "added" ? paired.text : null;
-}
-
-function drawLine({ kind, text }: Line, pair: string | null): HTMLElement {
+function drawLine({ kind }: Line, text: (string | HTMLElement)[]): HTMLElement {
   const sign = { same: " ", added: "+", deleted: "-" }[kind];
-  const code = h("code", {}, ...marked(text, pair));
+  const code = h("code", {}, ...text);
   return h("div", { class: `diff-line ${kind}` }, h("span", { class: "sign", "aria-hidden": "true" }, sign), kind === "same" ? null : h("span", { class: "heard" }, kind), code);
-}
-
-/** The line, with what its pair lacks marked, if the two have enough in common to say it so. */
-function marked(text: string, pair: string | null): (string | HTMLElement)[] {
-  if (pair === null) return [text];
-  let start = 0;
-  while (start < text.length && text[start] === pair[start]) start++;
-  let end = 0;
-  while (end < text.length - start && end < pair.length - start && text.at(-1 - end) === pair.at(-1 - end)) end++;
-  if (3 * (start + end) < Math.max(text.length, pair.length)) return [text];
-  const middle = text.slice(start, text.length - end);
-  return [text.slice(0, start), ...(middle === "" ? [] : [h("mark", {}, middle)]), text.slice(text.length - end)];
 }
