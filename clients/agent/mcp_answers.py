@@ -15,9 +15,10 @@ from typing import Any, Final
 
 from clients.agent.checking import ALWAYS
 from clients.agent.errors import described
-from clients.agent.views import CellView
+from clients.agent.views import CellView, PeerView
 from clients.peer.notebook import Notebook
 from notebook_doc.dataflow.notebook_dataflow import Mode
+from notebook_doc.draft import CellsOfNotebook
 from notebook_doc.history.diff import diff
 from notebook_doc.policy import AgentPolicy
 from notebook_doc.proposals import Proposal
@@ -100,6 +101,16 @@ def asking(policy: AgentPolicy) -> str:
     if policy.packages == "confirm":
         what.append("packages")
     return f"people want proposals (propose=) for {', '.join(what)}" if what else ""
+
+
+def where(one: PeerView, notebook: CellsOfNotebook) -> str:
+    """Who somebody is, the cell that they are in, and what they have selected there."""
+    place = f" in {one.cell_id}" if one.cell_id is not None and one.cell_id in notebook else ""
+    selected = ""
+    if place and one.selection is not None and one.cell_id is not None:
+        start, end = one.selection
+        selected = notebook.source(one.cell_id)[start:end][:MAX_LINE]
+    return f"{one.name} ({one.kind}){place}" + (f", selects {selected!r}" if selected else "")
 
 
 def in_short(cell: CellView, *, stale: bool) -> str:

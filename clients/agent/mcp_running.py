@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Final
+from typing import Any, Final
 
 from clients.agent.errors import AgentError
 from clients.agent.mcp_answers import Answer, Room, shown
@@ -97,10 +97,11 @@ async def scratch_and_tell(
     teller = _Teller(notebook, progress, 1)
     try:
         give_up = time.monotonic() + seconds
-        waits = ""
+        taken_back = ""  # behind what it waited then
         while not execution.has_ended:
             waits = str(execution.waits_for or "")
             if waits and time.monotonic() > give_up:
+                taken_back = waits
                 await stop(notebook, [execution])
                 break
             if _has_run(notebook, execution) > seconds + ENDING_SECONDS:
@@ -115,12 +116,14 @@ async def scratch_and_tell(
     except asyncio.CancelledError:
         await asyncio.shield(stop(notebook, [execution]))
         raise
-    if waits and execution.status == "cancelled":
+    if taken_back and execution.record.started is None:
         raise AgentError(
-            f"It was {waits}; after {seconds:g} s it was taken back, and nothing of it has run.",
+            f"It was {taken_back}; after {seconds:g} s it was taken back, and nothing of it has run.",
             "Wait for that, or allow more seconds. If that is yours and stuck, `interrupt` it.",
         )
-    return [_ending(execution), *shown(await execution.outputs(), Room(), execution.id)]
+    outputs = await execution.outputs()
+    late = [f"It was {taken_back}, and began just when it was taken back after {seconds:g} s."] if taken_back else []
+    return [_ending(execution, outputs), *late, *shown(outputs, Room(), execution.id)]
 
 
 async def results(executions: Sequence[Execution]) -> Answer:
@@ -130,8 +133,8 @@ async def results(executions: Sequence[Execution]) -> Answer:
     alike: list[str] = []
     ending = ""
     for execution in executions:
-        who, ended = execution.record.cell_id or "without a cell", _ending(execution)
         outputs = [] if room.is_full else await execution.outputs()
+        who, ended = execution.record.cell_id or "without a cell", _ending(execution, outputs)
         if alike and (outputs or ended != ending):
             answer.append(f"{', '.join(alike)}: {ending}")
             alike = []
@@ -150,12 +153,16 @@ def _has_run(notebook: Notebook, execution: Execution) -> float:
     return 0.0 if record is None or record.started is None else time.time() - record.started
 
 
-def _ending(execution: Execution) -> str:
-    """How it stands or ended, with what its traceback does not say."""
+def _ending(execution: Execution, outputs: Sequence[dict[str, Any]]) -> str:
+    """How it stands or ended, with what its traceback does not say, or where there is none."""
     record = execution.record
     said = record.status if record.is_terminal else f"{record.status} (execution {execution.id})"
-    unsaid = record.error is not None and (record.status != "error" or record.error.ename == "ExecutionTimeout")
-    return f"{said}: {record.error.evalue}" if unsaid and record.error is not None else said
+    if record.error is None:
+        return said
+    if record.status != "error" or record.error.ename == "ExecutionTimeout":
+        return f"{said}: {record.error.evalue}"
+    has_traceback = any(output.get("traceback") for output in outputs)
+    return said if has_traceback else f"{said}: {record.error.ename}: {record.error.evalue}"
 
 
 def _state(notebook: Notebook, execution: Execution) -> str:

@@ -30,6 +30,7 @@ from clients.agent.mcp_answers import (
     matching,
     part,
     shown,
+    where,
 )
 from clients.agent.mcp_arguments import WAIT_SECONDS, Bring
 from clients.agent.mcp_running import Progress, results, run_and_tell, scratch_and_tell
@@ -110,7 +111,7 @@ class Tools:
             if rules := asking(nb.agent_policy):
                 lines.append(rules)
             if here := ctx.peers:
-                lines.append("here: " + ", ".join(f"{one.name} ({one.kind})" for one in here))
+                lines.append("here: " + ", ".join(where(one, nb.doc) for one in here))
             if waiting := nb.proposals():
                 lines.append(f"open proposals: {len(waiting)}; see `proposals`")
             if asked := [thread for thread in nb.comments if not thread.resolved]:

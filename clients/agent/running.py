@@ -60,6 +60,6 @@ async def told(execution: Execution) -> Run:
     if len(text) > MAX_TEXT:
         text = f"{text[: MAX_TEXT // 2]}\n… {len(text) - MAX_TEXT} characters …\n{text[-MAX_TEXT // 2 :]}"
     record = execution.record
-    if record.status in ("cancelled", "died") and record.error is not None:
+    if record.error is not None and record.status != "done" and (record.status != "error" or not text):
         text += f"{record.error.ename}: {record.error.evalue}\n"
     return Run(record.cell_id, execution.id, record.status, text)

@@ -255,22 +255,28 @@ class GraphView:
 
 @dataclass(frozen=True, slots=True)
 class PeerView:
-    """Somebody who has the notebook open, and where."""
+    """Somebody who has the notebook open, and where: a cell, and from where to where in its source is selected."""
 
     name: str
     kind: str
     cell_id: str | None
     status: str
+    selection: tuple[int, int] | None = None
 
 
 def peer_view(present: PresentPeer) -> PeerView:
     """What an agent sees of a peer."""
     cell_id, status = present.state.get("cell_id"), present.state.get("status")
+    selection: tuple[int, int] | None = None
+    match present.state.get("anchor"), present.state.get("head"):
+        case int(anchor), int(head) if anchor != head:
+            selection = min(anchor, head), max(anchor, head)
     return PeerView(
         present.peer.name,
         present.peer.kind,
         cell_id if isinstance(cell_id, str) else None,
         status if isinstance(status, str) else "",
+        selection,
     )
 
 

@@ -157,6 +157,24 @@ async def test_where_a_run_would_bring_others_along_the_error_says_how_to_run_it
 
 
 @aio
+async def test_an_agent_is_told_which_cell_people_are_in_and_what_they_have_selected(tmp_path: Path) -> None:
+    async with served(tmp_path, ["x = 1", "price * n"]) as here, by_http(here.service.address) as agent:
+        notebook = here.company.notebook_id
+        here.ann.set_presence(cell_id="c1", anchor=5, head=0)
+        read = await agent.text("read_notebook", notebook=notebook)
+        while "here: ann (person) in c1, selects 'price'" not in read:
+            read = await agent.text("read_notebook", notebook=notebook)
+
+
+@aio
+async def test_an_error_without_a_traceback_is_told_all_the_same(tmp_path: Path) -> None:
+    wrong = "from IPython import get_ipython\nget_ipython().showtraceback = lambda *_, **__: None\n1 / 0"
+    async with served(tmp_path, [wrong], daemon=True) as here, by_http(here.service.address) as agent:
+        notebook = here.company.notebook_id
+        assert "c0: error: ZeroDivisionError" in await agent.text("run_cells", notebook=notebook)
+
+
+@aio
 async def test_an_expression_that_takes_for_ever_holds_nobody_up(tmp_path: Path) -> None:
     lines = ["x" * 40, "price = 3", "prices"]
     assert await matching_lines("price$|e.=", lines) == await matching_lines("^pr[a-z]+ ", lines) == [1]
