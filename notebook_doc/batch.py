@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Literal, cast
 
+from notebook_doc.cells import CellType
 from notebook_doc.draft import Draft
 from notebook_doc.edits import (
     Create,
@@ -28,7 +29,7 @@ from notebook_doc.edits import (
 )
 from notebook_doc.errors import BadEdit, CellDeletedMeanwhile, CellEditedMeanwhile, UnknownCell
 from notebook_doc.events import CellAdded, CellChanged, CellRemoved
-from notebook_doc.notebook import CellType, NotebookDoc
+from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import Heads
 
 # --- what was read, and what came of it -------------------------------------------------------------------------------

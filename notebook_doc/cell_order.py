@@ -8,11 +8,12 @@ be read. It writes nothing: its owner puts positions into the document and tells
 from __future__ import annotations
 
 from bisect import bisect_left, insort
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from notebook_doc import position as positions
+from notebook_doc.errors import BadEdit
 
 # A position sorted after every real one, for cells whose position cannot be read.
 UNREADABLE: Final = "\uffff"
@@ -96,3 +97,13 @@ class CellOrder:
         own = spread.pop(index - first)
         lost = [cell_id for _, cell_id in self._places[first:]]
         return Placement(own, tuple(zip(lost, spread, strict=True)))
+
+
+def place_for(order: CellOrder, position: Callable[[str], str], after: str | None, before: str | None) -> Placement:
+    """Where a cell goes that comes after or before another, at the end if neither is named. Raises BadEdit for both."""
+    if after is not None and before is not None:
+        raise BadEdit("a cell goes either after or before another.", "Name one of the two.")
+    return order.placement(
+        after=None if after is None else (position(after), after),
+        before=None if before is None else (position(before), before),
+    )

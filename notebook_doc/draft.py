@@ -12,6 +12,8 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
 
+from notebook_doc.cell_order import place_for
+from notebook_doc.cells import Cell, check_cell_type
 from notebook_doc.edits import (
     Create,
     Delete,
@@ -25,7 +27,7 @@ from notebook_doc.edits import (
 )
 from notebook_doc.errors import BadEdit, UnknownCell
 from notebook_doc.json_values import Json
-from notebook_doc.notebook import Cell, NotebookDoc, check_cell_type, place_for
+from notebook_doc.notebook import NotebookDoc
 from notebook_doc.plain import plain, well_formed
 
 

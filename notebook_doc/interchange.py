@@ -13,11 +13,12 @@ from dataclasses import replace
 from typing import cast
 
 from notebook_doc import position as positions
+from notebook_doc.cells import CellType, cell_values
 from notebook_doc.change_writer import ChangeWriter
 from notebook_doc.ipynb import content_digest, same_cells
 from notebook_doc.json_values import Json
 from notebook_doc.model import Attachments, CellModel, NotebookModel
-from notebook_doc.notebook import CellType, NotebookDoc, cell_values, notebook_seed
+from notebook_doc.notebook import NotebookDoc, notebook_seed
 from notebook_doc.runtime import RuntimeDoc
 from notebook_doc.runtime_records import Execution, Manifest
 from notebook_doc.seed import give_birth

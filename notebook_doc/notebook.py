@@ -11,55 +11,31 @@ replaced.
 
 from __future__ import annotations
 
-import secrets
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from copy import copy
 from dataclasses import dataclass, replace
 from functools import cache
-from typing import Final, Literal, cast
+from typing import Final, cast
 
 from notebook_doc import comments
-from notebook_doc.cell_order import UNREADABLE, CellOrder, Placement, readable
+from notebook_doc.cell_order import UNREADABLE, CellOrder, place_for, readable
+from notebook_doc.cells import UNKNOWN_TYPE, Cell, CellType, cell_values, check_cell_type, new_cell_id, read_cell
 from notebook_doc.change_writer import ChangeWriter
 from notebook_doc.document import Document
 from notebook_doc.errors import BadEdit, CorruptDocument, UnknownCell
-from notebook_doc.events import (
-    CellAdded,
-    CellChanged,
-    CellField,
-    CellRemoved,
-    CommentsChanged,
-    MetadataChanged,
-    NotebookEvent,
-    ProposalChanged,
-    Reset,
-)
+from notebook_doc.events import CellField, NotebookEvent
 from notebook_doc.json_values import Json
 from notebook_doc.object_index import ObjectIndex
 from notebook_doc.plain import well_formed
-from notebook_doc.replica import ROOT, Heads, ObjectId, ReadView, Replica, Transaction
+from notebook_doc.replica import ROOT, Heads, ObjectId, Replica, Transaction
 from notebook_doc.seed import give_birth, seed
 from notebook_doc.text_diff import Splice, splices
 from notebook_doc.touched import ROOT_KEY, ObjectKey
+from notebook_doc.unreported import Unreported
 
-CellType = Literal["code", "markdown", "raw"]
-CELL_TYPES: Final = ("code", "markdown", "raw")
 DEFAULT_NBFORMAT_MINOR: Final = 5
 
-_UNKNOWN_TYPE: Final = "raw"  # what a cell without a readable type is shown as
 _FIELDS: Final[frozenset[CellField]] = frozenset(("cell_type", "position", "source", "metadata", "attachments"))
-
-
-@dataclass(frozen=True, slots=True)
-class Cell:
-    """A cell as it was when it was read."""
-
-    id: str
-    cell_type: str
-    position: str
-    source: str
-    metadata: dict[str, Json]
-    attachments: dict[str, Json] | None  # None: the cell has none, and its file no such key
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +58,6 @@ def notebook_seed() -> bytes:
     return seed(roots)
 
 
-def new_cell_id() -> str:
-    """A fresh cell id, valid in nbformat 4.5."""
-    return secrets.token_hex(8)
-
-
 class NotebookDoc(Document):
     """The notebook as one replica has it."""
 
@@ -106,14 +77,8 @@ class NotebookDoc(Document):
                 self._objects.place(ROOT, name, obj)
         self._entries: dict[str, _Entry] = {}
         self._order = CellOrder()
-        self._pending: dict[str, set[CellField]] = {}  # touched cells and their fields, not yet reported
-        self._reported: set[str] = set()  # the cells that whoever takes the events knows of
-        self._pending_metadata: set[str] = set()
-        self._pending_proposals: set[str] = set()
-        self._pending_threads: set[str] = set()
-        self._pending_reset = False
         self._reindex()
-        self._reported.update(self._entries)
+        self._unreported = Unreported(self._entries)
 
     @classmethod
     def blank(cls, actor: bytes | None = None) -> NotebookDoc:
@@ -149,8 +114,7 @@ class NotebookDoc(Document):
         fork._objects = self._objects.for_fork(fork.replica)
         fork._entries = dict(self._entries)
         fork._order = self._order.copy()
-        fork._nothing_pending()
-        fork._reported = set(self._entries)
+        fork._unreported = Unreported(self._entries)
         return fork
 
     # --- reading ------------------------------------------------------------------------------------------------------
@@ -201,7 +165,7 @@ class NotebookDoc(Document):
 
     def cell_type(self, cell_id: str) -> str:
         """ "code", "markdown" or "raw"; what a later version may add reads as it is written. Raises UnknownCell."""
-        return self._view.string(self._entry(cell_id).obj, "cell_type") or _UNKNOWN_TYPE
+        return self._view.string(self._entry(cell_id).obj, "cell_type") or UNKNOWN_TYPE
 
     def cell_metadata(self, cell_id: str) -> dict[str, Json]:
         """A cell's metadata, at a third of the cost of all of the cell. Raises UnknownCell."""
@@ -361,29 +325,7 @@ class NotebookDoc(Document):
     def take_events(self) -> list[NotebookEvent]:
         """What happened since the last call, local edits included, each thing once."""
         self._refresh()
-        events: list[NotebookEvent] = []
-        if self._pending_reset:
-            events.append(Reset())
-        else:
-            events += [event for cell_id, fields in self._pending.items() if (event := self._event(cell_id, fields))]
-            if self._pending_metadata:
-                events.append(MetadataChanged(frozenset(self._pending_metadata)))
-            if self._pending_threads:
-                events.append(CommentsChanged(frozenset(self._pending_threads)))
-            events += [ProposalChanged(proposal_id) for proposal_id in sorted(self._pending_proposals)]
-        self._reported.difference_update(self._pending)
-        self._reported.update(self._entries if self._pending_reset else self._pending.keys() & self._entries.keys())
-        self._nothing_pending()
-        return events
-
-    def _nothing_pending(self) -> None:
-        self._pending, self._pending_metadata, self._pending_reset = {}, set(), False
-        self._pending_proposals, self._pending_threads = set(), set()
-
-    def _event(self, cell_id: str, fields: set[CellField]) -> NotebookEvent | None:
-        if cell_id in self._entries:
-            return CellChanged(cell_id, frozenset(fields)) if cell_id in self._reported else CellAdded(cell_id)
-        return CellRemoved(cell_id) if cell_id in self._reported else None
+        return self._unreported.take(self._entries)
 
     # --- the index ----------------------------------------------------------------------------------------------------
 
@@ -409,24 +351,24 @@ class NotebookDoc(Document):
             match path:
                 case ():
                     self._reindex()
-                    self._pending_reset = True
+                    self._unreported.everything()
                 case ("cells", cell_id):
                     written.setdefault(cell_id, set()).update(_FIELDS)
                 case ("cells", cell_id, field, *_):
                     written.setdefault(cell_id, set()).update(_FIELDS & {cast(CellField, field)})
                 case ("metadata", key, *_):
-                    self._pending_metadata.add(key)
+                    self._unreported.metadata.add(key)
                 case ("comments", thread_id, *_):
-                    self._pending_threads.add(thread_id)
+                    self._unreported.threads.add(thread_id)
                 case ("proposals", proposal_id, *_):
-                    self._pending_proposals.add(proposal_id)
+                    self._unreported.proposals.add(proposal_id)
                 case _:
                     pass  # notebook_id and the seed's own keys: nothing that an event names
         for cell_id, fields in written.items():
             self._look_again(cell_id, fields)
 
     def _look_again(self, cell_id: str, fields: set[CellField]) -> None:
-        self._pending.setdefault(cell_id, set()).update(fields)
+        self._unreported.cell(cell_id, fields)
         if (known := self._entries.pop(cell_id, None)) is not None:
             self._order.remove(known.position, cell_id)
         if (obj := self.replica.child(self._cells, cell_id)) is not None:
@@ -480,54 +422,3 @@ class NotebookDoc(Document):
         for cell_id, position in placement.others:
             self._set_position(cell_id, position)
         return placement.position
-
-
-def read_cell(view: ReadView, cell_id: str, obj: ObjectId) -> Cell:
-    """A cell as a view has it."""
-    value = cast(dict[str, Json], view.json(obj))
-    cell_type, source = value.get("cell_type"), value.get("source")
-    position = value.get("position")
-    metadata, attachments = value.get("metadata"), value.get("attachments")
-    return Cell(
-        cell_id,
-        cell_type if isinstance(cell_type, str) else _UNKNOWN_TYPE,
-        readable(position if isinstance(position, str) else None),
-        source if isinstance(source, str) else "",
-        metadata if isinstance(metadata, dict) else {},
-        attachments if isinstance(attachments, dict) else None,
-    )
-
-
-def cell_values(
-    cell_id: str,
-    cell_type: str,
-    position: str,
-    metadata: Mapping[str, Json],
-    attachments: Mapping[str, Json] | None,
-) -> dict[str, Json]:
-    """What a cell's map holds besides its source."""
-    values: dict[str, Json] = {
-        "id": cell_id,
-        "cell_type": cell_type,
-        "position": position,
-        "metadata": dict(metadata),
-    }
-    if attachments is not None:
-        values["attachments"] = dict(attachments)
-    return values
-
-
-def place_for(order: CellOrder, position: Callable[[str], str], after: str | None, before: str | None) -> Placement:
-    """Where a cell goes that comes after or before another, at the end if neither is named. Raises BadEdit for both."""
-    if after is not None and before is not None:
-        raise BadEdit("a cell goes either after or before another.", "Name one of the two.")
-    return order.placement(
-        after=None if after is None else (position(after), after),
-        before=None if before is None else (position(before), before),
-    )
-
-
-def check_cell_type(cell_type: str) -> None:
-    """Raises BadEdit for a type that nbformat does not have."""
-    if cell_type not in CELL_TYPES:
-        raise BadEdit(f"{cell_type!r} is no cell type.", "Use code, markdown or raw.")

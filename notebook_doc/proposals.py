@@ -19,12 +19,13 @@ from typing import Final, Literal, cast
 
 from notebook_doc.authors import Author, author_json, author_of_json
 from notebook_doc.batch import Check, Meanwhile, Reading, apply, where_they_are
+from notebook_doc.cells import new_cell_id
 from notebook_doc.edits import Operation, SetNotebookMetadata
 from notebook_doc.errors import BadEdit, CellDeletedMeanwhile, CellEditedMeanwhile, NotebookDocError, UnknownProposal
 from notebook_doc.events import CellAdded, CellChanged, CellRemoved
 from notebook_doc.history.past import PastNotebook
 from notebook_doc.json_values import Json
-from notebook_doc.notebook import NotebookDoc, new_cell_id
+from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import Heads
 from notebook_doc.sync_message import read_change
 

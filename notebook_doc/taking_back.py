@@ -15,11 +15,12 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, cast
 
 from notebook_doc.batch import Check, Committed, Reading, apply
+from notebook_doc.cells import Cell, CellType
 from notebook_doc.edits import Create, Delete
 from notebook_doc.errors import BadEdit, UnknownHeads
 from notebook_doc.history.past import PastNotebook
 from notebook_doc.json_values import Json
-from notebook_doc.notebook import Cell, CellType, NotebookDoc
+from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import (
     ACTOR_SIZE,
     ROOT,

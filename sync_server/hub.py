@@ -17,12 +17,13 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
+from notebook_doc.cells import new_cell_id
 from notebook_doc.errors import NotebookDocError
 from notebook_doc.interchange import notebook_from_model, runtime_from_model
 from notebook_doc.ipynb import Imported
 from notebook_doc.migrations import NOTEBOOK_MIGRATIONS, RUNTIME_MIGRATIONS, migrate
 from notebook_doc.model import CellModel, NotebookModel
-from notebook_doc.notebook import NotebookDoc, new_cell_id
+from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import Replica
 from notebook_doc.runtime import RuntimeDoc
 from notebook_doc.seed import genesis

@@ -43,9 +43,10 @@ from clients.peer.errors import PeerError
 from clients.peer.formatting import formatted
 from clients.peer.notebook import Notebook
 from notebook_doc.batch import Committed, Reading
+from notebook_doc.cells import CellType, new_cell_id
 from notebook_doc.dataflow.notebook_dataflow import Dataflow
 from notebook_doc.dataflow.problems import Problem
-from notebook_doc.notebook import CellType, NotebookDoc, new_cell_id
+from notebook_doc.notebook import NotebookDoc
 from relay.errors import WireError
 from relay.requests import Bring
 

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from notebook_doc.notebook import CellType
+from notebook_doc.cells import CellType
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from typing import Any, Final, Protocol, TypeVar, overload
 
 from clients.agent.errors import AgentError, NoSuchCell
+from notebook_doc.cells import Cell
 from notebook_doc.dataflow.fixes import problems_of
 from notebook_doc.dataflow.graph import Graph
 from notebook_doc.dataflow.problems import Problem
 from notebook_doc.draft import CellsOfNotebook
-from notebook_doc.notebook import Cell
 from notebook_doc.policy import QUIRE
 from notebook_doc.runtime import RuntimeDoc
 from notebook_doc.runtime_records import Manifest

@@ -23,13 +23,13 @@ from clients.cli.service import find_service, private_service, state_folder, wai
 from clients.peer.errors import PeerError
 from clients.peer.identity import this_program
 from clients.peer.notebook import Notebook
+from notebook_doc.cells import Cell
 from notebook_doc.errors import NotebookDocError, UnknownCell, UnknownMoment
 from notebook_doc.history.diff import diff
 from notebook_doc.history.moments import Moment
 from notebook_doc.ipynb import same_cells
 from notebook_doc.json_values import Json
 from notebook_doc.model import NotebookModel
-from notebook_doc.notebook import Cell
 from relay.errors import WireError
 from relay.messages import Role
 from sync_server.notebook_file import parse_file, read_file

@@ -7,10 +7,10 @@ from typing import Final
 
 from clients.gateway.protocol import Refusal
 from clients.peer.notebook import Notebook
+from notebook_doc.cells import CellType
 from notebook_doc.errors import UnknownCell
 from notebook_doc.interchange import longest_in_order
 from notebook_doc.json_values import Json
-from notebook_doc.notebook import CellType
 
 _TYPES: Final[dict[str, CellType]] = {"python": "code", "sql": "code", "markdown": "markdown", "raw": "raw"}
 

@@ -14,9 +14,9 @@ from clients.peer import execution as core_execution
 from clients.peer.blocking_comments import Comments
 from clients.peer.face import Face, here, waits
 from clients.peer.waiting import Waiting
+from notebook_doc.cells import CellType
 from notebook_doc.dataflow.problems import Problem
 from notebook_doc.dataflow.staleness import Freshness
-from notebook_doc.notebook import CellType
 from notebook_doc.runtime_records import Execution as Record
 from notebook_doc.runtime_records import Prompt
 from relay.requests import Bring, Stdin

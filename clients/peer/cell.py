@@ -13,13 +13,13 @@ from clients.peer.comments import Comments
 from clients.peer.editor import Completions, Inspection, Signature
 from clients.peer.execution import Execution
 from clients.peer.flow import EditImpact, RunPlan
+from notebook_doc.cells import CellType
 from notebook_doc.dataflow.cell_texts import language_of_notebook, text_of_cell
 from notebook_doc.dataflow.problems import Problem
 from notebook_doc.dataflow.staleness import Freshness
 from notebook_doc.edits import SetSource
 from notebook_doc.errors import UnknownCell
 from notebook_doc.history.blame import Blamed
-from notebook_doc.notebook import CellType
 from relay.requests import Bring, Format, Stdin
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from clients.peer.errors import RequestFailed
 from notebook_doc import comments
 from notebook_doc.authors import KINDS, Author
 from notebook_doc.batch import Committed, Reading
+from notebook_doc.cells import Cell as CellThen
 from notebook_doc.errors import UnknownCell
 from notebook_doc.history.authors import Authors, Span
 from notebook_doc.history.blame import Blamed, blame
@@ -29,7 +30,6 @@ from notebook_doc.history.past import PastNotebook
 from notebook_doc.history.restore import restoring
 from notebook_doc.history.versions import Version, forget_version, name_version, versions
 from notebook_doc.json_values import Json
-from notebook_doc.notebook import Cell as CellThen
 from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import author_key
 from notebook_doc.taking_back import Undone, take_back_latest

@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final, Literal, Protocol
 
+from notebook_doc.cells import Cell
 from notebook_doc.json_values import Json, same_scalar
 from notebook_doc.matching import matches
-from notebook_doc.notebook import Cell
 from notebook_doc.text_diff import splices
 
 Field = Literal["cell_type", "source", "metadata", "attachments"]

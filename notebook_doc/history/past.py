@@ -10,9 +10,10 @@ from collections.abc import Iterable
 from typing import cast
 
 from notebook_doc.cell_order import CellOrder, readable
+from notebook_doc.cells import Cell, read_cell
 from notebook_doc.errors import UnknownCell
 from notebook_doc.json_values import Json
-from notebook_doc.notebook import Cell, NotebookDoc, read_cell
+from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import ROOT, ObjectId
 
 

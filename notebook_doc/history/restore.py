@@ -13,6 +13,7 @@ from typing import Protocol
 
 from notebook_doc.batch import apply
 from notebook_doc.cell_order import UNREADABLE
+from notebook_doc.cells import Cell
 from notebook_doc.edits import (
     Create,
     Delete,
@@ -27,7 +28,7 @@ from notebook_doc.edits import (
 from notebook_doc.history.diff import Readable
 from notebook_doc.history.past import PastNotebook
 from notebook_doc.json_values import Json, same_scalar
-from notebook_doc.notebook import Cell, NotebookDoc
+from notebook_doc.notebook import NotebookDoc
 
 
 class Past(Readable, Protocol):

@@ -8,8 +8,9 @@ from random import Random
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from notebook_doc.cells import Cell
 from notebook_doc.events import CellAdded, CellChanged, CellRemoved, Reset
-from notebook_doc.notebook import Cell, NotebookDoc
+from notebook_doc.notebook import NotebookDoc
 from notebook_doc.replica import Replica
 from tests.simulation.ledger import TOKEN, Ledger, in_order
 

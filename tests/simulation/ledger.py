@@ -14,7 +14,8 @@ from dataclasses import dataclass, field
 from itertools import pairwise
 from random import Random
 
-from notebook_doc.notebook import Cell, NotebookDoc
+from notebook_doc.cells import Cell
+from notebook_doc.notebook import NotebookDoc
 
 TOKEN = re.compile(r"\[([A-Za-z]+(?:\.\d+)?):(\d+)\]")
 
