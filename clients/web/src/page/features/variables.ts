@@ -36,6 +36,7 @@ class VariablesPanel {
   readonly #ends: (() => void)[];
   #variables: readonly Variable[] = [];
   #before = new Map<string, string>(); // what each was at the answer before this one
+  #owners: ReadonlyMap<string, string> = new Map(); // the cell that each name is from, as drawn
   #leftOut = 0;
   #asking = false;
   #again = false;
@@ -55,7 +56,7 @@ class VariablesPanel {
         const isOther = ({ path }: { path: readonly unknown[] }) => path[0] === "kernel" ? path[1] === "lifecycle" : path[0] === "executions" && path[2] === "ended";
         if (patches === null || patches.some(isOther)) this.#soon();
       }),
-      flow.changed.add(() => this.#draw()),
+      flow.changed.add(() => this.#ownersChanged()),
       linkChanged.add((state) => state === "online" && this.#soon()),
     ];
     void this.#ask();
@@ -111,6 +112,12 @@ class VariablesPanel {
     this.#say(why ?? (variables.length === 0 ? "The kernel has no variables yet." : ""));
   }
 
+  /** Draw anew if a name is from another cell now: most edits change no such thing. */
+  #ownersChanged(): void {
+    const owners = ownersOf(this.#page);
+    if (this.#variables.some(({ name }) => owners.get(name) !== this.#owners.get(name))) this.#draw();
+  }
+
   #say(text: string): void {
     this.#status.textContent = text;
     this.#status.hidden = text === "";
@@ -118,7 +125,7 @@ class VariablesPanel {
 
   #draw(): void {
     const wanted = this.#field.value.trim().toLowerCase();
-    const owners = ownersOf(this.#page);
+    const owners = (this.#owners = ownersOf(this.#page));
     const shown = this.#variables.filter(({ name, type }) => `${name} ${type}`.toLowerCase().includes(wanted)).sort((a, b) => a.name.localeCompare(b.name));
     const more = this.#leftOut === 0 ? null : h("li", { class: "quiet" }, `and ${this.#leftOut} more`);
     this.#list.replaceChildren(...shown.map((one) => this.#row(one, owners.get(one.name))), ...(more === null ? [] : [more]));
