@@ -129,8 +129,8 @@ export class CellEditor {
     this.#showCursors();
   }
 
-  /** Make the editor, if there is none yet. */
-  mount(): void {
+  /** Make the editor, if there is none yet, and do not put it on the page. */
+  prepare(): void {
     if (this.#view !== null) return;
     const id = this.#id;
     const keys = [
@@ -156,10 +156,15 @@ export class CellEditor {
     if (this.#numbered) this.#view.dispatch({ effects: numbers.reconfigure(lineNumbering(true)) });
     if (this.#matches.length > 0) this.#view.dispatch({ effects: setMatches.of(this.#matches) });
     if (this.#passages.length > 0) this.#view.dispatch({ effects: setPassages.of(this.#passages) });
-    this.#placeholder?.remove();
+    if (this.#visitors.length > 0) this.#showCursors();
+  }
+
+  /** Have an editor in the text's place, if there is none yet. */
+  mount(): void {
+    this.prepare();
+    if (this.#placeholder === null) return;
+    this.#placeholder.replaceWith((this.#view as EditorView).dom);
     this.#placeholder = null;
-    this.element.append(this.#view.dom);
-    this.#showCursors();
   }
 
   destroy(): void {

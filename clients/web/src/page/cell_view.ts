@@ -195,6 +195,11 @@ export class CellView {
     return this.#isNear;
   }
 
+  /** It is about to come near: make its editor, which looks at the page while it is made, before others change the page. */
+  prepare(): void {
+    if (!this.editor.element.hidden) this.editor.prepare();
+  }
+
   /** It came near the screen, or went away from it. The first time its tools, its editor or its text are made. */
   setNear(isNear: boolean): void {
     this.#isNear = isNear;
@@ -229,7 +234,7 @@ export class CellView {
     const start = this.#notebook.source(this.id).split("\n", 1)[0]?.slice(0, 80) ?? "";
     const chosen = this.#choice.selected && !this.#choice.active ? "selected" : "";
     const label = [`${KINDS[this.#type]} cell`, start, status, ...this.marks.titles, chosen].filter(Boolean).join(", ");
-    this.element.setAttribute("aria-label", label);
+    if (this.element.ariaLabel !== label) this.element.ariaLabel = label;
   }
 
   #listen(): void {

@@ -11,6 +11,8 @@ const NEAR = 1000; // pixels beyond the screen; at ordinary speed a cell is made
 const FAR = 3000; // what went further than this is far again
 
 export interface NearCell extends Standing {
+  /** It comes near in a moment: do now what looks at the page, and nothing that changes it. */
+  prepare(): void;
   setNear(isNear: boolean): void;
 }
 
@@ -51,6 +53,7 @@ export class NearCells {
     for (const stretch of near) stretch.isFar = false;
     const cells = this.#stretches.filter(({ isFar }) => !isFar).flatMap((stretch) => stretch.cells).filter((cell) => !cell.element.hidden);
     const come = within(cells, NEAR).filter((cell) => !this.#near.has(cell));
+    for (const cell of come) cell.prepare(); // while nothing has changed since the looks above, looking costs nothing
     for (const cell of this.#near.difference(new Set(within(cells, FAR)))) {
       this.#near.delete(cell);
       cell.setNear(false);
