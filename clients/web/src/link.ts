@@ -1,4 +1,7 @@
 // The WebSocket to the hub, opened again whenever it is lost, with a back-off. Drives a Session; owns timers and socket.
+//
+// What arrives after a rest is taken in at once; what follows is gathered for GATHER. What is to be sent waits for nothing,
+// and what has been gathered until then is taken in with it.
 
 import { Refused, type Session } from "./core/session.ts";
 import type { Incoming } from "./core/messages.ts";
@@ -6,6 +9,7 @@ import type { Incoming } from "./core/messages.ts";
 const FIRST_WAIT = 250; // milliseconds
 const LONGEST_WAIT = 10_000;
 const LONG_TURN = 30; // milliseconds; after such a one the page is painted, and takes keys, before the next begins
+const GATHER = 33; // milliseconds in which what arrives is taken in at once: each time costs a reading and a frame
 const NO_PAINT = 250; // milliseconds after which it is not waited for: the tab is not seen
 
 // Refusals after which another connection may do: the hub comes back, or this browser logs in anew in another tab.
@@ -26,7 +30,8 @@ export class Link {
   #timer: ReturnType<typeof setTimeout> | undefined;
   #retry: ReturnType<typeof setTimeout> | undefined;
   #arrived: Uint8Array[] = [];
-  #scheduled = false;
+  #next: { at: number; timer: ReturnType<typeof setTimeout> } | null = null; // the next turn
+  #received = -Infinity; // when a turn last took something in
   #wasLong = false;
   #refused = false;
 
@@ -50,7 +55,7 @@ export class Link {
     socket.onmessage = ({ data }) => {
       if (socket !== this.#socket) return;
       this.#arrived.push(new Uint8Array(data as ArrayBuffer));
-      this.#schedule();
+      this.#schedule(this.#received + GATHER);
     };
     socket.onclose = () => this.#lost(socket);
   }
@@ -72,20 +77,27 @@ export class Link {
 
   /** Something may have to be sent: at the end of this turn. */
   poke(): void {
-    this.#schedule();
+    this.#schedule(0);
   }
 
-  #schedule(): void {
-    if (this.#scheduled) return;
-    this.#scheduled = true;
+  /** Have a turn at this time, in milliseconds of the page's clock, or at the end of this one if it is past. */
+  #schedule(at: number): void {
+    if (this.#next !== null && this.#next.at <= at) return;
+    if (this.#next !== null) clearTimeout(this.#next.timer);
     const turn = () => {
-      this.#scheduled = false;
+      this.#next = null;
       const began = performance.now();
+      if (this.#arrived.length > 0) this.#received = began;
       this.#turn();
       this.#wasLong = performance.now() - began > LONG_TURN;
     };
-    if (this.#wasLong) afterPaint(turn);
-    else setTimeout(turn);
+    const begin = () => {
+      next.at = -Infinity; // nothing comes before it any more
+      if (this.#wasLong) afterPaint(turn);
+      else turn();
+    };
+    const next = { at, timer: setTimeout(begin, Math.max(0, at - performance.now())) };
+    this.#next = next;
   }
 
   #turn(): void {

@@ -5,8 +5,10 @@ import type { Execution } from "../core/schema.ts";
 import { CellMarks } from "./cell_marks.ts";
 import type { AuthorKind } from "../core/history/authors.ts";
 import { colours } from "./colours.ts";
-import { button, h } from "./dom.ts";
+import { button, h, say } from "./dom.ts";
 import { icon } from "./icons.ts";
+
+const TENTHS = 10; // seconds during which the clock of a run shows tenths of them
 
 export interface GutterActions {
   /** This tab's peer id: whose runs need no name. */
@@ -52,15 +54,15 @@ export class CellGutter {
   /** `place` is that in the queue: 0 runs, or is about to; -1 is not in it. */
   show(execution: Execution | null, place: number): void {
     const count = execution?.execution_count;
-    this.#count.textContent = count === null || count === undefined ? "" : `${count}`;
-    this.#status.textContent = statusText(execution, place);
+    say(this.#count, count === null || count === undefined ? "" : `${count}`);
+    say(this.#status, statusText(execution, place));
     this.#status.title = execution === null ? "" : history(execution, place);
     this.#showWho(execution);
   }
 
   /** While it runs, its time goes on. */
   tick(execution: Execution): void {
-    this.#status.textContent = statusText(execution, 0);
+    say(this.#status, statusText(execution, 0));
   }
 
   /** Who asked for what runs or waits, if it was somebody else. */
@@ -79,7 +81,7 @@ function statusText(execution: Execution | null, place: number): string {
   if (execution === null) return "";
   if (execution.status === "queued") return place > 1 ? `queue ${place}` : place === 1 ? "next" : "waiting";
   if (execution.status === "running") {
-    return execution.started === null ? "running" : duration(Math.max(0, Date.now() / 1000 - execution.started));
+    return execution.started === null ? "running" : soFar(Math.max(0, Date.now() / 1000 - execution.started));
   }
   if (execution.status === "cancelled") return "cancelled";
   if (execution.status === "died") return "died";
@@ -100,6 +102,9 @@ function history({ status, started, ended, cache, saved_ms, requested_by: { name
   const kept = cache === "" ? "" : cache === "kept" ? "; its result is kept" : `; its result is not kept: ${cache}`;
   return `Run at ${at}${by}, took ${duration(ended - started)}${kept}`;
 }
+
+/** Of what goes on: the page is drawn anew for each other word, so after a while seconds do. */
+const soFar = (seconds: number): string => (seconds < TENTHS || seconds >= 60 ? duration(seconds) : `${Math.floor(seconds)} s`);
 
 export function duration(seconds: number): string {
   if (seconds < 0.1) return `${Math.max(1, Math.round(seconds * 1000))} ms`;

@@ -16,6 +16,11 @@ export function h<K extends keyof HTMLElementTagNameMap>(tag: K, attributes: Att
   return element;
 }
 
+/** Have an element say this. One that says it already is left alone: the browser would lay it out and paint it anew. */
+export function say(element: HTMLElement, text: string): void {
+  if (element.textContent !== text) element.textContent = text;
+}
+
 /** A button that is an icon; its label is its name and, with its keys, its tooltip. */
 export function button(label: string, picture: IconName, press: (event: MouseEvent) => void, keys = ""): HTMLButtonElement {
   const title = keys ? `${label} (${keys})` : label;
