@@ -53,7 +53,7 @@ def test_tables_scroll_displays_are_updated_in_place_and_tracebacks_fold(service
     whole = "lines in between"
     assert whole in traceback.inner_text()
     assert "1 / 0" in traceback.inner_text()
-    traceback.get_by_role("button").click()
+    traceback.get_by_role("button", name=whole).click()
     assert whole not in traceback.inner_text()
 
 

@@ -4,6 +4,7 @@ import { fromBase64 } from "../core/comms.ts";
 import type { Content } from "../core/schema.ts";
 
 const INERT_IMAGES: readonly string[] = ["image/png", "image/jpeg", "image/gif", "image/webp", "image/bmp", "image/avif"];
+const INERT_MEDIA: readonly string[] = ["audio/mpeg", "audio/ogg", "audio/wav", "audio/webm", "video/mp4", "video/ogg", "video/webm"];
 const encoder = new TextEncoder();
 
 export const blobAddress = (blob: string, type?: string) =>
@@ -39,4 +40,10 @@ export async function imageAddress(type: string, content: Content): Promise<stri
   if (content.blob !== undefined && INERT_IMAGES.includes(type)) return blobAddress(content.blob, type);
   if (content.blob !== undefined) return URL.createObjectURL(new Blob([await bytesOf(content)], { type }));
   return `data:${type};base64,${(content.inline ?? "").replaceAll(/\s/g, "")}`;
+}
+
+/** An address for a player: of a blob, which the hub serves by ranges, if the type is one that it serves. */
+export async function mediaAddress(type: string, content: Content): Promise<string> {
+  if (content.blob !== undefined && INERT_MEDIA.includes(type)) return blobAddress(content.blob, type);
+  return URL.createObjectURL(await blobOf(type, content));
 }

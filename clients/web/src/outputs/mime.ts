@@ -1,12 +1,16 @@
 // What an output offers, by MIME type, and how each is drawn. The first of RENDERERS that an output has is shown.
 
 import { type Content, record } from "../core/schema.ts";
+import { altairChart } from "../core/altair.ts";
+import { formulas } from "../core/formulas.ts";
 import { readResource } from "../core/table.ts";
+import { inWords } from "../core/text_pieces.ts";
 import { h } from "../page/dom.ts";
 import { renderMarkdown, typeset } from "../page/markdown.ts";
-import { imageAddress, textOf } from "./contents.ts";
+import { blobOf, imageAddress, mediaAddress, sizeOf, textOf } from "./contents.ts";
 import { dataTable } from "./data_table.ts";
 import { jsonTree } from "./json_tree.ts";
+import { saveBlob } from "./output_tools.ts";
 import { program } from "./programs.ts";
 import { dispose, onDispose, type Sandbox, sandbox } from "./sandbox.ts";
 import { terminal } from "./terminal.ts";
@@ -21,6 +25,8 @@ export interface Bundle {
 /** What outputs need of the page beyond their own contents. */
 export interface Surroundings {
   readonly widgets: Widgets;
+  /** Show this line (from 1) of the cell whose latest run has this number; false if there is none. */
+  showRun(count: number, line: number): boolean;
 }
 
 /** A way to show a bundle. */
@@ -43,6 +49,8 @@ const RENDERERS: readonly (readonly [RegExp, Cost, Draw])[] = [
   [/^text\/html$/, "costly", html],
   [/^text\/markdown$/, "cheap", markdown],
   [/^image\/(svg\+xml|png|jpeg|gif|webp|bmp|avif)$/, "costly", image],
+  [/^(audio|video)\/[\w.+-]+$/, "costly", media],
+  [/^application\/pdf$/, "cheap", pdf],
   [/^text\/latex$/, "cheap", latex],
   [/^application\/javascript$/, "costly", javascript],
   [/^application\/([\w.-]+\+)?json$/, "cheap", json],
@@ -80,7 +88,10 @@ async function widget(place: HTMLElement, content: Content, _type: string, _bund
 }
 
 async function html(place: HTMLElement, content: Content): Promise<void> {
-  await framed(place, sandbox("HTML output", { html: await textOf(content) }));
+  const text = await textOf(content);
+  const chart = altairChart(text);
+  if (chart !== null) return framed(place, sandbox("Vega chart", { code: await program("vega"), input: chart }));
+  await framed(place, sandbox("HTML output", { html: text }));
 }
 
 async function javascript(place: HTMLElement, content: Content): Promise<void> {
@@ -106,10 +117,29 @@ async function markdown(place: HTMLElement, content: Content): Promise<void> {
 }
 
 async function latex(place: HTMLElement, content: Content): Promise<void> {
-  const source = (await textOf(content)).trim();
-  const formula = source.replace(/^\$\$?|\$\$?$/g, "").replace(/^\\displaystyle\s*/, "");
-  place.append(source);
-  await typeset(place, formula, true);
+  const drawn = formulas(await textOf(content)).map((part) => {
+    if ("text" in part) return place.append(part.text);
+    const math = h("span", { class: part.display ? "math display" : "math" }, part.formula);
+    place.append(math);
+    return typeset(math, part.formula, part.display);
+  });
+  await Promise.all(drawn);
+}
+
+async function media(place: HTMLElement, content: Content, type: string): Promise<void> {
+  const kind = type.startsWith("audio/") ? "audio" : "video";
+  const player = h(kind, { controls: true, preload: "metadata", src: await mediaAddress(type, content) });
+  await new Promise<void>((resolve) => {
+    for (const event of ["loadedmetadata", "error"]) player.addEventListener(event, () => resolve(), { once: true });
+    place.append(player);
+  });
+  if (player.error !== null) place.append(h("p", { class: "note" }, `This browser cannot play this ${type}. It can be saved.`));
+}
+
+/** A browser shows a PDF in a program of its own, which may not run beside what this page guards. */
+async function pdf(place: HTMLElement, content: Content, type: string): Promise<void> {
+  const save = h("button", { type: "button", class: "plain", click: async () => saveBlob(await blobOf(type, content), "output.pdf") }, "Save");
+  place.append(h("p", { class: "file" }, `A PDF of ${inWords(sizeOf(content))}`, save));
 }
 
 async function json(place: HTMLElement, content: Content): Promise<void> {
@@ -138,5 +168,5 @@ async function framed(place: HTMLElement, { element, drawn }: Sandbox): Promise<
 }
 
 async function plain(place: HTMLElement, content: Content): Promise<void> {
-  place.append(h("pre", { class: "plain", tabindex: "0", "aria-label": "Result" }, terminal(await textOf(content))));
+  place.append(h("pre", { class: "result", tabindex: "0", "aria-label": "Result" }, terminal(await textOf(content))));
 }

@@ -6,6 +6,7 @@ import type { Bundle } from "./mime.ts";
 import { POINTED } from "./sandbox.ts";
 
 const PICTURE = /^image\//;
+const FILE = /^(image|audio|video)\//;
 const COPIED = 1500; // milliseconds
 
 /** Something that can be done with an output. */
@@ -43,7 +44,8 @@ export function offerTools(area: HTMLElement, tools: readonly Tool[]): void {
 export function richTools(area: HTMLElement, bundle: () => Bundle): void {
   offerTools(area, [
     { label: "Copy output", picture: "copy", act: () => copyOf(bundle(), area) },
-    { label: "Save image", picture: "save", isOffered: () => pictureType(bundle()) !== null, act: () => saveImage(bundle()) },
+    { label: "Save image", picture: "save", isOffered: () => pictureType(bundle()) !== null, act: () => saveFile(bundle()) },
+    { label: "Save recording", picture: "save", isOffered: () => pictureType(bundle()) === null && fileType(bundle()) !== null, act: () => saveFile(bundle()) },
   ]);
 }
 
@@ -57,6 +59,8 @@ async function report(tool: HTMLElement, act: Promise<void>): Promise<void> {
 }
 
 const pictureType = ({ data }: Bundle) => Object.keys(data).find((type) => PICTURE.test(type)) ?? null;
+
+const fileType = ({ data }: Bundle) => pictureType({ data, metadata: {} }) ?? Object.keys(data).find((type) => FILE.test(type)) ?? null;
 
 async function copyOf(bundle: Bundle, area: HTMLElement): Promise<void> {
   const { data } = bundle;
@@ -73,9 +77,9 @@ async function copyOf(bundle: Bundle, area: HTMLElement): Promise<void> {
   await navigator.clipboard.write([new ClipboardItem(items)]);
 }
 
-async function saveImage(bundle: Bundle): Promise<void> {
-  const type = pictureType(bundle);
-  if (type !== null) saveBlob(await blobOf(type, bundle.data[type]!), `output.${type.slice(6).replace("+xml", "").replace("jpeg", "jpg")}`);
+async function saveFile(bundle: Bundle): Promise<void> {
+  const type = fileType(bundle);
+  if (type !== null) saveBlob(await blobOf(type, bundle.data[type]!), `output.${type.slice(6).replace("+xml", "").replace("jpeg", "jpg").replace("mpeg", "mp3")}`);
 }
 
 export function saveBlob(blob: Blob, name: string): void {

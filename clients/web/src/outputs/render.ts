@@ -161,6 +161,6 @@ export class OutputArea {
 
 function show(output: Output, around: Surroundings, isNear: boolean): Shown {
   if (output.output_type === "stream") return new StreamView(output);
-  if (output.output_type === "error") return traceback(output);
+  if (output.output_type === "error") return traceback(output, around);
   return new RichOutput(output, around, isNear);
 }

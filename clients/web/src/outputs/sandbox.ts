@@ -81,6 +81,6 @@ export function onDispose(element: Element, undo: () => void): void {
 export function dispose(element: Element): void {
   for (const part of [element, ...element.querySelectorAll("*")]) {
     undoing.get(part)?.();
-    if (part instanceof HTMLImageElement && part.src.startsWith("blob:")) URL.revokeObjectURL(part.src);
+    if ((part instanceof HTMLImageElement || part instanceof HTMLMediaElement) && part.src.startsWith("blob:")) URL.revokeObjectURL(part.src);
   }
 }

@@ -53,6 +53,18 @@ export class Executions {
     return root === null || running === null ? null : cellOf(root, running);
   }
 
+  /** The cell whose latest run has this number, as the kernel counts; of several the one that ran last. */
+  cellOfRun(count: number): string | null {
+    const { root } = this;
+    if (root === null) return null;
+    const found = [...this.#cells].flatMap(([cellId]) => {
+      const id = latestExecution(root, cellId);
+      const execution = id === null ? null : readExecution(root, id);
+      return execution?.execution_count === count ? [{ cellId, started: execution.started ?? 0 }] : [];
+    });
+    return found.sort((a, b) => b.started - a.started)[0]?.cellId ?? null;
+  }
+
   /** The execution of this cell that runs or waits. */
   waitingOf(cellId: string): string | null {
     const { root } = this;

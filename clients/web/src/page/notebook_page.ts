@@ -177,6 +177,17 @@ export class NotebookPage implements Page, CellActions {
     this.selection.choose(cellId, may);
   }
 
+  showRun(count: number, line: number): boolean {
+    const cellId = this.executions.cellOfRun(count);
+    const editor = cellId === null ? undefined : this.cells.get(cellId)?.editor;
+    if (cellId === null || editor === undefined) return false;
+    const lines = this.notebook.source(cellId).split("\n");
+    const from = lines.slice(0, line - 1).reduce((sum, { length }) => sum + length + 1, 0);
+    this.select(cellId, "edit");
+    editor.reveal(from, from + (lines[line - 1]?.length ?? 0));
+    return true;
+  }
+
   pointed(cellId: string, event: PointerEvent): void {
     if (event.button !== 0) return;
     if (event.shiftKey) {
