@@ -132,8 +132,8 @@ class CellDeletedMeanwhile(_Meanwhile):
 
     code: ClassVar[str] = "deleted_meanwhile"
 
-    def __init__(self, cell_id: str, actors: frozenset[bytes] = frozenset()) -> None:
-        message = f"cell {cell_id!r} was deleted by somebody after you read it, so nothing was changed."
+    def __init__(self, cell_id: str, actors: frozenset[bytes] = frozenset(), by: str = "somebody") -> None:
+        message = f"cell {cell_id!r} was deleted by {by} after you read it, so nothing was changed."
         super().__init__(message, "Read the notebook again; create a new cell if it is still wanted.", cell_id, actors)
 
 
@@ -142,8 +142,8 @@ class CellEditedMeanwhile(_Meanwhile):
 
     code: ClassVar[str] = "edited_meanwhile"
 
-    def __init__(self, cell_id: str, actors: frozenset[bytes] = frozenset()) -> None:
-        message = f"cell {cell_id!r} was edited by somebody after you read it, so it was not deleted."
+    def __init__(self, cell_id: str, actors: frozenset[bytes] = frozenset(), by: str = "somebody") -> None:
+        message = f"cell {cell_id!r} was edited by {by} after you read it, so it was not deleted."
         super().__init__(message, "Read it again, and delete it if that is still right.", cell_id, actors)
 
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Coroutine
 from types import TracebackType
-from typing import Any, TypeVar, overload
+from typing import Any, NoReturn, TypeVar, overload
 
 from clients.agent.context import API_VERSION, Context
+from clients.agent.errors import AgentError
 from clients.agent.report import Report, Run
 from clients.agent.views import CellRef
 from clients.peer import blocking
@@ -23,6 +24,12 @@ R = TypeVar("R")
 
 class CodeMode(Context):
     __doc__ = Context.__doc__
+
+    def __enter__(self) -> NoReturn:
+        raise AgentError("This notebook is one of quire.aio.", "Write `async with quire.code_mode(nb) as ctx:`.")
+
+    def __exit__(self, *_: object) -> None:
+        """Never reached."""
 
     async def __aenter__(self) -> CodeMode:
         self._read()
@@ -62,6 +69,12 @@ class BlockingCodeMode(Context):
     def __init__(self, notebook: blocking.Notebook, *, strict: bool, format: bool) -> None:
         super().__init__(notebook._core, strict=strict, format=format)
         self._face = notebook
+
+    async def __aenter__(self) -> NoReturn:
+        raise AgentError("This notebook is one of quire.open.", "Write `with quire.code_mode(nb) as ctx:`.")
+
+    async def __aexit__(self, *_: object) -> None:
+        """Never reached."""
 
     def _call(self, function: Callable[[], R]) -> R:
         return self._face._here(lambda _: function())

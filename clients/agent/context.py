@@ -46,6 +46,7 @@ from notebook_doc.batch import Committed, Reading
 from notebook_doc.cells import CellType, new_cell_id
 from notebook_doc.dataflow.notebook_dataflow import Dataflow
 from notebook_doc.dataflow.problems import Problem
+from notebook_doc.errors import CellDeletedMeanwhile, CellEditedMeanwhile
 from notebook_doc.notebook import NotebookDoc
 from relay.errors import WireError
 from relay.requests import Bring
@@ -211,6 +212,9 @@ class Context:
             comm_id = self._sight.live(lambda runtime: widget_of(runtime, cell_id))
         else:
             comm_id = widget
+        if comm_id not in (known := self._call(lambda: list(self._nb.widgets))):
+            told = ", ".join(known) or "none"
+            raise AgentError(f"There is no widget {comm_id!r}; there are {told}.", "Name a cell that shows one.")
         self.queue(SetWidget(comm_id, traits))
 
     def toast(self, text: str) -> None:
@@ -242,13 +246,12 @@ class Context:
             self._title = None
             self._read()
             return self.report
-        self._refuse_what_is_not_allowed(planner)
-        if plan.packages.add or plan.packages.remove:
-            self._commit_to_a_copy(planner)
-            async with changed(self._nb, plan.packages):
-                written = self._write(planner)
-        else:
-            written = self._write(planner)
+        try:
+            written = await self._packages_and_write(planner)
+        except (CellDeletedMeanwhile, CellEditedMeanwhile) as error:
+            names = await self._nb.names_of(error.actors)
+            by = " and ".join(sorted(set(names.values()))) or "somebody"
+            raise type(error)(error.cell_id, error.actors, by) from error
         report = Report() if written is None else await self._told(*written)
         report += Report(settings=plan.settings, installed=plan.packages.add, removed=plan.packages.remove)
         self.report += report
@@ -266,9 +269,18 @@ class Context:
             await self._nb.widgets[wanted.comm_id].set(**wanted.traits)
         return report
 
+    async def _packages_and_write(self, planner: Planner) -> tuple[Committed, tuple[Problem, ...]] | None:
+        wanted = planner.plan.packages
+        if wanted == NO_PACKAGES:
+            return self._write(planner)
+        self._commit_to_a_copy(planner)
+        async with changed(self._nb, wanted):
+            return self._write(planner)
+
     def _write(self, planner: Planner) -> tuple[Committed, tuple[Problem, ...]] | None:
         """What was committed, and what is to be warned of; None if nothing was queued."""
         nb = self._nb
+        self._refuse_what_is_not_allowed(planner)
         if not planner.plan.batch:
             self._read()
             return None
@@ -295,6 +307,7 @@ class Context:
         """See whether a plan can be committed, before anything is done that cannot be taken back."""
         from notebook_doc.batch import commit
 
+        self._refuse_what_is_not_allowed(planner)
         check = self._checker.checks(self._nb.doc, planner)
         commit(self._nb.doc.fork(), planner.reading, planner.plan.batch, check)
 

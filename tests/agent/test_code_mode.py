@@ -357,3 +357,30 @@ async def test_a_run_that_is_refused_after_the_commit_says_that_it_was_committed
         assert len(claude.cells) == 3
         async with code_mode(claude) as ctx:
             assert [run.cell_id for run in await ctx.run("c1", bring="stale")] == ["c0", "c1"]
+
+
+@aio
+async def test_who_deleted_or_wrote_meanwhile_is_named(tmp_path: Path) -> None:
+    async with company(tmp_path, ["x = 1", "y = 2"]) as here:
+        ann, claude = await here.enter("ann"), await here.enter("claude", "agent")
+        with pytest.raises(CellDeletedMeanwhile, match="deleted by ann after"):
+            async with code_mode(claude) as ctx:
+                ctx.edit_cell("c0", "x = 2")
+                ann.cells["c0"].delete()
+                await agree(ann, claude)
+        with pytest.raises(CellEditedMeanwhile, match="edited by ann after"):
+            async with code_mode(claude) as ctx:
+                ctx.delete_cell("c1")
+                ann.cells["c1"].append("0")
+                await agree(ann, claude)
+
+
+@aio
+async def test_the_wrong_kind_of_with_and_a_widget_that_there_is_not_are_told_in_words(tmp_path: Path) -> None:
+    async with company(tmp_path, ["x = 1"]) as here:
+        claude = await here.enter("claude", "agent")
+        with pytest.raises(AgentError, match="async with"), code_mode(claude):
+            pass
+        with pytest.raises(AgentError, match="There is no widget 'slider'; there are none"):
+            async with code_mode(claude) as ctx:
+                ctx.set_ui_value("slider", 1)
