@@ -45,6 +45,7 @@ class ErrorCode(StrEnum):
     PROMPT_GONE = "prompt_gone"
     NOT_A_NOTEBOOK = "not_a_notebook"
     FILE_ERROR = "file_error"
+    NO_SUCH_FILE = "no_such_file"
     NO_DAEMON = "no_daemon"
     KERNEL = "kernel"
     CANNOT_FORMAT = "cannot_format"

@@ -55,6 +55,7 @@ _STATUS: Final[dict[str, int]] = {
     ErrorCode.UNKNOWN_NOTEBOOK: 404,
     ErrorCode.NOT_A_NOTEBOOK: 422,
     ErrorCode.FILE_ERROR: 422,
+    ErrorCode.NO_SUCH_FILE: 404,
     ErrorCode.BAD_REQUEST: 400,
     ErrorCode.STORAGE: 507,
     ErrorCode.SHUTTING_DOWN: 503,

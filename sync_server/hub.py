@@ -198,7 +198,7 @@ class Hub:
         notebook_id = str(uuid.uuid5(_IDS, str(path)))
         state = await asyncio.to_thread(read_file, path)
         if state is None and not create:
-            raise WireError(ErrorCode.FILE_ERROR, f"There is no file {path}.", "Check the path.", fault="remote")
+            raise WireError(ErrorCode.NO_SUCH_FILE, f"There is no file {path}.", "Check the path.", fault="remote")
         if state is None:
             state = await asyncio.to_thread(write_file, path, rendered(_empty_model(), {}))
         imported = await asyncio.to_thread(parse_file, state, path, notebook_id)

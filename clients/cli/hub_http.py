@@ -16,7 +16,7 @@ from relay.registry import ServerEntry
 # Seconds for one exchange; opening a large file for the first time imports it.
 HTTP_SECONDS: Final = 60.0
 # Error codes by which the hub says that a file is no notebook it can open.
-_OF_THE_FILE: Final = frozenset(("not_a_notebook", "file_error"))
+_OF_THE_FILE: Final = frozenset(("not_a_notebook", "file_error", "no_such_file"))
 
 
 class HubHttp:

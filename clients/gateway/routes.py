@@ -34,6 +34,7 @@ _STATUS: Final = {
     "unknown_cell": 404,
     "unknown_notebook": 404,
     "file_error": 400,
+    "no_such_file": 400,
     "not_a_notebook": 422,
     "forbidden": 403,
     "read_only": 403,

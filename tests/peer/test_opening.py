@@ -121,7 +121,7 @@ async def test_a_missing_file_is_named(tmp_path: Path, service_can_start: None) 
     with pytest.raises(RequestFailed, match=r"nothing\.ipynb") as failure:
         async with opening.open(tmp_path / "nothing.ipynb"):
             pass
-    assert failure.value.code == ErrorCode.FILE_ERROR
+    assert failure.value.code == ErrorCode.NO_SUCH_FILE
 
 
 @aio
