@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, overload
 from clients.peer import cell as core_cell
 from clients.peer import execution as core_execution
 from clients.peer.blocking_comments import Comments
-from clients.peer.face import Face, here, waits
+from clients.peer.face import Face, HandleFace, here, waits
 from clients.peer.waiting import Waiting
 from notebook_doc.cells import CellType
 from notebook_doc.dataflow.problems import Problem
@@ -91,7 +91,7 @@ class Execution(Face[core_execution.Execution]):
         self._notebook.interrupt(self)
 
 
-class Cell(Face[core_cell.Cell]):
+class Cell(HandleFace[core_cell.Cell]):
     """One cell of a live notebook. It can be kept: it follows the cell through moves and the edits of others, and
     raises UnknownCell once the cell is deleted."""
 
@@ -103,17 +103,6 @@ class Cell(Face[core_cell.Cell]):
     signature = waits(core_cell.Cell.signature)
     blame = waits(core_cell.Cell.blame)
     format = waits(core_cell.Cell.format)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Cell) and other._core == self._core
-
-    def __hash__(self) -> int:
-        return hash(self._core)
-
-    @property
-    def id(self) -> str:
-        """The cell's id; it never changes."""
-        return self._core.id
 
     @property
     def source(self) -> str:

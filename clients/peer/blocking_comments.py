@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, overload
 
 from clients.peer import comments as core_comments
-from clients.peer.face import Face, here
+from clients.peer.face import HandleFace, here
 from notebook_doc.authors import Author
 from notebook_doc.comments import Message, Resolved
 
@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from clients.peer.blocking_cells import Cell
 
 
-class Thread(Face[core_comments.Thread]):
+class Thread(HandleFace[core_comments.Thread]):
     """What was said about one cell. It can be kept; it raises UnknownThread once somebody has deleted it."""
 
     read = here(core_comments.Thread.read)
@@ -24,17 +24,6 @@ class Thread(Face[core_comments.Thread]):
     resolve = here(core_comments.Thread.resolve)
     reopen = here(core_comments.Thread.reopen)
     delete = here(core_comments.Thread.delete)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Thread) and other._core == self._core
-
-    def __hash__(self) -> int:
-        return hash(self._core)
-
-    @property
-    def id(self) -> str:
-        """The thread's id."""
-        return self._core.id
 
     @property
     def messages(self) -> list[Message]:

@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from clients.peer import widget as core_widget
-from clients.peer.face import Face, waits
+from clients.peer.face import HandleFace, waits
 from clients.peer.widget import WidgetMessage
 
 if TYPE_CHECKING:
@@ -19,23 +19,12 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
-class Widget(Face[core_widget.Widget]):
+class Widget(HandleFace[core_widget.Widget]):
     """One widget of the notebook's kernel. It can be kept; it raises PeerError once the widget is closed."""
 
     set = waits(core_widget.Widget.set)
     send = waits(core_widget.Widget.send)
     close = waits(core_widget.Widget.close)
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Widget) and other._core == self._core
-
-    def __hash__(self) -> int:
-        return hash(self._core)
-
-    @property
-    def id(self) -> str:
-        """The id of its comm."""
-        return self._core.id
 
     @property
     def is_open(self) -> bool:

@@ -13,6 +13,7 @@ from clients.peer.comments import Comments
 from clients.peer.editor import Completions, Inspection, Signature
 from clients.peer.execution import Execution
 from clients.peer.flow import EditImpact, RunPlan
+from clients.peer.handle import Handle
 from notebook_doc.cells import CellType
 from notebook_doc.dataflow.cell_texts import language_of_notebook, text_of_cell
 from notebook_doc.dataflow.problems import Problem
@@ -26,24 +27,14 @@ if TYPE_CHECKING:
     from clients.peer.notebook import Notebook
 
 
-class Cell:
+class Cell(Handle):
     """One cell of a live notebook. Raises UnknownCell when it is gone."""
-
-    def __init__(self, notebook: Notebook, cell_id: str) -> None:
-        self._notebook = notebook
-        self.id = cell_id
 
     def __repr__(self) -> str:
         if self.id not in self._notebook.doc:
             return f"<cell {self.id}, deleted>"
         first_line = self.source.partition("\n")[0]
         return f"<{self.type} cell {self.id}: {first_line[:60]!r}>"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Cell) and (other._notebook, other.id) == (self._notebook, self.id)
-
-    def __hash__(self) -> int:
-        return hash((id(self._notebook), self.id))
 
     @property
     def source(self) -> str:

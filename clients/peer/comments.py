@@ -11,6 +11,7 @@ import time
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, overload
 
+from clients.peer.handle import Handle
 from notebook_doc import comments
 from notebook_doc.authors import Author
 from notebook_doc.comments import Anchor, Message, Resolved
@@ -22,24 +23,14 @@ if TYPE_CHECKING:
     from clients.peer.notebook import Notebook
 
 
-class Thread:
+class Thread(Handle):
     """What was said about one cell. Raises UnknownThread when it is gone."""
-
-    def __init__(self, notebook: Notebook, thread_id: str) -> None:
-        self._notebook = notebook
-        self.id = thread_id
 
     def __repr__(self) -> str:
         read = self.read()
         state = "resolved, " if read.resolved else ""
         first = read.messages[0]
         return f"<thread {self.id}, {state}{len(read.messages)} messages, {first.author.name}: {first.text[:60]!r}>"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Thread) and (other._notebook, other.id) == (self._notebook, self.id)
-
-    def __hash__(self) -> int:
-        return hash((id(self._notebook), self.id))
 
     def read(self) -> comments.Thread:
         """All of it, as it is now."""

@@ -11,10 +11,13 @@ import functools
 from collections.abc import Callable, Coroutine
 from typing import TYPE_CHECKING, Any, Concatenate, Generic, ParamSpec, TypeVar
 
+from clients.peer.handle import Handle
+
 if TYPE_CHECKING:
     from clients.peer.blocking import Notebook
 
 Core = TypeVar("Core")
+Held = TypeVar("Held", bound=Handle)
 R = TypeVar("R")
 P = ParamSpec("P")
 
@@ -36,6 +39,21 @@ class Face(Generic[Core]):
 
     def __repr__(self) -> str:
         return self._here(repr)
+
+
+class HandleFace(Face[Held]):
+    """A handle as other threads see it. It can be kept; two of the same thing are equal."""
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, type(self)) and other._core == self._core
+
+    def __hash__(self) -> int:
+        return hash(self._core)
+
+    @property
+    def id(self) -> str:
+        """Its id, which never changes."""
+        return self._core.id
 
 
 def here(method: Callable[Concatenate[Core, P], R]) -> Callable[Concatenate[Face[Core], P], R]:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from weakref import WeakSet
 
 from clients.peer.errors import NotAllowed, PeerError
+from clients.peer.handle import Handle
 from notebook_doc.comm_state import blobs_of, restored, sendable
 from notebook_doc.comms import WIDGET_TARGET, Comm
 from notebook_doc.events import CommChanged, Reset
@@ -43,21 +44,11 @@ class WidgetMessage:
     buffers: tuple[bytes, ...] = ()
 
 
-class Widget:
+class Widget(Handle):
     """One widget of the notebook's kernel. It can be kept; it raises PeerError once the widget is closed."""
-
-    def __init__(self, notebook: Notebook, comm_id: str) -> None:
-        self._notebook = notebook
-        self.id = comm_id
 
     def __repr__(self) -> str:
         return f"<widget {self.id}: {self.model if self.is_open else 'closed'}>"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Widget) and (other._notebook, other.id) == (self._notebook, self.id)
-
-    def __hash__(self) -> int:
-        return hash((id(self._notebook), self.id))
 
     @property
     def is_open(self) -> bool:
