@@ -15,7 +15,7 @@ from clients.peer.keeper import keeping
 from clients.peer.notebook import Notebook
 from clients.peer.replica_file import ReplicaFile
 from tests.support.hub import HubProcess, open_notebook
-from tests.support.typist import Typing, Typist, check_typed, of_author, typed
+from tests.support.typist import Typist, check_typed, of_author, typed
 
 # More tokens than a typist gets to before it is told to end.
 MANY = 1_000_000
@@ -49,18 +49,7 @@ def kill_hub(hub: HubProcess, path: Path, rounds: int, seed: int) -> None:
     with ExitStack() as processes:
         typists = [
             processes.enter_context(
-                Typist(
-                    Typing(
-                        url=hub.address.url,
-                        token=hub.token,
-                        notebook_id=notebook_id,
-                        cell_id=cell,
-                        author=author,
-                        count=count,
-                        total=total,
-                        pause=0.002,
-                    )
-                )
+                Typist.at(hub, notebook_id, cell, author=author, count=count, total=total, pause=0.002)
             )
             for author in (0, 1)
         ]
@@ -91,18 +80,7 @@ def kill_everybody(hub: HubProcess, folder: Path, rounds: int, seed: int) -> Non
     cell = asyncio.run(first_cell(hub, notebook_id))
     done = 0
     for _ in range(rounds):
-        typist = Typist(
-            Typing(
-                url=hub.address.url,
-                token=hub.token,
-                notebook_id=notebook_id,
-                cell_id=cell,
-                author=0,
-                first=done,
-                count=MANY,
-                pause=0.001,
-            )
-        )
+        typist = Typist.at(hub, notebook_id, cell, author=0, first=done, count=MANY, pause=0.001)
         least = done + random.randrange(1, 40)
         typist.until(lambda told, least=least: told.get("saved", 0) >= least)
         hub.kill()
@@ -124,18 +102,8 @@ def kill_peer(hub: HubProcess, folder: Path, rounds: int, seed: int) -> None:
     cell = asyncio.run(first_cell(hub, notebook_id))
     done = 0
     for number in range(rounds):
-        typist = Typist(
-            Typing(
-                url=hub.address.url,
-                token=hub.token,
-                notebook_id=notebook_id,
-                cell_id=cell,
-                author=0,
-                first=done,
-                count=MANY,
-                keep=str(folder / "copy"),
-                pause=0.001,
-            )
+        typist = Typist.at(
+            hub, notebook_id, cell, author=0, first=done, count=MANY, keep=str(folder / "copy"), pause=0.001
         )
         typist.until("joined")
         if number % 2:

@@ -17,7 +17,7 @@ from relay.websocket import open_websocket
 from tests.support.aio import aio
 from tests.support.hub import HubProcess, hub_here, open_notebook
 from tests.support.recording import Recording
-from tests.support.typist import Typing, Typist, check_typed, typed
+from tests.support.typist import Typist, check_typed, typed
 
 TOKENS = 30  # each, about 80 characters
 
@@ -49,19 +49,16 @@ async def type_together(hub: HubProcess, path: Path, via: list[str | None]) -> N
     with ExitStack() as processes:
         typists = [
             processes.enter_context(
-                Typist(
-                    Typing(
-                        url=hub.address.url,
-                        token=hub.token,
-                        notebook_id=notebook_id,
-                        cell_id=cell,
-                        author=author,
-                        count=TOKENS,
-                        total=total,
-                        via=way,
-                        pause=0.001,
-                        whole_tokens=author == 2,
-                    )
+                Typist.at(
+                    hub,
+                    notebook_id,
+                    cell,
+                    author=author,
+                    count=TOKENS,
+                    total=total,
+                    via=way,
+                    pause=0.001,
+                    whole_tokens=author == 2,
                 )
             )
             for author, way in enumerate(via)

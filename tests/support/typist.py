@@ -24,7 +24,7 @@ from clients.peer.keeper import keeping
 from clients.peer.notebook import Notebook
 from clients.peer.replica_file import ReplicaFile
 from relay.endpoint import connect, parse_endpoint
-from tests.support.hub import REPOSITORY
+from tests.support.hub import REPOSITORY, HubProcess
 
 # Ten digits and an end of token for each author.
 ALPHABETS = ("abcdefghij.", "ABCDEFGHIJ,", "0123456789;", "klmnopqrst:", "KLMNOPQRST!")
@@ -79,6 +79,11 @@ class Typist:
             text=True,
             cwd=REPOSITORY,
         )
+
+    @classmethod
+    def at(cls, hub: HubProcess, notebook_id: str, cell_id: str, **typing: Any) -> Typist:
+        """One that types into a cell at this hub; `typing` is the rest of a Typing."""
+        return cls(Typing(url=hub.address.url, token=hub.token, notebook_id=notebook_id, cell_id=cell_id, **typing))
 
     def until(self, done: str | Callable[[dict[str, Any]], bool]) -> dict[str, Any]:
         """Read what it tells until it has told this, or until this holds of what it has told; all that it told."""
