@@ -41,6 +41,7 @@ class ExecutionRecords:
     def __init__(self, notebook: Notebook) -> None:
         self._notebook = notebook
         self._open: dict[str, Execution] = {}  # of the executions that have not ended
+        self._new: dict[str, Execution] = {}  # while effects are written: what is on no record yet, as it is by now
         self._cached: dict[str, Cached] = {}  # what became of them in the result cache, until their end is written
 
     @property
@@ -79,12 +80,16 @@ class ExecutionRecords:
         Returns the executions that are new or have another status now.
         """
         moved: list[Execution] = []
+        self._new = {}
         with self._notebook.runtime.edit():
             for effect in effects:
                 written = self._write(effect)
                 if written is not None and isinstance(effect, RecordQueued | RecordStatus):
                     moved.append(written)
+            for execution in self._new.values():  # what starts at once is written once, running
+                self._notebook.runtime.record(execution)
             self._notebook.runtime.set_queue(queue)
+        self._new = {}
         return moved
 
     def note_cache(self, execution_id: str, cached: Cached) -> None:
@@ -131,8 +136,7 @@ class ExecutionRecords:
                     timeout=effect.manner.timeout,
                     input_ended=effect.manner.input_ended,
                 )
-                self._open[execution.id] = execution
-                self._notebook.runtime.record(execution)
+                self._open[execution.id] = self._new[execution.id] = execution
                 return execution
             case RecordWanted(execution_id, request_id, place, peer_id):
                 known = self._open[execution_id]
@@ -167,7 +171,9 @@ class ExecutionRecords:
             logger.error("execution %s is on no record; its %s is lost", execution_id, changes)
             return None
         execution = replace(known, **changes)
-        if runtime.has_execution(execution_id):
+        if execution_id in self._new:
+            self._new[execution_id] = execution
+        elif runtime.has_execution(execution_id):
             runtime.update(execution, known)
         else:  # the hub lost the document and this is a fresh one
             runtime.record(execution)
