@@ -18,7 +18,7 @@ import json
 import logging
 import secrets
 import signal
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
@@ -28,27 +28,16 @@ from clients.daemon import launching
 from clients.daemon.comm_effects import CommRequest
 from clients.daemon.conversation import EXECUTE, PROBE, Conversation
 from clients.daemon.errors import KernelGone, KernelStartError
-from clients.daemon.events import (
-    Busy,
-    Died,
-    Finished,
-    Idle,
-    InputRequested,
-    KernelEvent,
-    Responsive,
-    Started,
-    Unresponsive,
-)
-from clients.daemon.jupyter_wire import JupyterWire, MalformedMessage, Message
+from clients.daemon.events import Died, KernelEvent, Responsive, Unresponsive
+from clients.daemon.hearing import Hearing
+from clients.daemon.jupyter_wire import JupyterWire
 from clients.daemon.keeper import frames
 from clients.daemon.keeper.link import FromKernel, KeeperLink, KeeperState, Keeping
 from clients.daemon.keeper.manifest import Manifest
 from clients.daemon.launch_plan import LaunchPlan
-from clients.daemon.mailbox import Mailbox
 from clients.daemon.nudges import Nudges
 from clients.daemon.process import describe_exit
 from clients.daemon.questions import Questions
-from clients.daemon.recollection import Recollection
 from notebook_doc.runtime_records import Namespace
 
 START_SECONDS: Final = 60.0  # a first start on a cold disk, with every import, takes up to half of this
@@ -85,18 +74,9 @@ class Kernel:
         self._loop = asyncio.get_running_loop()
         self._wire = JupyterWire(launching.signing_key(Path(link.manifest.folder)), secrets.token_hex(16))
         self._conversation = Conversation()
-        self._recollection = Recollection()
-        self._attached_at = position  # what came up to here an earlier daemon has dealt with
-        self._mailbox = Mailbox()
         self._shell = _Channel(link, frames.SHELL)
         self._control = _Channel(link, frames.CONTROL)
         self._stdin = _Channel(link, frames.STDIN)
-        self._handlers: dict[int, Callable[[Message], Iterable[KernelEvent]]] = {
-            frames.SHELL: self._on_shell,
-            frames.IOPUB: self._conversation.on_iopub,
-            frames.STDIN: self._conversation.on_stdin,
-            frames.CONTROL: self._on_control,
-        }
         self._ids = itertools.count()
         self._questions = Questions(
             partial(self._ask, self._shell), partial(self._ask, self._control), lambda: self.info
@@ -105,6 +85,12 @@ class Kernel:
         self._nudges = Nudges(self._conversation, self._probe, lambda: self._link.signal(signal.SIGINT))
         self._interrupting = asyncio.Lock()  # held while an interrupt is on its way: what is sent next must not be hit
         self._interrupt_replied = asyncio.Event()
+        self._hearing = Hearing(
+            *(self._wire, self._conversation, self._questions, self._interrupt_replied.set),
+            position=position,
+            who=f"kernel {self.name} ({self.pid})",
+        )
+        self._mailbox = self._hearing.mailbox
         self._closing = False
         self._exited: asyncio.Future[str] = self._loop.create_future()  # how, for people
         self.unresponsive: str | None = None
@@ -222,7 +208,7 @@ class Kernel:
 
         Except what an execution that has not finished by then will need: the halves of its end, say.
         """
-        self._link.acknowledge(position, self._recollection.wanted(position))
+        self._link.acknowledge(position, self._hearing.recollection.wanted(position))
 
     # What it can be asked
 
@@ -301,7 +287,7 @@ class Kernel:
     def answer_input(self, value: str) -> None:
         """Answer the latest InputRequested. Raises KernelGone."""
         self._check_alive("take input")
-        self._recollection.answered()
+        self._hearing.recollection.answered()
         self._send(self._stdin, "input_reply", {"value": value})
 
     async def ask(self, msg_type: str, content: Mapping[str, Any]) -> Mapping[str, Any]:
@@ -356,22 +342,7 @@ class Kernel:
             self._mailbox.close()
 
     def _take(self, seq: int, channel: int, parts: Sequence[bytes]) -> None:
-        """Handle a message. Nothing is awaited, so cancelling the reader never loses one."""
-        try:
-            message = self._wire.decode(parts)
-        except MalformedMessage as error:
-            _log.warning("kernel %s (%d): %s", self.name, self.pid, error)
-            return
-        pending = self._conversation.awaits(message.parent_id)
-        events = list(self._handlers[channel](message))
-        if pending:
-            self._recollection.note(seq, message)
-        for event in events:
-            if isinstance(event, Finished):
-                self._recollection.finished(event.execution_id, seq)
-        if seq <= self._attached_at:  # only what the daemon must know again, having forgotten it
-            events = [event for event in events if isinstance(event, Started | Busy | Idle | InputRequested)]
-        self._mailbox.put(events, max(seq, self._attached_at))
+        self._hearing.take(seq, channel, parts)
         if self._conversation.ready:
             self._ready.set()
         self._nudges.watch()
@@ -394,15 +365,6 @@ class Kernel:
         if state.unresponsive != self.unresponsive:
             self.unresponsive = state.unresponsive
             self._mailbox.put([Responsive() if state.unresponsive is None else Unresponsive(state.unresponsive)])
-
-    def _on_shell(self, message: Message) -> Iterable[KernelEvent]:
-        return () if self._questions.take(message) else self._conversation.on_shell(message)
-
-    def _on_control(self, message: Message) -> Iterable[KernelEvent]:
-        self._questions.take(message)
-        if message.msg_type == "interrupt_reply":
-            self._interrupt_replied.set()
-        return ()
 
     async def _wait_until_ready(self) -> None:
         ready = asyncio.create_task(self._ready.wait())
