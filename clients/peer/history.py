@@ -31,7 +31,7 @@ from notebook_doc.history.restore import restoring
 from notebook_doc.history.versions import Version, forget_version, name_version, versions
 from notebook_doc.json_values import Json
 from notebook_doc.notebook import NotebookDoc
-from notebook_doc.replica import author_key
+from notebook_doc.replica import Heads, author_key
 from notebook_doc.taking_back import Undone, take_back_latest
 from relay.requests import Writers
 
@@ -48,7 +48,8 @@ Named = Moment | str | int  # a moment, or what names one: see `find_moment`
 
 @dataclass(frozen=True, slots=True)
 class Past:
-    """A notebook as it was at a moment, read whole: its cells in order, and its metadata."""
+    """A notebook as it was at a moment: its cells in order, and its metadata. To be read: cells are shared with other
+    moments at which they were the same."""
 
     moment: Moment
     cells: tuple[CellThen, ...]
@@ -67,6 +68,7 @@ class HistoryReading(Editing):
 
     def __init__(self) -> None:
         self._log: ChangeLog | None = None
+        self._last_past: tuple[int, PastNotebook] | None = None  # with the replica's generation at which it was read
         self._spans: dict[tuple[bytes, int], Span] = {}
         self._told_until = 0.0
 
@@ -107,14 +109,14 @@ class HistoryReading(Editing):
     async def at(self, moment: Named) -> Past:
         """The notebook as it was then. Raises UnknownMoment, UnknownHeads."""
         found = await self.moment(moment)
-        past = PastNotebook(self._document, found.heads)
+        past = self._past(found.heads)
         return Past(found, tuple(past.cells()), past.metadata())
 
     async def diff(self, a: Named, b: Named | None = None) -> NotebookDiff:
         """What differs between two moments, or between one and now, cell by cell. Raises UnknownMoment."""
-        one = PastNotebook(self._document, (await self.moment(a)).heads)
+        one = self._past((await self.moment(a)).heads)
         heads = self._document.replica.heads() if b is None else (await self.moment(b)).heads
-        return diff(one, PastNotebook(self._document, heads))
+        return diff(one, self._past(heads))
 
     async def blame(self, cell: str | Cell) -> list[Blamed]:
         """A cell's source in pieces, each by one author at one time. Raises UnknownCell."""
@@ -131,7 +133,7 @@ class HistoryReading(Editing):
         ids = None if cells is None else [cell if isinstance(cell, str) else cell.id for cell in cells]
         heads = (await self.moment(moment)).heads
         reading = Reading.of(self._document)
-        return self.commit(reading, restoring(reading.notebook, PastNotebook(self._document, heads), ids))
+        return self.commit(reading, restoring(reading.notebook, self._past(heads), ids))
 
     async def take_back_latest(self, by: str) -> Undone | None:
         """Undo the latest change by somebody of this name of which anything is left, as a new edit; None if there is
@@ -190,6 +192,19 @@ class HistoryReading(Editing):
         said = [message.author for thread in comments.threads(self._document) for message in thread.messages]
         wrote = [span.author for span in self._spans.values()]
         return list(dict.fromkeys(one for one in here + said + wrote if one.kind in ("person", "agent", "program")))
+
+    def _past(self, heads: Heads) -> PastNotebook:
+        """The notebook at these heads, read; made of the one that was read last, at the cost of what differs."""
+        generation = self._document.replica.generation
+        like = self._last_past[1] if self._last_past is not None and self._last_past[0] == generation else None
+        touched = None if like is None else self._changes().cells_between(like.heads, heads)
+        if like is None or touched is None:
+            past = PastNotebook(self._document, heads)
+        else:
+            past = PastNotebook(self._document, heads, like, touched)
+        past.cells()
+        self._last_past = generation, past
+        return past
 
     def _changes(self) -> ChangeLog:
         if self._log is None:

@@ -9,12 +9,14 @@ from __future__ import annotations
 
 from bisect import bisect_right
 from dataclasses import dataclass
+from heapq import heappop, heappush
 from typing import Final
 
 from notebook_doc.replica import ROOT, Heads, RecordedChange, Replica, object_key
 from notebook_doc.touched import ROOT_KEY, ObjectKey, touches
 
 CELLS: Final = "cells"
+_BOTH: Final = 3
 _HIDDEN: Final = frozenset(("schema_version", "notebook_id", "nbformat_minor"))
 
 
@@ -43,6 +45,7 @@ class ChangeLog:
         self._generation = self._replica.generation
         self._heads: Heads = ()
         self._entries: list[Entry] = []
+        self._places: dict[bytes, int] = {}
         self._of_actor: dict[bytes, tuple[list[int], list[Entry]]] = {}
         self._roots: dict[ObjectKey, str] = {}
         self._cell_of: dict[ObjectKey, str] = {}  # every object inside a cell -> the cell's id
@@ -60,6 +63,42 @@ class ChangeLog:
                 self._add(change)
             self._heads = heads
         return list(self._entries)
+
+    def cells_between(self, one: Heads, other: Heads) -> frozenset[str] | None:
+        """The cells that were touched by changes that only one of two moments contains; None if either is not here.
+
+        Costs what lies between the two.
+        """
+        self.entries()
+        reached: dict[int, int] = {}  # place -> from which of the two: 1, 2, or both
+        ahead: list[int] = []  # a heap of places, negative: what builds on a change comes before it
+        only_one = 0  # of those ahead
+        cells: set[str] = set()
+
+        def reach(change: bytes, which: int) -> bool:
+            nonlocal only_one
+            place = self._places.get(change)
+            if place is None:
+                return False
+            before = reached.get(place)
+            reached[place] = which | (before or 0)
+            if before is None:
+                heappush(ahead, -place)
+                only_one += which != _BOTH
+            elif before != _BOTH and reached[place] == _BOTH:
+                only_one -= 1
+            return True
+
+        if not all(reach(head, which) for which, heads in ((1, one), (2, other)) for head in heads):
+            return None
+        while only_one:
+            place = -heappop(ahead)
+            if reached[place] != _BOTH:
+                only_one -= 1
+                cells |= self._entries[place].cells
+            for dep in self._entries[place].deps:
+                reach(dep, reached[place])
+        return frozenset(cells)
 
     def change_of(self, operation: ObjectKey) -> Entry | None:
         """The change that this operation is in; None if it is not in the log (yet)."""
@@ -88,6 +127,7 @@ class ChangeLog:
         entry = Entry(
             change.hash, change.actor, change.seq, change.start_op, change.deps, frozenset(cells), frozenset(roots)
         )
+        self._places[entry.hash] = len(self._entries)
         self._entries.append(entry)
         starts, of_actor = self._of_actor.setdefault(change.actor, ([], []))
         starts.append(change.start_op)

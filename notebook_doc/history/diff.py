@@ -99,6 +99,8 @@ def diff(old: Readable, new: Readable) -> NotebookDiff:
 def _cell_diff(old: Cell | None, new: Cell, moved: bool) -> CellDiff | None:
     if old is None:
         return CellDiff(new.id, "added", None, new, False, frozenset(("source",)))
+    if old is new:
+        return CellDiff(new.id, "changed", old, new, True, frozenset()) if moved else None
     fields = frozenset(f for f in _FIELDS if not same_scalar(getattr(old, f), getattr(new, f)))
     return CellDiff(new.id, "changed", old, new, moved, fields) if fields or moved else None
 

@@ -6,7 +6,7 @@ notebook costs; each cell is read when it is first asked for. It cannot be edite
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import cast
 
 from notebook_doc.cell_order import CellOrder, readable
@@ -18,19 +18,36 @@ from notebook_doc.replica import ROOT, ObjectId
 
 
 class PastNotebook:
-    """See the module. Raises UnknownHeads for heads that the replica does not contain."""
+    """See the module. Raises UnknownHeads for heads that the replica does not contain.
 
-    def __init__(self, notebook: NotebookDoc, heads: Iterable[bytes]) -> None:
+    `like` is the same notebook at other heads, and `touched` are the cells that the changes between the two touched:
+    then those are looked at, and the others are the very cells that it has read.
+    """
+
+    def __init__(
+        self,
+        notebook: NotebookDoc,
+        heads: Iterable[bytes],
+        like: PastNotebook | None = None,
+        touched: Collection[str] = (),
+    ) -> None:
         self.view = notebook.replica.at(heads)
         self.heads = self.view.heads
         cells = self.view.child(ROOT, "cells")
-        objects = [] if cells is None else self.view.objects_in(cells)
-        self._objects = {cell_id: obj for cell_id, obj in objects if cell_id is not None}
-        order = CellOrder(
-            (readable(self.view.string(obj, "position")), cell_id) for cell_id, obj in self._objects.items()
-        )
-        self._ids = order.cell_ids()
+        if like is None:
+            found = [] if cells is None else self.view.objects_in(cells)
+            objects = [(cell_id, obj) for cell_id, obj in found if cell_id is not None]
+        else:
+            here = [(cell_id, None if cells is None else self.view.child(cells, cell_id)) for cell_id in touched]
+            objects = [(cell_id, obj) for cell_id, obj in here if obj is not None]
+        self._objects = dict(objects)
+        self._positions = {cell_id: readable(self.view.string(obj, "position")) for cell_id, obj in objects}
         self._read: dict[str, Cell] = {}
+        if like is not None:
+            self._objects |= {cell_id: obj for cell_id, obj in like._objects.items() if cell_id not in touched}
+            self._positions |= {cell_id: at for cell_id, at in like._positions.items() if cell_id not in touched}
+            self._read |= {cell_id: cell for cell_id, cell in like._read.items() if cell_id not in touched}
+        self._ids = CellOrder((at, cell_id) for cell_id, at in self._positions.items()).cell_ids()
 
     def __len__(self) -> int:
         return len(self._ids)

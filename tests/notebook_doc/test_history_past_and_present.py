@@ -9,6 +9,7 @@ import pytest
 from notebook_doc.batch import Reading, apply, commit
 from notebook_doc.errors import UnknownCell
 from notebook_doc.history.blame import blame
+from notebook_doc.history.change_log import ChangeLog
 from notebook_doc.history.diff import diff, line_diff
 from notebook_doc.history.past import PastNotebook
 from notebook_doc.history.restore import restore_cell, restore_notebook, restoring
@@ -53,6 +54,52 @@ def test_the_notebook_can_be_read_as_it_was_at_any_of_its_heads() -> None:
     for heads, cells, metadata in seen:
         past = PastNotebook(doc, heads)
         assert (written(past), past.metadata()) == (cells, metadata)
+
+
+def test_a_moment_made_of_another_says_what_it_does_read_whole_and_reads_what_was_touched_between() -> None:
+    for seed in range(12):
+        rng = random.Random(seed)
+        doc, _ = notebook("a", "b", "c")
+        both = [doc, doc.fork(rng.randbytes(16))]
+        seen = []
+        for number in range(50):
+            one = rng.choice(both)
+            here = one.cell_ids()
+            cell = rng.choice(here) if here else None
+            match rng.randrange(8):
+                case 0:
+                    one.add_cell(f"new {number}", after=cell)
+                case 1 if cell is not None:
+                    one.delete_cell(cell)
+                case 2 if len(here) > 1:
+                    one.move_cell(here[0], after=here[-1])
+                case 3 if cell is not None:
+                    one.set_cell_metadata(cell, {"n": [number, {"x": number}]})
+                case 4:
+                    one.set_metadata({"title": str(number)})
+                case 5:
+                    both[0].replica.merge(both[1].replica)
+                    both[1].replica.merge(both[0].replica)
+                case _ if cell is not None:
+                    one.splice_source(cell, 0, min(1, len(one.source(cell))), "xy")
+            seen.append(one.replica.heads())
+        doc.replica.merge(both[1].replica)
+        log, past = ChangeLog(doc.replica), PastNotebook(doc, seen[0])
+        for heads in rng.choices(seen, k=60):
+            before = {cell.id: cell for cell in past.cells()}
+            touched = log.cells_between(past.heads, heads)
+            assert touched is not None
+            past = PastNotebook(doc, heads, past, touched)
+            whole = PastNotebook(doc, heads)
+            assert (past.cells(), past.metadata()) == (whole.cells(), whole.metadata())
+            assert all(cell is before[cell.id] for cell in past.cells() if cell.id not in touched)
+            assert diff(whole, past).cells == ()
+
+
+def test_between_heads_that_are_not_here_nothing_is_known() -> None:
+    doc, _ = notebook("a")
+    assert ChangeLog(doc.replica).cells_between(doc.replica.heads(), (bytes(32),)) is None
+    assert ChangeLog(doc.replica).cells_between(doc.replica.heads(), doc.replica.heads()) == frozenset()
 
 
 def test_what_was_read_of_the_past_stays_when_the_notebook_goes_on() -> None:

@@ -133,8 +133,8 @@ class CommentsPanel {
   mount(host: HTMLElement): () => void {
     const add = h("button", { type: "button", class: "plain", click: () => this.begin() }, "Comment on the selected cell");
     add.hidden = !this.#page.session.mayEdit;
-    const resolved = h("label", { class: "choice" }, this.#showResolved, "Show resolved");
-    const mine = h("label", { class: "choice" }, this.#onlyMine, "Only those that mention me");
+    const resolved = h("label", { class: "panel-choice" }, this.#showResolved, "Show resolved");
+    const mine = h("label", { class: "panel-choice" }, this.#onlyMine, "Only those that mention me");
     host.append(h("div", { class: "panel-tools" }, add, resolved, mine), this.#composer, this.#list);
     this.#mounted = true;
     this.#draw();
