@@ -28,7 +28,8 @@ from typing import Final
 from notebook_doc.errors import BadSyncMessage, NotebookDocError, ReplicaPanic
 from notebook_doc.replica import Heads, Replica, SyncSession
 from notebook_doc.sync_message import ChangeChunk, Have, SyncMessage, changes_in, decode, encode, read_change
-from sync_server.effects import HUB, NOBODY, Effect, PeerKey, Persist, Refuse, Reload, Send
+from sync_server.arrivals import Arrival, brought_by, changes_of, chunks_of, forwarded_of
+from sync_server.effects import HUB, Effect, PeerKey, Persist, Refuse, Reload, Send
 from sync_server.projection import Projection
 
 # Changes of one peer that wait for dependencies nobody has sent. A peer in good order has none, or a few while it is
@@ -39,17 +40,6 @@ MAX_BATCH: Final = 400
 
 # Asked before changes are taken: the replica, what is under way into it, the new changes (None: a whole document).
 Guard = Callable[[Replica, Iterable[bytes], Sequence[ChangeChunk] | None], NotebookDocError | None]
-
-
-@dataclass(slots=True)
-class _Arrival:
-    """Something a peer sent that the replica does not have yet. `changes` is None for a snapshot."""
-
-    author: PeerKey
-    chunks: tuple[bytes, ...]
-    changes: list[ChangeChunk] | None
-    forwarded: bool
-    brought: bool = False  # its author had it when it connected
 
 
 @dataclass(slots=True)
@@ -82,7 +72,7 @@ class Channel:
         self._links: dict[PeerKey, _Link] = {}
         self._durable: Heads = replica.heads()
         self._projection = Projection(replica)
-        self._inbox: list[_Arrival] = []
+        self._inbox: list[Arrival] = []
         self._opening: tuple[bytes, bytes] | None = None  # what a newcomer said last, and what it was answered
         self._outgoing: list[tuple[PeerKey, bytes]] = []  # to be forwarded at the end of this turn
         self._batch: list[bytes] | None = None  # on its way to the disk
@@ -143,7 +133,7 @@ class Channel:
     @property
     def unstored_bytes(self) -> int:
         """How much has arrived and is not on disk."""
-        return sum(map(len, self._batch or ())) + sum(len(c) for arrival in self._inbox for c in arrival.chunks)
+        return sum(map(len, self._batch or ())) + sum(map(len, chunks_of(self._inbox)))
 
     def is_quiet(self, peer: PeerKey) -> bool:
         """Whether this peer is up to date and has been told so."""
@@ -236,7 +226,7 @@ class Channel:
     def _take(self, peer: PeerKey, link: _Link, chunks: tuple[bytes, ...], changes: list[ChangeChunk] | None) -> None:
         brought = peer != HUB and not link.settled
         if changes is None:
-            self._inbox.append(_Arrival(peer, chunks, None, False, brought))
+            self._inbox.append(Arrival(peer, chunks, None, False, brought))
             return
         for change in changes:
             standing = self._projection.standing(change)
@@ -247,11 +237,11 @@ class Channel:
                 self._outgoing.append((peer, change.data))
             else:
                 link.orphans += 1
-            self._inbox.append(_Arrival(peer, (change.data,), [change], standing == "next", brought))
+            self._inbox.append(Arrival(peer, (change.data,), [change], standing == "next", brought))
 
     def _brings_news(self, changes: list[ChangeChunk] | None) -> bool:
         """Whether there is anything here that the hub does not know. A reader may well send back what it was sent."""
-        waiting = {c.hash for arrival in self._inbox for c in arrival.changes or ()}
+        waiting = {change.hash for change in changes_of(self._inbox)}
         return changes is None or any(
             c.hash not in waiting and self._projection.standing(c) != "known" for c in changes
         )
@@ -262,7 +252,7 @@ class Channel:
             return NotebookDocError("the hub is loading this notebook anew.", "Connect again.")
         if changes is not None:
             changes = [change for change in changes if self._projection.standing(change) != "known"]
-        return guard(self.replica, (chunk for arrival in self._inbox for chunk in arrival.chunks), changes)
+        return guard(self.replica, chunks_of(self._inbox), changes)
 
     def _forward(self) -> list[Effect]:
         if not self._outgoing:
@@ -312,7 +302,7 @@ class Channel:
                 effects.append(Send(peer, payload))
             if not link.live:
                 link.live = True
-                underway = [chunk for arrival in self._inbox if arrival.forwarded for chunk in arrival.chunks]
+                underway = list(chunks_of(forwarded_of(self._inbox)))
                 if underway:
                     effects.append(Send(peer, self._message(underway)))
         return effects
@@ -361,7 +351,7 @@ class Channel:
             return []
         arrivals, self._inbox = self._next_arrivals()
         try:
-            self.replica.apply([chunk for arrival in arrivals for chunk in arrival.chunks])
+            self.replica.apply(list(chunks_of(arrivals)))
             fresh = self.replica.hashed_changes_since(self._durable)
             refusals: list[Effect] = []
             if not self._all_taken(arrivals, fresh):
@@ -377,16 +367,16 @@ class Channel:
             return [*refusals, *self._forward(), *self._converse()]
         self._batch = [chunk for _, chunk in fresh]
         self.batches_begun += 1
-        return [*refusals, *self._forward(), Persist(self._batch, _brought(arrivals, fresh))]
+        return [*refusals, *self._forward(), Persist(self._batch, brought_by(arrivals, fresh))]
 
-    def _next_arrivals(self) -> tuple[list[_Arrival], list[_Arrival]]:
+    def _next_arrivals(self) -> tuple[list[Arrival], list[Arrival]]:
         if not self._suspects:
             return self._inbox[:MAX_BATCH], self._inbox[MAX_BATCH:]
         return self._inbox[:1], self._inbox[1:]
 
-    def _hand_on(self, arrivals: Iterable[_Arrival], fresh: Iterable[tuple[bytes, bytes]]) -> None:
+    def _hand_on(self, arrivals: Iterable[Arrival], fresh: Iterable[tuple[bytes, bytes]]) -> None:
         """Forward what the replica has now and nobody was sent: snapshots, orphans whose dependencies came."""
-        forwarded = {c.hash for arrival in arrivals if arrival.forwarded for c in arrival.changes or ()}
+        forwarded = {change.hash for change in changes_of(forwarded_of(arrivals))}
         authors = {c.hash: arrival.author for arrival in arrivals for c in arrival.changes or ()}
         for change_hash, chunk in fresh:
             if change_hash not in forwarded and not self._projection.has_seen(change_hash):
@@ -399,10 +389,10 @@ class Channel:
 
     def _reproject(self) -> None:
         """Project anew from what the replica has and what is on its way."""
-        under_way = [change for arrival in self._inbox if arrival.forwarded for change in arrival.changes or ()]
+        under_way = changes_of(forwarded_of(self._inbox))
         self._projection.start_from(self.replica.heads(), under_way)
 
-    def _lost(self, arrivals: list[_Arrival], error: Exception) -> list[Effect]:
+    def _lost(self, arrivals: list[Arrival], error: Exception) -> list[Effect]:
         """The replica failed on this batch: load it again and take what waits one by one, until it is clear whose
         change it was. What that author sent before it stays; the others have it already.
         """
@@ -419,16 +409,16 @@ class Channel:
         self._suspects = bool(self._inbox)
         return [Reload(), *refusals]
 
-    def _all_taken(self, arrivals: Iterable[_Arrival], fresh: Iterable[tuple[bytes, bytes]]) -> bool:
+    def _all_taken(self, arrivals: Iterable[Arrival], fresh: Iterable[tuple[bytes, bytes]]) -> bool:
         taken = {change_hash for change_hash, _ in fresh}
-        return all(c.hash in taken for arrival in arrivals if arrival.forwarded for c in arrival.changes or ())
+        return all(change.hash in taken for change in changes_of(forwarded_of(arrivals)))
 
-    def _take_what_was_left_out(self, arrivals: Sequence[_Arrival]) -> list[Effect]:
+    def _take_what_was_left_out(self, arrivals: Sequence[Arrival]) -> list[Effect]:
         """The core leaves out a change that it cannot decode and all that follow it in one call, and says nothing: give
         it the changes of such a batch one by one, and refuse whoever sent those that still are not there.
         """
-        forwarded = [(a.author, c) for a in arrivals if a.forwarded for c in a.changes or ()]
-        for chunk in (chunk for arrival in arrivals for chunk in arrival.chunks):
+        forwarded = [(a.author, change) for a in forwarded_of(arrivals) for change in a.changes or ()]
+        for chunk in chunks_of(arrivals):
             self.replica.apply([chunk])
         here = self.replica.present([name for _, change in forwarded for name in (change.hash, *change.deps)])
         # One that lacks what it builds on waits; its author may be somebody else than who lost that for it.
@@ -443,22 +433,6 @@ class Channel:
     def _refuse(self, peer: PeerKey, code: str, message: str, hint: str = "") -> Refuse:
         self.leave(peer)
         return Refuse(peer, code, message, hint)
-
-
-def _brought(
-    arrivals: Iterable[_Arrival], fresh: Iterable[tuple[bytes, bytes]]
-) -> tuple[tuple[bytes, int, PeerKey, bool], ...]:
-    """What `Persist.brought` says of a batch."""
-    known = {change.hash: (change, arrival) for arrival in arrivals for change in arrival.changes or ()}
-    whole = next((arrival for arrival in arrivals if arrival.changes is None), None)  # a snapshot, with many authors
-    first: dict[bytes, tuple[int, PeerKey, bool]] = {}
-    for change_hash, chunk in fresh:
-        change, arrival = known.get(change_hash) or (read_change(chunk), whole)
-        seen = first.get(change.actor)
-        if seen is None or change.seq < seen[0]:
-            sender = NOBODY if arrival is None else arrival.author
-            first[change.actor] = (change.seq, sender, arrival is None or arrival.brought)
-    return tuple((actor, *rest) for actor, rest in first.items())
 
 
 def _starts_over(message: SyncMessage) -> bool:
