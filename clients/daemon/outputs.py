@@ -10,11 +10,15 @@ A stream is a list of contents. Full ones are sealed: given out once, forgotten 
 tail, is rewritten while the stream grows. So memory is bounded by one segment and what arrived since the last `take`,
 and work is linear. The price: `\r` and `\b` cannot reach what is sealed, which is finished lines, or a line longer than
 any screen: `LONGEST_STATUS_LINE` when it is printed slowly, `SEGMENT` in any case.
+
+Several progress bars at once move up and down between their lines (`ESC [ n A`). In a stream that has done so the lines
+below the open one are open too, and the last `ROWS` are not sealed early; up goes no further than what is not sealed.
 """
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -33,6 +37,10 @@ OTHER_VALUE: Final = 1024  # characters that a value counts for which is no text
 # Takes after which a tail that is a blob is sealed though not full: about a second of printing at 30 ms a take. It
 # bounds what slow printing writes in total to this many times half its length.
 TAIL_REWRITES: Final = 32
+ROWS: Final = 64  # finished lines that a program may come back to, once it has: more than bars are drawn at once
+# Up, down, to the next line, to the one before; erase the display or the line; and the newline, which may move, too.
+_ROW_MOVE: Final = re.compile(r"\x1b\[(\d{0,4})([ABEFJK])|(\n)")
+_UP: Final = re.compile(r"\x1b\[\d{0,4}[AF]")
 
 
 @dataclass(frozen=True)
@@ -204,6 +212,8 @@ class _Stream:
         self._lines: list[str] = []  # finished lines after them
         self._lines_length = 0
         self._line = Line()
+        self._below: list[Line] = []  # under the open line, the nearest first; none of them is sealed
+        self._has_moved_up = False
         self._given_tail = ""
         self._rewrites = 0
 
@@ -214,6 +224,9 @@ class _Stream:
         tail = "" if told.get("sealed") else last.tail
         stream._kept = last.contents if told.get("sealed") else max(0, last.contents - 1)
         stream._given_tail = tail
+        stream._has_moved_up = bool(told.get("rows"))
+        stream._below = [_line_of(below) for below in told.get("below", ())]
+        tail = tail[: len(tail) - sum(len(below) + 1 for below in told.get("below", ()))]
         if line := told.get("line"):
             stream._line = Line.restored(line)
             finished = tail[: len(tail) - len(stream._line.render())]
@@ -232,20 +245,28 @@ class _Stream:
             told["sealed"] = True  # the last content too
         if (line := self._line.state()) is not None:
             told["line"] = line
+        if self._has_moved_up:
+            told["rows"] = True
+        if self._below:
+            told["below"] = [line.render() for line in self._below]
         return told
 
     @property
     def waiting(self) -> int:
-        return sum(map(len, self._sealed)) + self._lines_length + len(self._line)
+        return sum(map(len, self._sealed)) + self._lines_length + len(self._line) + sum(map(len, self._below))
 
     def write(self, text: str) -> None:
         if "\r\n" in text:
             text = text.replace("\r\n", "\n")
-        finished, newline, rest = text.rpartition("\n")
-        if newline:
-            self._finish_lines(finished)
-        if rest:
-            self._line.write(rest)
+        if self._has_moved_up or ("\x1b[" in text and _UP.search(text)):
+            self._has_moved_up = True
+            self._write_in_rows(text)
+        else:
+            finished, newline, rest = text.rpartition("\n")
+            if newline:
+                self._finish_lines(finished)
+            if rest:
+                self._line.write(rest)
         if self._lines_length >= SEGMENT:
             self._seal_lines()
         if len(self._line) >= SEGMENT:
@@ -257,7 +278,7 @@ class _Stream:
             self._seal_early()
         if len(self._lines) > 1:
             self._lines = ["".join(self._lines)]
-        tail = "".join((*self._lines, self._line.render()))
+        tail = "".join((*self._lines, self._line.render(), *(f"\n{line.render()}" for line in self._below)))
         sealed = tuple(_joined(self._sealed, LARGEST))
         if self._appended and not sealed and tail == self._given_tail:
             return None
@@ -272,6 +293,48 @@ class _Stream:
         self._sealed.clear()
         self._given_tail = tail
         return operation
+
+    def _write_in_rows(self, text: str) -> None:
+        at = 0
+        for move in (*_ROW_MOVE.finditer(text), None):
+            between = text[at : move.start() if move else len(text)]
+            if between:
+                self._line.write(between)
+            if move is not None:
+                at = move.end()
+                self._move_row(move[1] or "", move[2] or move[3])
+
+    def _move_row(self, number: str, move: str) -> None:
+        match move:
+            case "\n":
+                self._down()
+            case "A" | "F":
+                for _ in range(max(1, int(number or "1"))):
+                    self._up()
+            case "B" | "E":
+                for _ in range(min(len(self._below), max(1, int(number or "1")))):
+                    self._down()
+            case "K":
+                self._line.erase(all_of_it=number == "2")
+            case _ if number in ("", "0"):
+                self._line.erase(all_of_it=False)
+                self._below.clear()
+
+    def _up(self) -> None:
+        """To the start of the line above, if there is one that is not sealed. Whoever moves up goes there anyway."""
+        if not self._lines or len(self._below) >= ROWS:
+            return
+        finished, newline, last = "".join(self._lines)[:-1].rpartition("\n")
+        self._lines = [finished + newline] if newline else []
+        self._lines_length = sum(map(len, self._lines))
+        self._below.insert(0, self._line)
+        self._line = _line_of(last)
+
+    def _down(self) -> None:
+        """To the start of the line below, which may be a new one."""
+        self._add(self._line.render())
+        self._line = self._below.pop(0) if self._below else Line()
+        self._line.write("\r")
 
     def _finish_lines(self, text: str) -> None:
         """The open line goes on with `text` and ends after it; `text` may hold newlines itself."""
@@ -314,8 +377,10 @@ class _Stream:
     def _seal_early(self) -> None:
         """Seal a tail that has been rewritten often, so that slow printing does not rewrite it for ever."""
         if self._lines_length >= INLINE:
-            self._sealed.append("".join(self._lines))
-            self._lines, self._lines_length = [], 0
+            lines = "".join(self._lines).splitlines(keepends=True) if self._has_moved_up else []
+            kept = "".join(lines[-ROWS:])
+            self._sealed += filter(None, ("".join(self._lines)[: self._lines_length - len(kept)],))
+            self._lines, self._lines_length = [kept] if kept else [], len(kept)
         if len(self._line) >= LONGEST_STATUS_LINE:
             self._sealed.append("".join((*self._lines, self._line.render())))
             self._lines, self._lines_length, self._line = [], 0, Line()
@@ -328,6 +393,14 @@ class _Stream:
             self._sealed.append(text[at:cut])
             at = cut
         return text[at:]
+
+
+def _line_of(text: str) -> Line:
+    """A line that reads so, at whose start is written next."""
+    line = Line()
+    line.write(text)
+    line.write("\r")
+    return line
 
 
 def _joined(pieces: list[str], largest: int) -> Iterator[str]:

@@ -1,10 +1,10 @@
 r"""The open line of a stream, as a terminal would show it: carriage return and backspace move, what follows overwrites.
 
 Knows one line without its newline. `\r` moves to the line's start, `\b` one column back (never past the start), and
-text written there replaces what stood there, code point by code point; nothing is erased, re-wrapped, stripped or
-expanded: tabs and every other character take one column. ANSI escape sequences take none: each belongs to the character
-written after it and is replaced together with it, so an overwritten line never holds half a sequence. Memory is bounded
-by the line's visible length, however often it is rewritten; the work is linear in what is written.
+text written there replaces what stood there, code point by code point; nothing is erased (but by `erase`), re-wrapped,
+stripped or expanded: tabs and every other character take one column. ANSI escape sequences take none: each belongs to
+the character written after it and is replaced together with it, so an overwritten line never holds half a sequence.
+Memory is bounded by the line's visible length, however often it is rewritten; the work is linear in what is written.
 """
 
 from __future__ import annotations
@@ -81,6 +81,14 @@ class Line:
                 self._move_to(max(0, self._column - 1))
             elif piece:
                 self._put(self._cells, piece)
+
+    def erase(self, *, all_of_it: bool) -> None:
+        """Erase what stands from here on, or the whole line; then the next character goes to its start."""
+        if all_of_it:
+            self.__init__()  # type: ignore[misc]
+        elif self._cells is not None:
+            del self._cells[self._column :]
+            self._end = ""
 
     def render(self) -> str:
         """The line as it reads now."""

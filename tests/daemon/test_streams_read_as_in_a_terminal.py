@@ -14,6 +14,7 @@ from clients.daemon.outputs import (
     ExtendStream,
     Operation,
     OutputBuffer,
+    WrittenStream,
 )
 from clients.daemon.terminal import Line
 
@@ -55,6 +56,46 @@ def shown(*chunks: str) -> str:
 )
 def test_moves_overwrite_and_nothing_else_changes(chunks: tuple[str, ...], text: str) -> None:
     assert shown(*chunks) == text
+
+
+@pytest.mark.parametrize(
+    ("chunks", "text"),
+    [
+        (("one\ntwo\n", "\x1b[2A", "ONE"), "ONE\ntwo\n"),
+        (("one\ntwo\x1b[A\rONE\nT",), "ONE\nTwo"),
+        (("outer 0%\n", "\r inner 0%", "\x1b[A\router 9%", "\n\r inner 5%\x1b[A"), "outer 9%\n inner 5%"),
+        (("a\nb\nc\n\x1b[3A\x1b[2Kx\x1b[Eyy\x1b[5B.",), "x\nyy\nc\n."),
+        (("long line\nend\r\x1b[1A\rab\x1b[K\n",), "ab\nend"),
+        (("a\nb\nc\x1b[2A\x1b[0J",), ""),
+        (("\x1b[9Aa\x1b[9Ab",), "ab"),
+        (("a\n\x1b[1A\x1b[32mb\x1b[0m\n",), "\x1b[32mb\x1b[0m\n"),
+        (("a\n\n\x1b[2Ab\nc\nd",), "b\nc\nd"),
+    ],
+)
+def test_moves_between_lines_reach_the_lines_that_are_not_sealed(chunks: tuple[str, ...], text: str) -> None:
+    assert shown(*chunks) == text
+
+
+def test_bars_that_are_drawn_for_long_below_what_was_printed_stay_two_lines() -> None:
+    buffer = OutputBuffer()
+    contents: list[str] = []
+
+    def write(text: str) -> None:
+        nonlocal buffer
+        buffer.feed(Output("e", {"output_type": "stream", "name": "stderr", "text": text}))
+        for operation in buffer.take():
+            assert isinstance(operation, AppendStream | ExtendStream)
+            contents[getattr(operation, "keep", 0) :] = [*operation.sealed, *filter(None, [operation.tail])]
+        last = WrittenStream("stderr", len(contents), contents[-1])
+        buffer = OutputBuffer.restored(1, last, buffer.state())  # as if another daemon went on
+
+    write("".join(f"epoch {number} is done, and so on and on\n" for number in range(60)))
+    for number in range(1000):
+        write(f"\router: {number:3d}")
+        write(f"\n\rinner: {number:3d}\x1b[A")
+    *lines, outer, inner = "".join(contents).split("\n")
+    assert (outer, inner) == ("outer: 999", "inner: 999\x1b[A"[:10])
+    assert [int(line.split()[1]) for line in lines] == list(range(60))
 
 
 def test_a_coloured_progress_bar_takes_no_more_room_for_being_redrawn() -> None:

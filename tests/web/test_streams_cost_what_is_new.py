@@ -47,3 +47,27 @@ def test_a_line_more_costs_the_same_however_many_there_are(service: Service, lin
     assert fetched, "most of it was fetched"
     assert set(fetched.values()) == {1}, "no piece is fetched twice"
     assert service.errors == []
+
+
+BARS = r"""
+import sys, time
+def draw(text):
+    print(text, end="", file=sys.stderr, flush=True)
+draw("begun\n")
+for outer in range(4):
+    draw(f"\router {outer}")
+    for inner in range(5):
+        draw(f"\n\rinner {outer}.{inner}")
+        draw("\x1b[A")
+        time.sleep(0.02)
+draw("\n\n")
+"""
+
+
+def test_bars_one_below_the_other_are_drawn_in_their_lines(service: Service) -> None:
+    tab = service.start(BARS)
+    tab.cell(0).locator(".cm-line").first.click()
+    tab.press("Control+Enter")
+    tab.sees("each bar once", lambda: tab.output(0).split("\n") == ["begun", "outer 3", "inner 3.4"])
+    tab.sees("it is done", lambda: tab.cell(0).get_attribute("data-status") == "done")
+    assert tab.output(0).split("\n") == ["begun", "outer 3", "inner 3.4"]
