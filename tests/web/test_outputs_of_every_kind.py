@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 from tests.web.tabs import Service
 
@@ -112,4 +113,38 @@ def test_a_traceback_leads_to_the_line_of_the_cell_and_addresses_in_streams_are_
     old = tab.cell(1).get_by_role("button", name="In[1]")
     old.click()
     tab.sees("it says so", old.is_disabled)
+    assert service.errors == []
+
+
+COLOURS = r"""
+import ipywidgets
+text = "\x1b[38;5;22mdark green\x1b[0m \x1b[38;5;229mpale yellow\x1b[0m \x1b[31mred\x1b[0m"
+print(text)
+captured = ipywidgets.Output()
+with captured:
+    print(text)
+captured
+"""
+LIGHTNESS = """span => Number(/^oklch\\(([\\d.]+)/.exec(getComputedStyle(span).color)[1])"""
+
+
+def test_exact_colours_of_terminal_text_can_be_read_on_either_paper_also_in_a_widget(service: Service) -> None:
+    tab = service.start(COLOURS)
+    tab.cell(0).locator(".cm-line").first.click()
+    tab.press("Control+Enter")
+    in_frame = tab.cell(0).frame_locator("iframe")
+    in_frame.get_by_text("dark green").wait_for()
+    for scheme in ("light", "dark"):
+        tab.page.emulate_media(color_scheme=scheme)
+        for place in (tab.cell(0), in_frame):
+            exact = [place.get_by_text(name, exact=True) for name in ("dark green", "pale yellow")]
+
+            def is_readable(exact: list[Any] = exact, scheme: str = scheme) -> bool:
+                found = [text.evaluate(LIGHTNESS) for text in exact]
+                return all(one <= 0.56 if scheme == "light" else one >= 0.71 for one in found)
+
+            tab.sees(f"readable in {scheme}", is_readable)
+    red = "span => getComputedStyle(span).color !== getComputedStyle(span.parentElement).color"
+    assert in_frame.get_by_text("red", exact=True).evaluate(red)
+    tab.page.emulate_media(color_scheme="light")
     assert service.errors == []

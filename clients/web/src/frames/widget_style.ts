@@ -8,9 +8,10 @@ import controls from "@jupyter-widgets/controls/css/widgets.css?inline";
 import tabs from "@lumino/widgets/style/tabbar.css?inline";
 import tabPanels from "@lumino/widgets/style/tabpanel.css?inline";
 import lumino from "@lumino/widgets/style/widget.css?inline";
+import ansi from "../page/styles/ansi.css?inline";
 import own from "./widgets.css?inline";
 import { style } from "./host.ts";
 
 const FONT = `@font-face { font-family: "Font Awesome 7 Free"; font-weight: 900; src: url("${solid}") format("woff2"); }`;
 
-for (const css of [lumino, tabs, tabPanels, base, controls, icons, olderIcons, FONT, own]) style(css);
+for (const css of [lumino, tabs, tabPanels, base, controls, icons, olderIcons, FONT, ansi, own]) style(css);

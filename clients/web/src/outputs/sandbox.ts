@@ -12,7 +12,7 @@ const PATIENCE = 4000; // milliseconds until what has not been drawn counts as d
 export const POINTED = "quire-pointed";
 /** An event of a frame that has the focus: the reader has done with it what takes keys. */
 export const LET_GO = "quire-lets-go";
-const COLOURS = ["--ink", "--quiet", "--line", "--stripe", "--paper", "--raised", "--accent", "--bad"];
+const COLOURS = ["--ink", "--quiet", "--line", "--stripe", "--paper", "--raised", "--accent", "--bad", "--good", "--warn"];
 
 export type Shown = { readonly html: string } | { readonly code: Blob; readonly input: unknown };
 

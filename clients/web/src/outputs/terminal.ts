@@ -17,7 +17,10 @@ export function terminal(text: string, begin: Style = {}): DocumentFragment {
     const span = link === undefined ? h("span", look, part) : h("a", { ...look, href: link, title: link, target: "_blank", rel: "noopener noreferrer" }, part);
     for (const key of ["fg", "bg"] as const) {
       const colour = style[key];
-      if (colour?.startsWith("#")) span.style.setProperty(key === "fg" ? "color" : "background-color", colour);
+      if (colour?.startsWith("#")) {
+        span.style.setProperty(`--${key}`, colour);
+        span.classList.add(`ansi-${key}`);
+      }
       else if (colour !== undefined) span.classList.add(`ansi-${key}-${colour}`);
     }
     fragment.append(span);
