@@ -106,3 +106,25 @@ def test_who_is_mentioned_is_told_and_finds_it_under_a_new_name_too(service: Ser
         page.get_by_role("button", name="Comments: 2", exact=True).wait_for()  # answered: nothing waits
         assert agent.until(lambda: len(thread._core.messages) == 2, 60)
     assert service.errors == []
+
+
+def test_an_answer_that_is_being_written_stays_while_others_speak(service: Service) -> None:
+    tab = service.start("rate = 0.03", "other")
+    page = tab.page
+    with quire.open(service.notebook, name="Bo", kind="person") as bo:
+        bo.cells[0].comments.add("why?")
+        bo.saved()
+        tab.cell(0).locator("[data-mark='comments']").click()
+        page.get_by_role("button", name="Reply").click()
+        tab.type("Because @B")
+        page.locator(".mentionable [role=option]").wait_for()
+        tab.press("Enter")
+        bo.cells[1].comments.add("and why this?")
+        bo.saved()
+        tab.sees("both threads", lambda: page.locator(".thread").count() == 2)
+        tab.type("said so")
+        tab.press("Control+Enter")
+        assert bo.until(lambda: len(bo._core.comments[0].messages) == 2, 60)
+        (message,) = bo.comments[0].messages[1:]
+        assert (message.text, [one.name for one in message.mentions]) == ("Because @Bo said so", ["Bo"])
+    assert service.errors == []

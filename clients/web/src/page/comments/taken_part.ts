@@ -20,6 +20,7 @@ export class TakenPart {
   readonly #threads: () => readonly Thread[];
   #wrote: readonly Author[] = [];
   #asked = false;
+  #reader: Reader | null = null; // as of the present name
 
   constructor(page: Page, threads: () => readonly Thread[]) {
     this.#page = page;
@@ -29,7 +30,8 @@ export class TakenPart {
   /** Whoever sits here. */
   get reader(): Reader {
     const { peer_id, kind, name } = this.#page.session.peer;
-    return { peer_id, kind, names: [...new Set([name, ...formerNames()])] };
+    if (this.#reader?.names[0] !== name) this.#reader = { peer_id, kind, names: [...new Set([name, ...formerNames()])] };
+    return this.#reader;
   }
 
   /** Have the hub tell who wrote; what is known without that is known at once. */

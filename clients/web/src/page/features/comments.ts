@@ -40,7 +40,15 @@ export function comments(page: Page): void {
     run: () => panel.begin(),
   });
   marks.onPress = (cellId) => panel.showCell(cellId);
-  page.cells.added.add(() => marks.show());
+  let isDue = false;
+  page.cells.added.add(() => {
+    if (isDue) return; // a notebook that is opened adds them all at once
+    isDue = true;
+    queueMicrotask(() => {
+      isDue = false;
+      marks.show();
+    });
+  });
   page.edited.add((events) => {
     if (!events.some(({ kind }) => kind === "comments" || kind === "cells" || kind === "source" || kind === "replaced")) return;
     if (events.some(({ kind }) => kind === "comments" || kind === "cells" || kind === "replaced")) marks.show();
@@ -171,10 +179,10 @@ class CommentsPanel {
 
   /** Who is called otherwise now is, in what is shown. */
   #renamed(): void {
-    if (!this.#mounted || !this.#store.all().some(({ messages }) => messages.some(({ mentions }) => mentions.length > 0))) return;
-    const names = this.#takenPart.all().map(({ who }) => who.name).join();
-    if (names !== this.#names) this.#draw();
+    const names = [this.#page.people.self, ...this.#page.people.others].map(({ peer }) => peer.name).join("\n");
+    if (names === this.#names) return; // somebody is elsewhere
     this.#names = names;
+    this.#draw();
   }
 
   /** Something was said, or a cell came, went or changed its text; `anew` unless it was the text alone. */
