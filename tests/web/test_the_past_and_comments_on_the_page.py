@@ -77,6 +77,7 @@ def test_on_a_narrow_screen_the_past_and_what_is_said_stand_above_and_below_each
         assert mark.bounding_box()["x"] >= 0
         mark.click()
         page.get_by_role("button", name="Reply").wait_for()
+        page.evaluate(AXE.read_text("utf-8"))
         assert tab.cell(0).bounding_box()["y"] < page.locator(".panel").bounding_box()["y"]
         tab.press("Escape")
         tab.cell(0).click(position={"x": 5, "y": 5})
@@ -90,6 +91,9 @@ def test_on_a_narrow_screen_the_past_and_what_is_said_stand_above_and_below_each
         assert past.locator(".lines").evaluate("lines => lines.scrollWidth <= lines.clientWidth"), "long lines wrap"
         past.get_by_role("button", name="What changed since").click()  # nothing stands before it
         past.get_by_text("The notebook says the same now.").wait_for()
+        past.get_by_role("button", name="What it changed").click()
+        past.locator(".diff-line.added").first.wait_for()
+        assert tab.axe_finds() == "", "with the past"
     finally:
         page.set_viewport_size({"width": 1200, "height": 900})
     assert service.errors == []
