@@ -47,7 +47,7 @@ export class DocSync {
       const message = readSyncMessage(payload);
       this.replica.receive(this.#sync, payload);
       this.hubHeads = message.heads;
-      needsSomething ||= message.needsSomething;
+      needsSomething = message.needsSomething; // the last one counts: what the hub needed before, it has had since
     }
     this.#pumped = this.replica.heads();
     this.#forgetSaved();
