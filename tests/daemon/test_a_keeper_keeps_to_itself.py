@@ -44,6 +44,12 @@ async def until_finished(kernel: Kernel, execution_id: str) -> list[KernelEvent]
     return said
 
 
+async def until_begun(kernel: Kernel, execution_id: str) -> None:
+    async for event in kernel.events():
+        if getattr(event, "execution_id", "") == execution_id:
+            break
+
+
 async def crash(kernel: Kernel) -> None:
     """What a killed daemon leaves: nothing was said to the keeper, the connection is just gone."""
     kernel._life.cancel()
@@ -123,11 +129,12 @@ async def test_everything_printed_while_nobody_listens_is_there_afterwards(tmp_p
     manifest = await told(tmp_path / "state")
     code = "import sys\nfor n in range(300):\n  print(str(n) * 25_000); sys.stdout.flush()\nopen('printed', 'w')"
     await first.execute(code, "e")
+    await until_begun(first, "e")  # a request that the keeper has not read yet goes with the connection
     await crash(first)
     while not await asyncio.to_thread(os.path.exists, tmp_path / "state" / "printed"):
         await asyncio.sleep(0.02)
-    await asyncio.sleep(0.5)
-    assert [name for name in os.listdir(tmp_path / "state" / "kernels") if ".spool." in name], "it fits into memory"
+    while not [name for name in os.listdir(tmp_path / "state" / "kernels") if ".spool." in name]:
+        await asyncio.sleep(0.02)  # the keeper has not read all of it yet; it does not fit into memory
     second = await Kernel.attach(manifest, tmp_path / "state" / "kernels", 0, lambda execution_id: False)
     try:
         said = texts(await until_finished(second, "e"))
@@ -143,9 +150,7 @@ async def test_a_lonely_keeper_ends_unless_its_kernel_works(tmp_path: Path, monk
     kernel = await kept(tmp_path / "state")
     manifest = await told(tmp_path / "state")
     await kernel.execute("import time; time.sleep(3); open('done', 'w')", "e")
-    async for event in kernel.events():
-        if getattr(event, "execution_id", "") == "e":
-            break
+    await until_begun(kernel, "e")
     await crash(kernel)
     await until_gone(manifest.pid, manifest.kernel_pid)
     assert await asyncio.to_thread(os.path.exists, tmp_path / "state" / "done")

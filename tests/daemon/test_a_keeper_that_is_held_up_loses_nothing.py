@@ -7,7 +7,7 @@ import os
 import signal
 from pathlib import Path
 
-from clients.daemon.events import Finished, Output
+from clients.daemon.events import Finished, Output, Started
 from clients.daemon.kernel import Kernel
 from clients.daemon.launch_plan import LaunchPlan
 from tests.support.aio import aio
@@ -27,7 +27,8 @@ async def test_everything_that_was_published_meanwhile_arrives_in_order(tmp_path
             pass
         code = f"for n in range({DISPLAYS}): display(n)\nopen({str(done)!r}, 'w').close()"
         await kernel.execute(f"import time; time.sleep(0.3)\n{code}", "flood")
-        await asyncio.sleep(0.1)  # it has been passed on; what the kernel says begins later
+        while not isinstance(await anext(events), Started):
+            pass  # it has been passed on; what the kernel shows begins later
         os.kill(keeper, signal.SIGSTOP)
         while not await asyncio.to_thread(done.exists):
             await asyncio.sleep(0.05)
