@@ -159,12 +159,13 @@ def test_a_copy_of_another_notebook_is_shown_and_set_aside_when_its_reader_says_
     tab.sees("the copy is kept", lambda: pieces(tab) >= 2)
 
 
-# Everything that the page says about where the notebook is, from now on.
+# Everything that the page says about where the notebook is, from now on; in words, or that edits are on their way.
 LISTEN = """() => {
     window.said = [];
     const saving = document.querySelector(".saving");
-    const changes = { childList: true, characterData: true, subtree: true };
-    new MutationObserver(() => said.push(saving.innerText)).observe(saving, changes);
+    const changes = { childList: true, characterData: true, subtree: true, attributeFilter: ["aria-busy"] };
+    const says = () => said.push(saving.ariaBusy === "true" ? "on its way" : saving.innerText);
+    new MutationObserver(says).observe(saving, changes);
 }"""
 IN_DATABASE = """
     const done = (request) => new Promise((resolve, reject) => {
