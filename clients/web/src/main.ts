@@ -14,7 +14,7 @@ import { listPage } from "./page/list_page.ts";
 import { NotebookPage } from "./page/notebook_page.ts";
 import { beginTheme } from "./page/theme.ts";
 import { you } from "./page/you.ts";
-import { Store } from "./store.ts";
+import { type Found, Store } from "./store.ts";
 
 async function begin(): Promise<void> {
   beginTheme();
@@ -26,8 +26,8 @@ async function begin(): Promise<void> {
 async function openNotebook(notebookId: string): Promise<void> {
   const me = you();
   const actor = actorOf(me.peer_id);
-  const [store] = await Promise.all([keeping(notebookId), loadCore()]);
-  const kept = store === null ? null : await restore(store, actor);
+  const [, [store, found]] = await Promise.all([loadCore(), keeping(notebookId)]);
+  const kept = found === null ? null : restored(found, actor);
   const session = new Session(notebookId, me, kept, actor, askedRole());
   const notebook = new Notebook(session.notebook);
   const scheme = location.protocol === "https:" ? "wss" : "ws";
@@ -69,20 +69,20 @@ async function loadCore(): Promise<void> {
   await initialize(await WebAssembly.compileStreaming(response)); // compiled while it comes, and kept by the browser
 }
 
-async function keeping(notebookId: string): Promise<Store | null> {
+/** The store, and what it has kept: it is read while the core is compiled. */
+async function keeping(notebookId: string): Promise<[Store | null, Found | null]> {
   try {
-    return await Store.open(notebookId);
+    const store = await Store.open(notebookId);
+    return [store, await store.load()];
   } catch (error) {
     console.warn("no copies are kept", error);
-    return null;
+    return [null, null];
   }
 }
 
-async function restore(store: Store, actor: string): Promise<Kept | null> {
-  const found = await store.load();
-  if (found === null) return null;
-  const notebook = Replica.load<NotebookRoot>(found.pieces, actor);
-  return { notebook, genesis: found.header.genesis, unsaved: notebook.hashesSince(found.header.acknowledged) };
+function restored({ header, pieces }: Found, actor: string): Kept {
+  const notebook = Replica.load<NotebookRoot>(pieces, actor);
+  return { notebook, genesis: header.genesis, unsaved: notebook.hashesSince(header.acknowledged) };
 }
 
 /** What only HTTP says: the file's path, and whether it is up to date. */

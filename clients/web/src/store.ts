@@ -15,6 +15,11 @@ export interface Header {
   acknowledged: string[];
 }
 
+export interface Found {
+  readonly header: Header;
+  readonly pieces: Uint8Array[];
+}
+
 export class Store {
   readonly #database: IDBDatabase;
   readonly #name: string;
@@ -34,7 +39,7 @@ export class Store {
     return new Store(await done(opening), name);
   }
 
-  async load(): Promise<{ header: Header; pieces: Uint8Array[] } | null> {
+  async load(): Promise<Found | null> {
     const transaction = this.#database.transaction(["headers", "records"]);
     const header = await done(transaction.objectStore("headers").get(this.#name));
     const index = transaction.objectStore("records").index("name");

@@ -77,11 +77,14 @@ export class CellView {
       stop: command("run.stop"),
       grip: (event) => mayEdit && actions.grip(id, event),
     });
-    this.#folds = new CellFolds((what) => actions.command(id, `view.fold-${what}`));
+    const outputs = h("div", { class: "output-row" }, this.outputs.element);
+    this.#folds = new CellFolds((what) => actions.command(id, `view.fold-${what}`), {
+      input: (stub) => this.#people.after(stub),
+      outputs: (stub) => this.outputs.element.before(stub),
+      bar: (bar) => outputs.prepend(bar),
+    });
     this.#text.element.addEventListener("dblclick", () => actions.select(id, "edit"));
-    const outputs = h("div", { class: "output-row" }, this.#folds.bar, this.#folds.outputs, this.outputs.element);
-    const input = [this.#folds.input, this.editor.element, this.#text.element];
-    const parts = [this.#people, ...input, outputs, this.#prompt.element, this.under];
+    const parts = [this.#people, this.editor.element, this.#text.element, outputs, this.#prompt.element, this.under];
     this.element = h(
       "section",
       { class: "cell far", tabindex: "-1", "data-cell": id },
@@ -217,6 +220,7 @@ export class CellView {
       this.editor.element.before(this.#tools.element);
       this.element.append(this.#tools.insert);
       this.#gutter.mount();
+      this.#folds.mount();
     }
     this.#text.mount();
     if (!this.editor.element.hidden) this.editor.mount();
