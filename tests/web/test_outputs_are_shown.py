@@ -111,3 +111,52 @@ def test_a_cell_far_from_the_screen_is_there_in_text_and_made_when_it_comes_near
     last.locator(".cm-line").first.click()
     tab.press("Control+Enter")
     last.frame_locator("iframe").get_by_text("drawn").wait_for()
+
+
+ROUNDS = """
+import time
+from IPython.display import clear_output, display
+svg = "<svg xmlns='http://www.w3.org/2000/svg' viewBox='0 0 9 9'><circle r='%d'/></svg>"
+for number in range(12):
+    clear_output(wait=True)
+    print("round", number)
+    time.sleep(0.06)
+    display({"image/svg+xml": svg % number}, metadata={"image/svg+xml": {"width": 90, "height": 60}}, raw=True)
+"""
+FEWEST = """area => {
+  const { setTimeout: real } = window;  // however slow the machine is, what is old waits for what is new
+  window.setTimeout = (act, delay, ...rest) => real(act, delay === 300 ? 1e8 : delay, ...rest);
+  window.fewest = Infinity;
+  new MutationObserver(() => {
+    const shown = area.querySelectorAll('.rich').length;
+    if (shown > 0 || window.fewest < Infinity) window.fewest = Math.min(window.fewest, shown);
+  }).observe(area, { childList: true, subtree: true });
+}"""
+CLEARED = """
+from IPython.display import clear_output
+print("soon gone")
+input("clear it?")
+clear_output()
+input("wait")
+"""
+
+
+def test_a_loop_that_clears_prints_and_draws_does_not_blink_and_what_is_cleared_goes(service: Service) -> None:
+    tab = service.start(ROUNDS, CLEARED)
+    tab.cell(1).locator(".cm-line").first.click()
+    tab.press("Control+Enter")
+    tab.cell(1).get_by_text("clear it?").wait_for()
+    tab.sees("what it prints", lambda: "soon gone" in tab.output(1))
+    tab.cell(1).locator(".prompt input").press("Enter")
+    tab.cell(1).locator(".prompt").get_by_text("wait").wait_for()
+    tab.sees("it is gone while the cell runs", lambda: tab.output(1) == "")
+    tab.cell(1).locator(".prompt input").press("Enter")
+
+    tab.cell(0).locator(".outputs").evaluate(FEWEST)
+    tab.cell(0).locator(".cm-line").first.click()
+    tab.press("Control+Enter")
+    tab.sees("it is done", lambda: tab.cell(0).get_attribute("data-status") == "done")
+    tab.sees("the last round", lambda: tab.output(0) == "round 11")
+    assert tab.cell(0).locator(".rich").count() == 1
+    assert tab.page.evaluate("window.fewest") == 1, "the picture never went"
+    assert service.errors == []

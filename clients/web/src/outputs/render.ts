@@ -22,6 +22,9 @@ export interface Shown {
 
 const FIRST = 150; // outputs of a cell that are shown at its beginning; all on demand
 const LAST = 50; // and at its end, where the newest are
+/** Milliseconds for which an output that a running cell cleared stays until another takes its place: a loop that clears, prints
+ *  and draws would blink with each round, since what is drawn comes later than what is printed. */
+const LINGER = 300;
 const KEPT = 1000; // milliseconds for which a cell that runs again keeps its outputs' height: the page does not jump
 
 export class OutputArea {
@@ -34,6 +37,7 @@ export class OutputArea {
   #execution: string | null = null;
   #isNear = false;
   #release: ReturnType<typeof setTimeout> | undefined;
+  #lingering: ReturnType<typeof setTimeout> | null = null; // outputs beyond the last are still shown
 
   constructor(around: Surroundings) {
     this.#around = around;
@@ -47,7 +51,7 @@ export class OutputArea {
     const head = length <= FIRST + LAST ? length : FIRST;
     if (this.#window !== null && head < length) this.#window.update(outputs);
     else this.#showSome(outputs, head);
-    this.element.hidden = length === 0 && this.element.style.minHeight === "";
+    this.element.hidden = this.isEmpty && this.element.style.minHeight === "";
     if (execution?.status !== "queued" && execution?.status !== "running") this.#letGo();
   }
 
@@ -78,11 +82,28 @@ export class OutputArea {
     this.#closeWindow();
     const { length } = outputs;
     const tail = Math.max(head, length - LAST);
-    for (const index of this.#shown.keys()) if (index >= length || (index >= head && index < tail)) this.#drop(index);
+    for (const index of this.#shown.keys()) if (index >= head && index < tail) this.#drop(index);
+    this.#dropBeyond(length);
     let before: Element | null = null; // the element that the next one comes after
     for (let index = 0; index < head; index++) before = this.#show(index, outputs.at(index), before);
     before = this.#leaveOut(tail - head, before);
     for (let index = tail; index < length; index++) before = this.#show(index, outputs.at(index), before);
+  }
+
+  /** Those from this place on were cleared: they go, or, while the cell runs, soon. */
+  #dropBeyond(length: number): void {
+    const beyond = [...this.#shown.keys()].filter((index) => index >= length);
+    if (beyond.length > 0 && this.#latest?.status === "running") {
+      this.#lingering ??= setTimeout(() => {
+        this.#lingering = null;
+        for (const index of this.#shown.keys()) if (index >= (this.#latest?.outputs.length ?? 0)) this.#drop(index);
+        this.element.hidden = this.isEmpty && this.element.style.minHeight === "";
+      }, LINGER);
+      return;
+    }
+    if (this.#lingering !== null) clearTimeout(this.#lingering);
+    this.#lingering = null;
+    for (const index of beyond) this.#drop(index);
   }
 
   /** Have this output after that element; returns its element. One that did not change costs a look. */
