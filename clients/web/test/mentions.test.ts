@@ -38,7 +38,8 @@ test("who was meant is mentioned under whatever name, and somebody else of that 
 test("who is meant is kept with a message, once, and read again", () => {
   const book = notebook("x = 1");
   book.replica.change((draft) => (draft.comments = {}), "remote");
-  const comments = new Comments(book, () => ({ peer_id: "2", name: "Bo", kind: "person" }), () => 5);
+  let now = 5; // messages are in the order of their times
+  const comments = new Comments(book, () => ({ peer_id: "2", name: "Bo", kind: "person" }), () => now++);
   const text = "@Ada and @ada, see here";
   const id = comments.start(book.cellIds()[0] as string, text, null, meantIn(text, [ada]));
   comments.reply(id, "nobody");
