@@ -87,6 +87,8 @@ def heading(nb: Notebook, cells: int, version: str) -> str:
     """The notebook in a line; what is as everywhere is not told."""
     kernel = nb.kernel
     state = "no kernel yet" if kernel.lifecycle == "none" else f"kernel {kernel.name} {kernel.lifecycle}"
+    if not nb.is_joined:
+        state = "the service is away: edits are kept and sent when it is back"
     mode = "" if nb.mode == "manual" else f", mode {nb.mode}"
     return f"notebook {nb.id}, {cells} cells, {state}{mode}, version {version}"
 

@@ -25,10 +25,21 @@ from notebook_doc.runtime_records import Namespace
 TELL_EVERY: Final = 0.25
 # Characters of the last line that is told.
 LAST_LINE: Final = 200
+# Seconds that a service may be away, as while it restarts, before that is told.
+AWAY_SECONDS: Final = 10.0
 # Seconds that code without a cell has to end in, once it was interrupted.
 ENDING_SECONDS: Final = 5.0
 
 Progress = Callable[[float, float, str], Awaitable[None]]
+
+
+async def reached(notebook: Notebook) -> None:
+    """Wait for the service, if it is away for a moment. Raises AgentError if it stays away: then nothing can run."""
+    if not await notebook.until(lambda: notebook.is_joined, AWAY_SECONDS):
+        raise AgentError(
+            "The Quire service is away, so nothing has run.",
+            "What was written is kept here and sent when it is back. Start it with `quire up`, then run it.",
+        )
 
 
 class _Teller:
@@ -93,6 +104,7 @@ async def scratch_and_tell(
 
     Raises AgentError if it was withdrawn: then none of it has run. Code that goes on all the same is left to itself.
     """
+    await reached(notebook)
     execution = await ask(notebook, code, seconds, namespace)
     teller = _Teller(notebook, progress, 1)
     try:

@@ -33,7 +33,7 @@ from clients.agent.mcp_answers import (
     where,
 )
 from clients.agent.mcp_arguments import WAIT_SECONDS, Bring
-from clients.agent.mcp_running import Progress, results, run_and_tell, scratch_and_tell
+from clients.agent.mcp_running import Progress, reached, results, run_and_tell, scratch_and_tell
 from clients.agent.report import actors_of, merged_of
 from clients.agent.searching import matching_lines
 from clients.agent.views import CellView
@@ -230,6 +230,7 @@ class Tools:
         progress: Progress | None,
         bring: Bring | None = None,
     ) -> Answer:
+        await reached(nb)
         try:
             executions = await nb.start(cell_ids, stdin="eof", bring=bring)
         except NeedsConfirmation as error:

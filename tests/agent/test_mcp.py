@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+from contextlib import ExitStack
 from pathlib import Path
 
 import httpx2
@@ -196,3 +197,25 @@ async def test_an_agent_works_over_standard_input_and_output(name: str, tmp_path
             assert f"{name} (agent)" in await agent.text("list_notebooks")
             await agent.text("save_notebook", notebook=notebook)
         assert "y = x + 1" in path.read_text()
+
+
+@aio
+async def test_an_agent_is_told_that_the_service_went_away_and_that_its_edits_are_kept(tmp_path: Path) -> None:
+    from tests.support.hub import hub_process
+
+    state = tmp_path / "state"
+    state.mkdir(mode=0o700)
+    path = notebook_file(tmp_path, ["x = 1"])
+    with ExitStack() as first:
+        first.enter_context(hub_process(state))
+        async with by_stdio(state) as agent:
+            notebook = re.findall(r"notebook (\S+),", await agent.text("open_notebook", path=str(path)))[0]
+            first.close()
+            done = await agent.text("create_cell", notebook=notebook, code="y = 2", after="c0", run=True)
+            assert "created" in done
+            assert "Written, but not run: The Quire service is away, so nothing has run." in done
+            assert "the service is away: edits are kept" in await agent.text("read_notebook", notebook=notebook)
+            with hub_process(state):
+                assert "y = 2" in await agent.text("read_notebook", notebook=notebook)
+                await agent.text("save_notebook", notebook=notebook)
+            assert "y = 2" in path.read_text()
