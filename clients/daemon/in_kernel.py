@@ -48,13 +48,26 @@ def wait_for_nothing(shell: Any) -> None:
 
     Around each run ipykernel flushes stdout and stderr six times, each a round trip to the thread that publishes, and
     sleeps half a millisecond because a flushed output has been seen to come after the reply. Quire takes a run for
-    ended when its `idle` has come, and that is behind all its outputs on one socket.
+    ended when its `idle` has come, and that is behind all its outputs on one socket. Only what is asked of a person
+    goes another way, and waits as ever for what was published before it.
     """
     if hasattr(shell.kernel, "_execute_sleep"):
         shell.kernel._execute_sleep = 0.0
     for stream in (sys.stdout, sys.stderr):
         if isinstance(getattr(stream, "_buffers", None), dict) and hasattr(stream, "_flush"):
+            ask_after(shell.kernel, stream.flush)
             flush_what_there_is(stream)
+
+
+def ask_after(kernel: Any, wait: Any) -> None:
+    """Have it ask for input only after this."""
+    ask = kernel._input_request
+
+    def _input_request(*args: Any, **keywords: Any) -> Any:
+        wait()
+        return ask(*args, **keywords)
+
+    kernel._input_request = _input_request
 
 
 def flush_what_there_is(stream: Any) -> None:

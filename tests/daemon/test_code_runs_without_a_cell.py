@@ -199,7 +199,7 @@ async def test_a_kernel_without_namespaces_refuses_a_copy(tmp_path: Path, deno: 
         first = await ann.scratch("1 + 1")  # nobody knows yet what kernel will come up
         assert first.record.error is not None
         assert first.record.error.ename == "NoCopyOfNamespace"
-        with pytest.raises(RequestFailed, match="namespace 'own'"):
+        with pytest.raises(RequestFailed, match="namespace='own'"):
             await ann.scratch("1 + 1")
         assert "2" in await (await ann.scratch("1 + 1", namespace="own")).text()
 
