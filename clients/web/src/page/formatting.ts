@@ -1,7 +1,8 @@
 // Formatting cells: the daemon says how a cell would be written, and the difference to what it was asked about is written
 // here, so that what somebody types meanwhile stays.
 //
-// Owns which texts need not be asked about again. Before a run it waits a second at most; what comes later is let go, for a
+// Owns which texts need not be asked about again, and how often each cell was written: an answer to what was asked before
+// that is let go, or what differs would be written twice. Before a run it waits a second at most; what comes later is let go, for a
 // cell that ran is not to look edited. A cell that is being written in is changed by its editor, where Ctrl+Z takes it back.
 
 import { languageOf } from "../core/language.ts";
@@ -19,6 +20,7 @@ interface Answer {
   readonly cellId: string;
   readonly source: string; // what was asked about, and the heads at which the cell said so
   readonly heads: Heads;
+  readonly turn: number; // how often the cell had been written then
   readonly code: string;
   readonly why: string;
 }
@@ -27,6 +29,7 @@ export class Formatter {
   readonly #page: Page;
   /** What is known to be as it would be formatted, by cell. */
   readonly #known = new Map<string, string>();
+  readonly #turns = new Map<string, number>();
   #hasFailed = false;
 
   constructor(page: Page) {
@@ -67,10 +70,10 @@ export class Formatter {
 
   async #ask(cellId: string): Promise<Answer> {
     const { notebook, requests } = this.#page;
-    const [source, heads] = [notebook.source(cellId), notebook.replica.heads()];
+    const [source, heads, turn] = [notebook.source(cellId), notebook.replica.heads(), this.#turns.get(cellId) ?? 0];
     const { code, why } = await requests.call({ method: "format", code: source, language: languageOf(notebook, cellId) });
     this.#known.set(cellId, `${code}`);
-    return { cellId, source, heads, code: `${code}`, why: `${why}` };
+    return { cellId, source, heads, turn, code: `${code}`, why: `${why}` };
   }
 
   /** Write what differs; returns in how many places. */
@@ -80,6 +83,7 @@ export class Formatter {
     const rest: Replacement[] = [];
     for (const answer of answers) {
       const edits = this.#editsOf(answer);
+      if (edits.length > 0) this.#turns.set(answer.cellId, answer.turn + 1);
       const isEdited = selection.isEditing && selection.active === answer.cellId;
       if (isEdited && edits.length > 0 && cells.get(answer.cellId)?.editor.rewrite(edits) === true) written += edits.length;
       else rest.push(...edits.map((edit) => ({ cellId: answer.cellId, ...edit })));
@@ -87,9 +91,9 @@ export class Formatter {
     return written + structure.replace(rest, "the formatting");
   }
 
-  #editsOf({ cellId, source, heads, code }: Answer) {
+  #editsOf({ cellId, source, heads, turn, code }: Answer) {
     const { notebook } = this.#page;
-    if (!notebook.has(cellId)) return [];
+    if (!notebook.has(cellId) || turn !== (this.#turns.get(cellId) ?? 0)) return [];
     const edits = difference(source, code);
     const text = notebook.source(cellId);
     if (text === source || edits.length === 0) return edits;
