@@ -53,14 +53,16 @@ def wait_for_nothing(shell: Any) -> None:
     """
     if hasattr(shell.kernel, "_execute_sleep"):
         shell.kernel._execute_sleep = 0.0
+    if not hasattr(shell.kernel, "_input_request"):
+        return  # who knows what would overtake what
+    ask_after(shell.kernel, sys.stdout.flush)
     for stream in (sys.stdout, sys.stderr):
         if isinstance(getattr(stream, "_buffers", None), dict) and hasattr(stream, "_flush"):
-            ask_after(shell.kernel, stream.flush)
             flush_what_there_is(stream)
 
 
 def ask_after(kernel: Any, wait: Any) -> None:
-    """Have it ask for input only after this."""
+    """Have it ask for input only after this: one thread publishes everything, so one wait is enough."""
     ask = kernel._input_request
 
     def _input_request(*args: Any, **keywords: Any) -> Any:
@@ -188,7 +190,7 @@ def described(name: str, value: Any, has_time: bool) -> tuple[str, str, list[int
             is_sized = shape is None and hasattr(value, "__len__") and not isinstance(value, type)
             length = len(value) if is_sized and is_quick(value) else None
             text = "" if shape else Short().repr(value)[:MOST_TEXT]
-        except Exception as error:  # noqa: BLE001 what is said of it is that
+        except Exception as error:  # noqa: BLE001 (it is said of the variable)
             text = f"(its repr raises {type(error).__name__})"
     return name, kind, shape, length, text
 

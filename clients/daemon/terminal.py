@@ -29,6 +29,9 @@ class Line:
     """
 
     def __init__(self) -> None:
+        self._begin()
+
+    def _begin(self) -> None:
         self._parts: list[str] = []
         self._length = 0
         self._cells: list[str] | None = None
@@ -85,7 +88,7 @@ class Line:
     def erase(self, *, all_of_it: bool) -> None:
         """Erase what stands from here on, or the whole line; then the next character goes to its start."""
         if all_of_it:
-            self.__init__()  # type: ignore[misc]
+            self._begin()
         elif self._cells is not None:
             del self._cells[self._column :]
             self._end = ""

@@ -34,7 +34,10 @@ def test_the_contents_lead_to_headings_and_say_where_something_runs_or_failed(se
         ("markdown", "### Far below"),
     )
     panel = open_panel(tab, "Contents")
-    titles = lambda: [row.get_attribute("aria-label") for row in panel.get_by_role("button").all()[1:]]  # noqa: E731
+
+    def titles() -> list[str]:
+        return [row.get_attribute("aria-label") for row in panel.get_by_role("button").all()[1:]]
+
     tab.sees("all headings", lambda: titles() == ["The whole", "Its second part", "Another", "Far below"])
     tab.cell(3).click(position={"x": 5, "y": 5})
     tab.press("Control+Enter")
@@ -63,7 +66,10 @@ def test_variables_are_shown_as_they_become_and_lead_to_their_cell(service: Serv
     tab = service.start("n = 41\nnames = ['ada', 'bo']", "n += 1", "import time\nwhile n: time.sleep(.01)")
     panel = open_panel(tab, "Variables")
     panel.get_by_text("No kernel runs.").wait_for()
-    row = lambda name: panel.locator("li", has=tab.page.locator(".name", has_text=name))  # noqa: E731
+
+    def row(name: str) -> Any:
+        return panel.locator("li", has=tab.page.locator(".name", has_text=name))
+
     tab.cell(0).click(position={"x": 5, "y": 5})
     tab.press("Control+Enter")
     row("names").get_by_text("['ada', 'bo']").wait_for()

@@ -3,7 +3,8 @@
 // The twin of notebook_doc/history/authors.py. Authors are told apart by name and kind: a person who comes back tomorrow,
 // or has two tabs, has another peer id each time.
 
-import { sha256 } from "../sha256.ts";
+import { sha256 } from "@noble/hashes/sha2.js"; // the browser's own answers later, and over plain HTTP not at all
+import { bytesToHex, utf8ToBytes } from "@noble/hashes/utils.js";
 
 export type AuthorKind = "person" | "agent" | "program" | "daemon" | "file" | "unknown";
 
@@ -59,8 +60,8 @@ export class Authors {
 /** The first half of all actors of a peer, and a random other half: everybody can tell whose changes these are. */
 export function actorOf(peerId: string): string {
   const own = crypto.getRandomValues(new Uint8Array(KEY_DIGITS / 2));
-  return authorKeyOf(peerId) + Array.from(own, (byte) => byte.toString(16).padStart(2, "0")).join("");
+  return authorKeyOf(peerId) + bytesToHex(own);
 }
 
 /** What all actors of this author begin with. */
-export const authorKeyOf = (authorId: string): string => sha256(`quire author\0${authorId}`).slice(0, KEY_DIGITS);
+export const authorKeyOf = (authorId: string): string => bytesToHex(sha256(utf8ToBytes(`quire author\0${authorId}`))).slice(0, KEY_DIGITS);
