@@ -61,7 +61,7 @@ function linked(nodes: DocumentFragment, around: Surroundings): DocumentFragment
         if (!around.showRun(Number(name[1]), Number(line))) Object.assign(button, { disabled: true, title: "That cell was run again since, or is gone." });
       };
       const title = `Go to line ${line} of this cell`;
-      const button = h("button", { type: "button", class: "cell-link", title, click: show });
+      const button = h("button", { type: "button", class: "line-link", title, click: show });
       named.replaceWith(button);
       button.append(named);
     }
