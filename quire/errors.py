@@ -15,6 +15,7 @@ from clients.peer.errors import (
     NoService,
     NotAllowed,
     NotConnected,
+    OwnKernel,
     PeerError,
     RequestFailed,
 )
@@ -49,6 +50,7 @@ __all__ = [
     "NotAllowed",
     "NotConnected",
     "NotebookDocError",
+    "OwnKernel",
     "PeerError",
     "Refused",
     "RequestFailed",

@@ -11,6 +11,7 @@ from clients.agent.report import Run
 from clients.peer.errors import PeerError
 from clients.peer.execution import Execution
 from clients.peer.notebook import Notebook
+from clients.peer.own_kernel import refuse_to_wait_for_itself
 from relay.errors import WireError
 from relay.requests import Bring
 
@@ -27,8 +28,9 @@ async def run_cells(
 
     After `timeout` seconds, or if the caller is cancelled, what was asked for here is stopped; what somebody else
     asked for too goes on. `bring` as for `Notebook.run`. Raises TimeoutError, RequestFailed, NotConnected,
-    NeedsConfirmation.
+    NeedsConfirmation, OwnKernel.
     """
+    refuse_to_wait_for_itself(notebook.id)
     executions = await notebook.start(list(cell_ids), stdin="eof", bring=bring)
     try:
         async with asyncio.timeout(timeout):

@@ -1,18 +1,20 @@
 """What is added to ipykernel when it starts. This runs in the kernel, in a namespace of its own.
 
-Five things that ipykernel cannot be told otherwise. It is to keep more of what it publishes for a reader that the
+Six things that ipykernel cannot be told otherwise. It is to keep more of what it publishes for a reader that the
 system holds up: it drops what is beyond a thousand messages. It is not to wait for its own threads where there is
 nothing to wait for, nor to sleep before each reply. It is to run code in a copy of the notebook's namespace where the
 request's metadata ask for that: names that the code binds are then gone with the copy, what it does to objects stays,
 as do functions' own globals; `exit()` ends no kernel that is others' as well; everything else, from magics and
 top-level await to tracebacks, is as ever. It is to keep what a cell leaves, or to restore it, where the metadata say
 so; how is in `results/in_kernel.py`. And it is to say which variables it has when it is asked on its shell channel or
-in a subshell, beside what it runs.
+in a subshell, beside what it runs. And it is to know whose kernel it is and what runs its code, for a library in it
+that would wait for a run of the same notebook (`clients.peer.own_kernel`).
 Needs nothing but IPython, and runs on any Python that it runs on.
 """
 
 from __future__ import annotations
 
+import asyncio
 import datetime
 import functools
 import inspect
@@ -98,6 +100,13 @@ def run_in_copies(shell: Any) -> None:
 
     @functools.wraps(plain)
     async def run_cell_async(*args: Any, **keywords: Any) -> Any:
+        before, shell.quire_task = shell.quire_task, running_task()
+        try:
+            return await run(*args, **keywords)
+        finally:
+            shell.quire_task = before
+
+    async def run(*args: Any, **keywords: Any) -> Any:
         metadata = shell.kernel.get_parent().get("metadata") or {}
         if metadata.get(CACHE) and shell.user_module is home:
             return await cached(shell, metadata[CACHE], plain, args, keywords)
@@ -115,8 +124,17 @@ def run_in_copies(shell: Any) -> None:
             del shell.displayhook.quiet, shell.ask_exit
             shell.user_module, shell.user_ns = home, namespace
 
+    shell.quire_task = None
     run_cell_async.__signature__ = inspect.signature(plain)  # type: ignore[attr-defined]  # it is asked for at each run
     shell.run_cell_async = run_cell_async
+
+
+def running_task() -> Any:
+    """The task that the caller is part of; None where no loop of asyncio runs, as under trio's."""
+    try:
+        return asyncio.current_task()
+    except RuntimeError:
+        return None
 
 
 def ends_quietly(shell: Any, code: str) -> bool:
@@ -214,6 +232,7 @@ class Short(reprlib.Repr):
         return super().repr_instance(value, level)
 
 
+get_ipython().quire_notebook = globals().get("NOTEBOOK", "")
 keep_more(get_ipython())
 wait_for_nothing(get_ipython())
 run_in_copies(get_ipython())

@@ -49,7 +49,7 @@ END_SECONDS: Final = 10.0  # for a keeper to end its kernel and itself, until it
 
 # What ipykernel runs first. In a namespace of its own: this names nothing in anybody's.
 NAMESPACE_KEY: Final = "quire_namespace"  # as `in_kernel` has it
-IN_KERNEL: Final = f"exec({Path(__file__).with_name('in_kernel.py').read_text()!r}, {{}})"
+_PROGRAM: Final = Path(__file__).with_name("in_kernel.py").read_text()
 
 _log = logging.getLogger(__name__)
 
@@ -97,8 +97,8 @@ class Kernel:
         self._life: asyncio.Task[None]
 
     @classmethod
-    async def start(cls, plan: LaunchPlan, keeping: Keeping | None = None) -> Kernel:
-        """Start the kernel that is planned.
+    async def start(cls, plan: LaunchPlan, keeping: Keeping | None = None, *, notebook_id: str = "") -> Kernel:
+        """Start the kernel that is planned, for this notebook.
 
         With `keeping` it outlives this daemon; without, it ends with it. Returns when it answers and everything it
         publishes is heard. Raises KernelStartError. If it is cancelled or fails, nothing is left running.
@@ -113,7 +113,7 @@ class Kernel:
             raise
         link.note(language=kernel.language, info=dict(kernel.info))
         if kernel.is_extended:
-            kernel._questions.begin_with(EXECUTE, _silently(IN_KERNEL))
+            kernel._questions.begin_with(EXECUTE, _silently(in_kernel(notebook_id)))
         return kernel
 
     def run_silently(self, code: str) -> None:
@@ -426,6 +426,11 @@ class Kernel:
     def _check_alive(self, doing: str) -> None:
         if self.ended:
             raise KernelGone(self.name, doing)
+
+
+def in_kernel(notebook_id: str) -> str:
+    """The code that ipykernel runs first, for the kernel of this notebook."""
+    return f"exec({_PROGRAM!r}, {{'NOTEBOOK': {notebook_id!r}}})"
 
 
 def _silently(code: str) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from collections.abc import Callable, Coroutine
 from typing import Any, Final, TypeVar
 
 from clients.peer.errors import PeerError
+from clients.peer.own_kernel import held_up
 
 R = TypeVar("R")
 
@@ -64,7 +65,9 @@ class BackgroundLoop:
         if threading.current_thread() is self._thread:
             coroutine.close()
             raise PeerError("This cannot be waited for on Quire's own thread.", "Use quire.aio there.")
+        token = held_up.set(threading.current_thread())
         running = self.start(coroutine)
+        held_up.reset(token)
         try:
             return running.result()
         except BaseException:

@@ -29,6 +29,7 @@ from clients.peer.face import Face, here, waits
 from clients.peer.flow import EditImpact, Profile, RunPlan
 from clients.peer.history import Named
 from clients.peer.opened import Opened
+from clients.peer.own_kernel import refuse_to_wait_for_itself
 from clients.peer.watching import EventStream
 from notebook_doc.batch import Committed
 from notebook_doc.dataflow.notebook_dataflow import Mode
@@ -199,8 +200,9 @@ class Notebook(Face[core_notebook.Notebook]):
         which restores what is not fresh. What runs is their source as it is here now. A failing cell ends the run of
         those after it; look at the executions, or call `check()` on them. Ctrl-C interrupts these executions, and no
         others, before it is raised.
-        Raises RequestFailed, NotConnected, TimeoutError.
+        Raises RequestFailed, NotConnected, TimeoutError, and OwnKernel in code that this notebook's kernel runs.
         """
+        refuse_to_wait_for_itself(self.id, blocking=True)
         asked = background().start(
             self._core.start(
                 _ids(cells),
@@ -239,8 +241,9 @@ class Notebook(Face[core_notebook.Notebook]):
         itself is gone afterwards; in the notebook's "own" it stays. After `timeout` seconds from when it begins it is
         interrupted, and it alone. `input()` raises EOFError unless `stdin="prompt"`. It is an execution on record, with
         outputs and without a cell; look at it, or call `check()` on it. Ctrl-C interrupts it before it is raised.
-        Raises RequestFailed, NotConnected.
+        Raises RequestFailed, NotConnected, and OwnKernel in code that this notebook's kernel runs.
         """
+        refuse_to_wait_for_itself(self.id, blocking=True)
 
         async def start(notebook: core_notebook.Notebook) -> list[core_execution.Execution]:
             return [await notebook.start_scratch(code, namespace=namespace, timeout=timeout, stdin=stdin)]

@@ -10,6 +10,7 @@ PeerError                       what happened, to which notebook, and what to do
 ├── NeedsConfirmation           in the mode `cascade`: what would run along has to be confirmed (in `clients.peer.flow`)
 ├── HeaderChanged               packages are installed, and the cell that was to declare them was edited meanwhile
 ├── CannotFormat                there is no ruff to format with, it took too long, or the code is too long
+├── OwnKernel                   code in the notebook's kernel wants to wait for a run, which waits for that code
 ├── RequestFailed               the hub or the daemon answered with an error; `code` says which
 └── ExecutionFailed             a cell ended in another status than `done`
 """
@@ -67,6 +68,17 @@ class HeaderChanged(PeerError):
         super().__init__(
             f"The packages are installed, but the header in cell {cell_id!r} that declares them was edited meanwhile.",
             "Add them to that header, or try again.",
+        )
+
+
+class OwnKernel(PeerError):
+    """Code in a notebook's kernel wants to wait for something that this kernel is to run. Nothing was asked for."""
+
+    def __init__(self, notebook_id: str) -> None:
+        super().__init__(
+            f"This code runs in the kernel of notebook {notebook_id}, which runs one thing at a time: what it would "
+            "wait for could not begin before it has ended.",
+            "Run it from outside of this kernel, or let this code end: what `start` has asked for runs after it.",
         )
 
 

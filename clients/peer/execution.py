@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from clients.peer.archives import archived
 from clients.peer.errors import ExecutionFailed, NotConnected, RequestFailed
 from clients.peer.excerpt import excerpt
+from clients.peer.own_kernel import refuse_to_wait_for_itself
 from clients.peer.waiting import Waiting, waiting
 from notebook_doc.errors import CorruptDocument
 from notebook_doc.rotation import ArchivedExecution
@@ -78,7 +79,10 @@ class Execution:
         return waiting(self._notebook.runtime, self.id, time.time())
 
     async def wait(self) -> Execution:
-        """Wait until it has ended, however it did; all its outputs are here then."""
+        """Wait until it has ended, however it did; all its outputs are here then. Raises OwnKernel in code that it
+        would have to wait for itself."""
+        if not self.has_ended:
+            refuse_to_wait_for_itself(self._notebook.id)
         looked_in: list[Any] = []
         while (status := self._known_status()) not in TERMINAL_STATUSES:
             archives = self._notebook.runtime.archive() if status is None else looked_in

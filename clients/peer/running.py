@@ -17,6 +17,7 @@ from clients.peer.cell import Cell
 from clients.peer.editor import KernelSpec
 from clients.peer.execution import Execution
 from clients.peer.flow import NeedsConfirmation, RunPlan
+from clients.peer.own_kernel import refuse_to_wait_for_itself
 from clients.peer.part import Part
 from notebook_doc.execution_index import ExecutionIndex
 from notebook_doc.runtime_records import Namespace
@@ -68,8 +69,9 @@ class Running(Part):
         `cache` says whether results may be restored, where the notebook keeps them: True, False (run anew), or None,
         which restores what is not fresh. What runs is their source as it is here now. A failing cell ends the run of
         those after it; look at the executions, or call `check()` on them. Raises RequestFailed, NotConnected,
-        TimeoutError.
+        TimeoutError, and OwnKernel in code that this notebook's kernel runs.
         """
+        refuse_to_wait_for_itself(self._whole.id)
         executions = await self.start(cells, above=above, below=below, bring=bring, plan=plan, stdin=stdin, cache=cache)
         async with asyncio.timeout(timeout):
             for execution in executions:
@@ -120,8 +122,10 @@ class Running(Part):
         In a "copy" of the notebook's namespace: it sees all names and may change what they stand for, but what it binds
         itself is gone afterwards; in the notebook's "own" it stays. After `timeout` seconds from when it begins it is
         interrupted, and it alone. `input()` raises EOFError unless `stdin="prompt"`. It is an execution on record, with
-        outputs and without a cell; look at it, or call `check()` on it. Raises RequestFailed, NotConnected.
+        outputs and without a cell; look at it, or call `check()` on it. Raises RequestFailed, NotConnected, and
+        OwnKernel in code that this notebook's kernel runs.
         """
+        refuse_to_wait_for_itself(self._whole.id)
         execution = await self.start_scratch(code, namespace=namespace, timeout=timeout, stdin=stdin)
         return await execution.wait()
 
