@@ -192,13 +192,16 @@ class ListVariables(msgspec.Struct, frozen=True, kw_only=True, tag_field="method
 class Format(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="format"):
     """How this code of a cell would be formatted: Python by ruff, the rest as it is. By the daemon, without a kernel.
 
-    Result: {"code": str, "why": str}: `why` says why the code is as it was, where it could not be formatted. The asking
-    peer writes the difference. Fails with `cannot_format` where there is no ruff, it takes too long, or the code is too
+    Result: {"code": str, "why": str, "taken": bool}: `why` says why the code is as it was, where it could not be
+    formatted. The asking peer writes the difference. Two peers that write the same difference to one cell would write
+    it twice, so who names the cell is told that it is `taken`, and gets the code as it was, for the seconds in which a
+    peer that asked before may still write. Fails with `cannot_format` where there is no ruff, it takes too long, or the code is too
     long.
     """
 
     code: str
     language: str = "python"
+    cell_id: str | None = None
 
 
 class ListKernels(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag="list_kernels"):

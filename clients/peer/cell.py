@@ -202,7 +202,7 @@ class Cell(Handle):
 
     async def format(self) -> bool:
         """Write the source as ruff would; returns whether that changed it. Code that does not parse, and what is not
-        Python, stays as it is.
+        Python, stays as it is; so does what somebody else formats at this moment.
 
         The edit is the difference to what the cell said at the call, so what others type meanwhile stays. Raises
         UnknownCell, CellDeletedMeanwhile, and RequestFailed (`cannot_format`) where the daemon has no ruff.
@@ -211,7 +211,7 @@ class Cell(Handle):
         cell = reading.notebook.cell(self.id)
         language = language_of_notebook(reading.notebook.metadata())
         text = text_of_cell(cell.cell_type, cell.source, cell.metadata, language)
-        answer = await self._notebook.request(Format(code=text.source, language=text.language))
+        answer = await self._notebook.request(Format(code=text.source, language=text.language, cell_id=self.id))
         if answer["code"] == text.source:
             return False
         self._notebook.commit(reading, [SetSource(self.id, answer["code"])])

@@ -154,6 +154,8 @@ async def test_without_a_kernel_nobody_is_asked_and_none_is_started(tmp_path: Pa
             await ann.complete("pri")
         assert refused.value.code == "no_kernel"
         await formats_for_people_who_go_on_typing(ann)
+        async with service.peer(path, "bo") as bo:
+            await formats_a_cell_for_one_of_two_who_ask_at_once(ann, bo)
         await tells_everybody_that_cells_are_formatted_when_they_run(ann, service.folder / "state" / "settings.toml")
         assert ann.kernel.lifecycle == "none"
 
@@ -174,6 +176,19 @@ async def formats_for_people_who_go_on_typing(ann: Notebook) -> None:
     with pytest.raises(RequestFailed, match="are formatted") as refused:
         await ann.request(Format(code="#" * (MAX_CODE + 1)))
     assert refused.value.code == "cannot_format"
+
+
+async def formats_a_cell_for_one_of_two_who_ask_at_once(ann: Notebook, bo: Notebook) -> None:
+    """Both have the same text, and would write the same quotes twice."""
+    cell = ann.cells.add("name='Ada'")
+    await bo.until(lambda: cell.id in {one.id for one in bo.cells} and bo.cells[cell.id].source == cell.source)
+    assert sorted(await asyncio.gather(cell.format(), bo.cells[cell.id].format())) == [False, True]
+    await bo.until(lambda: bo.cells[cell.id].source == 'name = "Ada"')
+    await ann.until(lambda: cell.source == 'name = "Ada"')
+    asked = Format(code="a=1", cell_id=cell.id)
+    assert (await ann.request(asked))["code"] == (await ann.request(asked))["code"] == "a = 1"
+    assert await bo.request(asked) == {"code": "a=1", "why": "Somebody else formats it at this moment.", "taken": True}
+    assert (await bo.request(Format(code="a=2", cell_id=cell.id)))["code"] == "a = 2"
 
 
 async def tells_everybody_that_cells_are_formatted_when_they_run(ann: Notebook, settings: Path) -> None:

@@ -96,7 +96,7 @@ BODIES: list[tuple[RequestBody, dict[str, Any]]] = [
     (SignatureHelp(code="a(", cursor=2), {"method": "signature_help", "code": "a(", "cursor": 2}),
     (ListVariables(), {"method": "list_variables"}),
     (KernelHistory(), {"method": "kernel_history", "n": 100, "pattern": None, "unique": False}),
-    (Format(code="a=1"), {"method": "format", "code": "a=1", "language": "python"}),
+    (Format(code="a=1"), {"method": "format", "code": "a=1", "language": "python", "cell_id": None}),
     (ListKernels(), {"method": "list_kernels"}),
     (RestartKernel(), {"method": "restart_kernel", "folder": None}),
     (RestartKernel(folder="/data"), {"method": "restart_kernel", "folder": "/data"}),

@@ -3,6 +3,8 @@
 import assert from "node:assert/strict";
 import { mock, test } from "node:test";
 import type { RequestBody } from "../src/core/messages.ts";
+import type { NotebookEvent } from "../src/core/notebook.ts";
+import { Signal } from "../src/core/signal.ts";
 import { Structure } from "../src/core/structure.ts";
 import { Formatter } from "../src/page/formatting.ts";
 import type { Page } from "../src/page/page.ts";
@@ -19,7 +21,10 @@ function page(...texts: string[]) {
   const session = { mayEdit: true, request: (body: RequestBody) => `${asked.push(body) - 1}`, forget: () => {} };
   const requests = new Requests(session as never, { poke: () => {} } as never, { say: () => {} } as never);
   requests.linkState = "online";
+  const edited = new Signal<NotebookEvent[]>();
+  book.onEvents = (events) => edited.emit(events);
   const made = {
+    edited,
     notebook: book,
     session,
     requests,
@@ -30,7 +35,7 @@ function page(...texts: string[]) {
   };
   const formatter = new Formatter(made as unknown as Page);
   requests.before = (body) => formatter.before(body);
-  const answer = (id: number, code: string) => requests.take({ id: `${id}`, result: { code, why: "" }, error: null });
+  const answer = (id: number, code: string, taken = false) => requests.take({ id: `${id}`, result: { code, why: "", taken }, error: null });
   const methods = () => asked.map(({ method }) => method);
   return { book, requests, answer, methods };
 }
@@ -67,4 +72,29 @@ test("a run does not wait for long, and what is answered late is let go", async 
   await settled();
   assert.deepEqual(sources(book), ["x=1", "y = 2"]);
   mock.timers.reset();
+});
+
+test("what is written in a cell meanwhile stays, and nobody looks into the notebook's past for it", async () => {
+  const { book, requests, answer } = page("x=1\ny='a'\nz=3");
+  const [id] = book.cellIds() as [string];
+  book.replica.at = () => assert.fail("the past is not read: it grows");
+  requests.ask({ method: "execute", cell_ids: [id] }, "run");
+  const end = book.source(id).length;
+  book.editSource(id, [{ from: end, to: end, insert: " # last" }, { from: 0, to: 0, insert: "# mine\n" }], {});
+  book.editSource(id, [{ from: 13, to: 14, insert: "" }], {}); // the quote that is to be another
+  answer(0, 'x = 1\ny = "a"\nz = 3');
+  await settled();
+  assert.deepEqual(sources(book), ['# mine\nx = 1\ny = "a"\nz = 3 # last']);
+});
+
+test("what somebody else formats at this moment is left to them, and asked about again", async () => {
+  const { book, requests, answer, methods } = page("x=1");
+  const run = { method: "execute", cell_ids: null } as const;
+  requests.ask(run, "run");
+  answer(0, "x=1", true);
+  await settled();
+  assert.deepEqual(methods(), ["format", "execute"]);
+  requests.ask(run, "run");
+  assert.deepEqual(methods().slice(2), ["format"]);
+  assert.deepEqual(sources(book), ["x=1"]);
 });

@@ -1,10 +1,11 @@
 // Few edits from one text to another, and laying them over what others have written meanwhile.
 
+import * as Automerge from "@automerge/automerge/slim";
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { Notebook, TextEdit } from "../src/core/notebook.ts";
-import { type Heads, Replica } from "../src/core/replica.ts";
-import { carriedOver, difference } from "../src/core/text_edits.ts";
+import type { Heads } from "../src/core/replica.ts";
+import { carriedOver, difference, type NamedText } from "../src/core/text_edits.ts";
 import { languageOf } from "../src/core/language.ts";
 import { Structure } from "../src/core/structure.ts";
 import { coreIsReady, random } from "./core.ts";
@@ -17,8 +18,12 @@ const applied = (text: string, edits: readonly TextEdit[]) =>
 
 /** Edits that were made for the one cell of this notebook as it was at these heads. */
 function over({ replica }: Notebook, heads: Heads, edits: readonly TextEdit[]): TextEdit[] {
-  const path = ["cells", Object.keys(replica.value.cells)[0] as string, "source"];
-  return carriedOver(edits, Replica.textIn(replica.at(heads), path), Replica.textIn(replica.value, path));
+  const id = Object.keys(replica.value.cells)[0] as string;
+  const named = (doc: object): NamedText => {
+    const text = `${(doc as typeof replica.value).cells[id]?.source}`;
+    return { text, elements: Array.from({ length: text.length }, (_, at) => Automerge.getCursor(doc, ["cells", id, "source"], at)) };
+  };
+  return carriedOver(edits, named(replica.at(heads)), named(replica.value));
 }
 
 test("of a text that is formatted only the words and spaces that differ are touched", () => {

@@ -40,7 +40,7 @@ export type RequestBody =
   | { method: "complete"; code: string; cursor: number }
   | { method: "inspect"; code: string; cursor: number; detail: 0 | 1 }
   | { method: "signature_help"; code: string; cursor: number }
-  | { method: "format"; code: string; language: string }
+  | { method: "format"; code: string; language: string; cell_id: string }
   | { method: "list_kernels" }
   | { method: "list_variables" }
   | { method: "restart_kernel" }

@@ -192,13 +192,6 @@ export class Replica<T extends object> {
     return Array.from({ length }, (_, index) => Automerge.getCursor(this.#doc, [...path], index));
   }
 
-  /** A text in what `at` gave, and for each of its code units the operation that put it there; empty if there was none. */
-  static textIn(then: object, path: readonly Key[]): { text: string; elements: string[] } {
-    const found = path.reduce<any>((value, key) => value?.[key], then);
-    if (typeof found !== "string") return { text: "", elements: [] };
-    return { text: found, elements: Array.from(found.split(""), (_, index) => Automerge.getCursor(then as Automerge.Doc<unknown>, [...path], index)) };
-  }
-
   save(): Uint8Array {
     return Automerge.save(this.#doc);
   }
