@@ -4,12 +4,13 @@ import type { Kernel } from "../src/core/schema.ts";
 import { sayKernel } from "../src/page/kernel_status.ts";
 
 const kernel = (lifecycle: string, activity = "idle", error: string | null = null): Kernel => ({ lifecycle, activity, name: "python3", error });
-const say = (seen: Kernel | null, more = {}) => sayKernel({ kernel: seen, queued: 0, hasDaemon: true, isOnline: true, ...more });
+const say = (seen: Kernel | null, more = {}) => sayKernel({ kernel: seen, queued: 0, asks: false, hasDaemon: true, isOnline: true, ...more });
 
 test("the kernel is said to be what it is", () => {
   assert.equal(say(null).text, "");
   assert.equal(say(kernel("ready")).text, "python3 · idle");
   assert.equal(say(kernel("ready", "busy"), { queued: 3 }).text, "python3 · running, 2 waiting");
+  assert.equal(say(kernel("ready", "busy"), { queued: 3, asks: true }).text, "python3 · asks for input");
   assert.equal(say(kernel("starting")).tone, "busy");
   assert.equal(say(kernel("none")).text, "No kernel yet");
 });

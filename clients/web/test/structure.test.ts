@@ -61,9 +61,29 @@ test("a split cell keeps its id and its end has another, of the same type and me
   const { mine, deeds, ids } = together("a = 1\nb = 2", "after");
   mine.setMetadata([{ cellId: ids[0], path: ["tags"], value: ["x"] }]);
   const made = deeds.split(ids[0], 6) as string;
-  assert.deepEqual(sources(mine), ["a = 1\n", "b = 2", "after"]);
+  assert.deepEqual(sources(mine), ["a = 1", "b = 2", "after"]);
   assert.deepEqual(mine.metadata(made), { tags: ["x"] });
   assert.equal(mine.cellIds()[0], ids[0]);
+  deeds.undo();
+  assert.deepEqual(sources(mine), ["a = 1\nb = 2", "after"], "the line break that was in neither half is there again");
+  deeds.split(ids[0], 5);
+  assert.deepEqual(sources(mine), ["a = 1", "b = 2", "after"], "at the end of a line as at the beginning of the next");
+  deeds.undo();
+  deeds.split(ids[0], 3);
+  assert.deepEqual(sources(mine), ["a =", " 1\nb = 2", "after"]);
+});
+
+test("texts are merged as paragraphs of their own, and code as lines", () => {
+  const { mine, deeds, ids } = together("- a", "b", "x", "y");
+  deeds.setType(ids.slice(0, 2), "markdown");
+  deeds.merge(ids.slice(0, 2));
+  deeds.merge(ids.slice(2));
+  assert.deepEqual(sources(mine), ["- a\n\nb", "x\ny"]);
+  deeds.undo();
+  deeds.undo();
+  assert.deepEqual(sources(mine), ["- a", "b", "x", "y"]);
+  deeds.redo();
+  assert.deepEqual(sources(mine), ["- a\n\nb", "x", "y"]);
 });
 
 test("what others write in both halves of a split cell is in it when the split is taken back", () => {
@@ -96,13 +116,13 @@ test("a merge that was split again is taken back after the split is", () => {
   const { mine, deeds, ids } = together("a", "b", "c");
   deeds.merge(ids.slice(0, 2));
   deeds.split(ids[0], 1);
-  assert.deepEqual(sources(mine), ["a", "\nb", "c"]);
+  assert.deepEqual(sources(mine), ["a", "b", "c"]);
   deeds.undo();
   deeds.undo();
   assert.deepEqual(sources(mine), ["a", "b", "c"]);
   deeds.redo();
   deeds.redo();
-  assert.deepEqual(sources(mine), ["a", "\nb", "c"]);
+  assert.deepEqual(sources(mine), ["a", "b", "c"]);
 });
 
 test("a merge is taken back where the parts are now, with what was written in them", () => {

@@ -203,15 +203,16 @@ export class Notebook {
     }, this);
   }
 
-  /** Cut a cell's source before this code unit; what follows becomes a new cell after it, whose id is returned. */
-  splitCell(cellId: string, at: number): string | null {
+  /** Cut a cell's source before this code unit; what follows becomes a new cell after it, whose id is returned. The first
+   *  cell ends at `end`, what is between is in neither. */
+  splitCell(cellId: string, at: number, end = at): string | null {
     const cell = this.record(cellId);
     if (cell === null) return null;
     const id = newId();
     const { positions, others } = placeAt(this.places(), this.cellIds().indexOf(cellId) + 1);
     this.replica.change((draft) => {
       for (const [other, position] of others) setScalar(draft, other, "position", position);
-      spliceAll(draft, cellId, [{ from: at, to: cell.source.length, insert: "" }]);
+      spliceAll(draft, cellId, [{ from: end, to: cell.source.length, insert: "" }]);
       const { type, metadata } = cell;
       draft.cells[id] = newCell({ id, type, position: positions[0] as string, source: cell.source.slice(at), metadata, attachments: undefined });
       splitThreads(draft, cellId, cell.source, at, id);

@@ -84,15 +84,21 @@ export class Structure {
     this.#do("the heading", all([this.#typing(types.filter(({ now }) => now !== "markdown")), () => this.#replace(edits)]));
   }
 
+  /** Between lines, the line break between the two halves is in neither. */
   split(cellId: string, at: number): string | null {
-    const made = this.#notebook.splitCell(cellId, at);
-    if (made !== null) this.#remember("the split", this.#joining(cellId, made));
+    const source = this.#notebook.source(cellId);
+    const start = source[at] === "\n" ? at + 1 : at;
+    const between = source[start - 1] === "\n" && start > 1 && start < source.length ? 1 : 0;
+    const made = between === 0 ? this.#notebook.splitCell(cellId, at) : this.#notebook.splitCell(cellId, start, start - 1);
+    if (made !== null) this.#remember("the split", between === 0 ? this.#joining(cellId, made) : this.#merging(cellId, [made], between));
     return made;
   }
 
+  /** Each begins on a line of its own; in text with an empty line before it, or paragraphs would run together. */
   merge(cellIds: readonly string[]): void {
     const [first, ...others] = cellIds.filter((id) => this.#notebook.has(id));
-    if (first !== undefined && others.length > 0) this.#do("the merge", this.#merging(first, others));
+    if (first === undefined || others.length === 0) return;
+    this.#do("the merge", this.#merging(first, others, this.#notebook.type(first) === "markdown" ? 2 : 1));
   }
 
   /** All of them as one change; those of one cell do not overlap. Returns how many there were. */
@@ -236,23 +242,24 @@ export class Structure {
       if (record === null || !this.#notebook.has(first)) return null;
       const at = this.#notebook.source(first).length;
       this.#notebook.mergeCells(first, [second], "");
-      return this.#cutting(first, [{ record, separator: 0, find: this.#finder(first, at) }]);
+      return this.#cutting(first, [{ record, separator: 0, find: this.#finder(first, at) }], 0);
     };
   }
 
-  #merging(first: string, others: readonly string[]): Step {
+  /** `between`: how many line breaks come between those that say anything. */
+  #merging(first: string, others: readonly string[], between: number): Step {
     return () => {
       const records = others.flatMap((id) => this.#notebook.record(id) ?? []);
       if (!this.#notebook.has(first) || records.length === 0) return null;
       let end = this.#notebook.source(first).length;
       const parts = records.map((record) => {
-        const separator = end > 0 && record.source !== "" ? 1 : 0;
+        const separator = end > 0 && record.source !== "" ? between : 0;
         const start = end;
         end += separator + record.source.length;
         return { record, separator, start };
       });
-      this.#notebook.mergeCells(first, records.map(({ id }) => id));
-      return this.#cutting(first, parts.map(({ record, separator, start }) => ({ record, separator, find: this.#finder(first, start) })));
+      this.#notebook.mergeCells(first, records.map(({ id }) => id), "\n".repeat(between));
+      return this.#cutting(first, parts.map(({ record, separator, start }) => ({ record, separator, find: this.#finder(first, start) })), between);
     };
   }
 
@@ -264,7 +271,7 @@ export class Structure {
   }
 
   /** Give the parts of a merged cell their own cells again, with what has been written in them since. */
-  #cutting(first: string, parts: readonly Part[]): Step {
+  #cutting(first: string, parts: readonly Part[], between: number): Step {
     return () => {
       const source = this.#notebook.source(first);
       let end = source.length;
@@ -283,8 +290,7 @@ export class Structure {
       this.#notebook.editSource(first, [{ from: end, to: source.length, insert: "" }], this.#notebook);
       this.#notebook.restoreCells(records);
       const ids = records.map(({ id }) => id);
-      const wasSplit = parts.every(({ separator }) => separator === 0) && parts.length === 1;
-      return wasSplit ? this.#joining(first, ids[0] as string) : this.#merging(first, ids);
+      return between === 0 ? this.#joining(first, ids[0] as string) : this.#merging(first, ids, between);
     };
   }
 

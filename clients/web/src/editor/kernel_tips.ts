@@ -4,7 +4,7 @@
 import { indentLess } from "@codemirror/commands";
 import { syntaxTree } from "@codemirror/language";
 import { type Extension, Prec, StateEffect, StateField } from "@codemirror/state";
-import { EditorView, hoverTooltip, keymap, showTooltip, type Tooltip, ViewPlugin, type ViewUpdate } from "@codemirror/view";
+import { closeHoverTooltips, EditorView, hasHoverTooltips, hoverTooltip, keymap, showTooltip, type Tooltip, ViewPlugin, type ViewUpdate } from "@codemirror/view";
 import { toCodePoints } from "../core/offsets.ts";
 import { callStart, parameterFor, parameters } from "./call_signature.ts";
 
@@ -30,12 +30,17 @@ export interface TipSource {
 const HOVER = 450; // milliseconds the pointer rests on a name
 const SETTLE = 120; // milliseconds after a key before the kernel is asked again
 
-const setTip = StateEffect.define<Tooltip | null>();
+/** What is shown by itself or for Shift-Tab. */
+interface Tip extends Tooltip {
+  readonly isSignature: boolean;
+}
 
-const tip = StateField.define<Tooltip | null>({
+const setTip = StateEffect.define<Tip | null>();
+
+const tip = StateField.define<Tip | null>({
   create: () => null,
   update(shown, { changes, effects }) {
-    let next = shown === null ? null : { ...shown, pos: changes.mapPos(shown.pos) };
+    let next: Tip | null = shown === null ? null : { ...shown, pos: changes.mapPos(shown.pos) };
     for (const effect of effects) if (effect.is(setTip)) next = effect.value;
     return next;
   },
@@ -53,13 +58,13 @@ export function kernelTips(source: TipSource): Extension {
   };
   const close = (view: EditorView): boolean => {
     const isOpen = view.state.field(tip) !== null;
-    if (isOpen) view.dispatch({ effects: setTip.of(null) });
-    return isOpen;
+    if (isOpen || hasHoverTooltips(view.state)) view.dispatch({ effects: [setTip.of(null), closeHoverTooltips] });
+    return isOpen; // what only the pointer opened takes no key
   };
   return [
     tip,
     plugin,
-    hoverTooltip((view, pos) => hover(view, pos, source), { hoverTime: HOVER }),
+    hoverTooltip((view, pos) => hover(view, pos, source), { hoverTime: HOVER, hideOnChange: true }),
     EditorView.domEventHandlers({ blur: (_event, view) => void close(view) }),
     Prec.highest(keymap.of([{ key: "Shift-Tab", run: explain }, { key: "Escape", run: close }])), // ahead of the cell's
   ];
@@ -90,14 +95,17 @@ class SignatureWatch {
     clearTimeout(this.#timer);
   }
 
-  /** The signature of the call the cursor is in or, if it is in none, what stands there. */
+  /** The signature of the call the cursor is in; all of what is called, if that is shown; or what stands at the cursor. */
   async explain(): Promise<void> {
-    if (await this.#ask()) return;
+    const shown = this.#view.state.field(tip);
+    const call = shown?.isSignature === true ? shown.pos : null;
+    if (call === null && (await this.#ask())) return;
     const { doc, selection } = this.#view.state;
     const code = doc.toString();
-    const { head } = selection.main;
-    const found = await this.#source.inspect(code, toCodePoints(code, head));
-    if (found?.found === true) this.#show({ pos: head, above: true, create: () => ({ dom: inspectionDom(found.text) }) });
+    const at = call ?? selection.main.head;
+    const found = await this.#source.inspect(code, toCodePoints(code, at));
+    if (found?.found !== true || this.#view.state.doc !== doc) return;
+    this.#show({ pos: at, above: true, isSignature: false, create: () => ({ dom: inspectionDom(found.text) }) });
   }
 
   #typed({ changes }: ViewUpdate): string {
@@ -115,11 +123,11 @@ class SignatureWatch {
     const found = start === null ? null : await this.#source.signature(code, toCodePoints(code, head));
     if (asked !== this.#asked || this.#view.state.doc !== doc) return true; // a newer question is on its way
     if (start === null || found?.found !== true) this.#show(null);
-    else this.#show({ pos: start, above: true, create: () => signatureTip(found) });
+    else this.#show({ pos: start, above: true, isSignature: true, create: () => signatureTip(found) });
     return start !== null && found?.found === true;
   }
 
-  #show(next: Tooltip | null): void {
+  #show(next: Tip | null): void {
     if (next === null && this.#view.state.field(tip) === null) return;
     if (this.#view.hasFocus || next === null) this.#view.dispatch({ effects: setTip.of(next) });
   }

@@ -25,5 +25,6 @@ export function removeSelected(page: Page, what: "deleted" | "cut"): void {
   const ids = sections.withFolded(selection.ids);
   structure.remove(ids);
   if (notebook.cellIds().length === 0) structure.insert(0, [{ type: "code", source: "" }]);
+  selection.choose(selection.active); // the focus was in a cell that is gone
   toasts.say(ids.length === 1 ? `Cell ${what}.` : `${ids.length} cells ${what}.`, { label: "Undo", press: () => commands.run("cell.undo") });
 }

@@ -30,6 +30,8 @@ export interface CellActions extends EditorActions, ToolActions, Surroundings {
   grip(cellId: string, event: PointerEvent): void;
   contextMenu(cellId: string, event: MouseEvent): void;
   answer(execution: Execution, value: string | null): void;
+  /** Whether the field for what this execution asks is to have the keys at once. */
+  takesAnswer(cellId: string, execution: Execution): boolean;
   /** This tab's own peer id. */
   readonly self: string;
 }
@@ -128,9 +130,8 @@ export class CellView {
   /** `place` is that in the queue, -1 if it is not in it. */
   takeExecution(execution: Execution | null, place: number): void {
     this.outputs.update(this.#type === "code" ? execution : null);
-    const asked = this.#prompt.element.hasChildNodes();
-    this.#prompt.update(execution?.prompt ?? null, (value) => execution !== null && this.#actions.answer(execution, value));
-    if (!asked && this.#choice.active && !this.#choice.editing) this.#prompt.focus();
+    const asksAnew = this.#prompt.update(execution?.prompt ?? null, (value) => execution !== null && this.#actions.answer(execution, value));
+    if (asksAnew && execution !== null && this.#actions.takesAnswer(this.id, execution)) this.#prompt.focus();
     this.element.dataset["status"] = execution?.status ?? "";
     this.#gutter.show(execution, place);
     this.#showFolds();

@@ -94,7 +94,7 @@ export class Commands {
 }
 
 /** Characters without Ctrl or Alt are keys in command mode alone; elsewhere they are typed. */
-const isText = ({ key, ctrlKey, altKey, metaKey }: Pressed): boolean => key.length === 1 && !ctrlKey && !altKey && !metaKey;
+export const isText = ({ key, ctrlKey, altKey, metaKey }: Pressed): boolean => key.length === 1 && !ctrlKey && !altKey && !metaKey;
 
 export const canRun = (command: Command): boolean => command.when?.() ?? true;
 

@@ -15,12 +15,14 @@ export interface KernelSeen {
   readonly kernel: Kernel | null;
   /** How many executions run or wait. */
   readonly queued: number;
+  /** Whether what runs waits for somebody to answer `input()`. */
+  readonly asks: boolean;
   /** Whether somebody is here who can run cells. */
   readonly hasDaemon: boolean;
   readonly isOnline: boolean;
 }
 
-export function sayKernel({ kernel, queued, hasDaemon, isOnline }: KernelSeen): KernelSaid {
+export function sayKernel({ kernel, queued, asks, hasDaemon, isOnline }: KernelSeen): KernelSaid {
   const say = (text: string, tone: KernelSaid["tone"], more = "", offersRestart = false): KernelSaid => ({ text, tone, more, offersRestart });
   if (kernel === null) return say("", "off");
   const name = kernel.name || "Kernel";
@@ -32,6 +34,7 @@ export function sayKernel({ kernel, queued, hasDaemon, isOnline }: KernelSeen): 
   if (kernel.lifecycle === "ready") {
     if (kernel.activity === "unresponsive") return say(`${name} · not responding`, "bad", error, true);
     if (kernel.activity !== "busy") return say(`${name} · idle`, "idle");
+    if (asks) return say(`${name} · asks for input`, "busy", "The cell that runs waits for an answer in the field below it.");
     return say(queued > 1 ? `${name} · running, ${queued - 1} waiting` : `${name} · running`, "busy");
   }
   if (kernel.lifecycle === "dead") return say(`${name} · died`, "bad", error || "The kernel has died.", true);

@@ -18,7 +18,7 @@ import { Widgets } from "../outputs/widgets.ts";
 import { drag } from "./cell_drag.ts";
 import { CellList } from "./cell_list.ts";
 import type { CellActions } from "./cell_view.ts";
-import { Commands, type Place, perform } from "./commands.ts";
+import { Commands, isText, type Place, perform } from "./commands.ts";
 import { h } from "./dom.ts";
 import { Executions } from "./executions.ts";
 import { FEATURES } from "./features.ts";
@@ -60,6 +60,8 @@ export class NotebookPage implements Page, CellActions {
   readonly notices = h("div", { class: "notices" });
   readonly #banner = h("div", { class: "banner", role: "alert" });
   #linkState: LinkState = "connecting";
+  /** Until this person goes to a cell, or presses a key that writes nothing. */
+  #hasLostEditor = false;
   /** What each peer said of its place when it was drawn. */
   #places = new Map<string, Record<string, unknown>>();
 
@@ -99,7 +101,10 @@ export class NotebookPage implements Page, CellActions {
     document.addEventListener("keydown", (event) => this.#keyDown(event));
     this.element.addEventListener("mousedown", keepFocus);
     addEventListener("blur", () => this.#frameFocused());
-    this.cells.added.add((view) => view.setVisitors(this.people.visitors(view.id)));
+    this.cells.added.add((view) => {
+      view.setVisitors(this.people.visitors(view.id));
+      if (this.selection.has(view.id)) this.#showChosen(view.id, false); // cells of a folded section are chosen before they are made
+    });
     for (const feature of FEATURES) feature(this);
     this.#arrange();
     this.#showPeople();
@@ -241,7 +246,16 @@ export class NotebookPage implements Page, CellActions {
   answer(execution: Execution, value: string | null): void {
     if (execution.prompt === null) return;
     this.requests.ask({ method: "answer_input", execution_id: execution.id, prompt_id: execution.prompt.id, value }, "answer");
-    this.selection.choose(this.selection.active);
+    this.selection.choose(this.selection.active, this.selection.mode);
+  }
+
+  /** Where this person asked for the run, or is at the cell, and writes nothing at the moment. */
+  takesAnswer(cellId: string, execution: Execution): boolean {
+    const { active, isEditing } = this.selection;
+    if (cellId !== active && execution.requested_by?.peer_id !== this.self) return false;
+    const { activeElement } = document;
+    if (activeElement === document.body || activeElement?.classList.contains("cell") === true) return true;
+    return isEditing && active !== null && this.notebook.source(active) === "" && this.#isFocused(active); // where Shift+Enter led
   }
 
   /** What the kernel says; nothing where it does not run, is busy, or was asked something newer. */
@@ -270,6 +284,8 @@ export class NotebookPage implements Page, CellActions {
   // --- drawing -----------------------------------------------------------------------------------------------------------
 
   #documentChanged(events: NotebookEvent[]): void {
+    const { active, isEditing } = this.selection;
+    if (isEditing && active !== null && !this.notebook.has(active)) this.#loseEditor();
     this.sections.take(events);
     for (const event of events) {
       if (event.kind === "cells") this.#arrange();
@@ -285,6 +301,12 @@ export class NotebookPage implements Page, CellActions {
     this.#showWhetherNew();
     this.edited.emit(events);
     this.#link.poke();
+  }
+
+  /** Somebody deleted the cell that is being written in: what is typed on is not to be taken for keys of commands. */
+  #loseEditor(): void {
+    this.#hasLostEditor = true;
+    this.toasts.say("The cell that you were writing in was deleted.", { label: "History", press: () => this.panels.open("history") });
   }
 
   #arrange(): void {
@@ -309,11 +331,15 @@ export class NotebookPage implements Page, CellActions {
   #showSelection({ before, now, takeFocus }: SelectionChange): void {
     const { active, mode, ids } = now;
     if (active !== null) this.sections.reveal(active);
-    for (const id of new Set([...before.ids, ...ids])) {
-      const isActive = id === active;
-      this.cells.get(id)?.show({ selected: ids.has(id), active: isActive, editing: isActive && mode === "edit" }, takeFocus);
-    }
+    if (takeFocus) this.#hasLostEditor = false;
+    for (const id of new Set([...before.ids, ...ids])) this.#showChosen(id, takeFocus);
     if (mode === "command") this.people.sayPlace({ cell_id: active, status: "reading" });
+  }
+
+  #showChosen(cellId: string, takeFocus: boolean): void {
+    const { active, isEditing } = this.selection;
+    const isActive = cellId === active;
+    this.cells.get(cellId)?.show({ selected: this.selection.has(cellId), active: isActive, editing: isActive && isEditing }, takeFocus);
   }
 
   #runtimeChanged(patches: readonly Patch[] | null): void {
@@ -377,6 +403,8 @@ export class NotebookPage implements Page, CellActions {
     const isInside = target instanceof HTMLElement && !isCell && this.cells.element.contains(target);
     if (event.defaultPrevented) return; // an editor's, or a menu's
     if (event.key === "Escape" && (isInside || this.bar.element.contains(document.activeElement))) return this.selection.choose(this.selection.active);
+    if (!isText(event)) this.#hasLostEditor = false;
+    else if (this.#hasLostEditor && place === "command") return event.preventDefault();
     const command = this.commands.press(event, event.timeStamp, place);
     if (command === null) return;
     event.preventDefault();

@@ -7,12 +7,13 @@ export class PromptForm {
   readonly element = h("div", { class: "prompt" });
   #shown: string | null = null;
 
-  /** Show this prompt, or none. `answer` is called with what was entered, null for the end of the input (Ctrl-D). */
-  update(prompt: Prompt | null, answer: (value: string | null) => void): void {
-    if (this.#shown === (prompt?.id ?? null)) return;
+  /** Show this prompt, or none; says whether it is a new one. `answer` is called with what was entered, null for the end
+   *  of the input (Ctrl-D). */
+  update(prompt: Prompt | null, answer: (value: string | null) => void): boolean {
+    if (this.#shown === (prompt?.id ?? null)) return false;
     this.#shown = prompt?.id ?? null;
     this.element.replaceChildren();
-    if (prompt === null) return;
+    if (prompt === null) return false;
     const label = prompt.text.trim() || "The cell asks for input";
     const field = h("input", {
       type: prompt.password ? "password" : "text",
@@ -20,6 +21,7 @@ export class PromptForm {
       autocomplete: "off",
       spellcheck: "false",
       keydown: (event: KeyboardEvent) => {
+        if (event.key === "Escape") return; // leads back to the cell, as from its editor
         event.stopPropagation();
         if (event.key === "Enter") answer(field.value);
         else if (event.key === "d" && event.ctrlKey) answer(null);
@@ -29,6 +31,7 @@ export class PromptForm {
       },
     });
     this.element.append(h("label", {}, h("span", {}, prompt.text || "Input:"), field));
+    return true;
   }
 
   focus(): void {

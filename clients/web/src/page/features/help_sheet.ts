@@ -6,7 +6,7 @@ import { h } from "../dom.ts";
 import type { Page } from "../page.ts";
 
 export function helpSheet(page: Page): void {
-  page.commands.add({ id: "view.help", title: "Show all keys", group: "View", keys: ["?", "F1"], where: "command", run: () => open(page) });
+  page.commands.add({ id: "view.help", title: "Show all keys", group: "View", keys: ["?", "h", "F1"], where: "command", run: () => open(page) });
 }
 
 function open(page: Page): void {

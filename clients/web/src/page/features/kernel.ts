@@ -72,6 +72,7 @@ export function kernel(page: Page): void {
     const said = sayKernel({
       kernel: root === null ? null : readKernel(root),
       queued: root === null ? 0 : readQueue(root).length,
+      asks: root !== null && executions.running !== null && readExecution(root, executions.running)?.prompt != null,
       hasDaemon: people.hasDaemon,
       isOnline: page.link === "online",
     });
