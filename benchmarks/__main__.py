@@ -11,6 +11,7 @@ from collections.abc import Sequence
 
 from benchmarks import fan_out as fans
 from benchmarks.agents import agents
+from benchmarks.beside_agents import beside_agents
 from benchmarks.contenders import Contender, Hub, OpaqueRelay
 from benchmarks.dataflow import dataflow
 from benchmarks.day import day
@@ -24,7 +25,7 @@ from benchmarks.report import machine, print_table
 from benchmarks.running import run_cells
 from benchmarks.servers.until_stdin_closes import run
 
-NAMES = ("fan_out", "open", "durable", "running", "agents", "day", "dataflow", "page", "environments")
+NAMES = ("fan_out", "open", "durable", "running", "agents", "beside_agents", "day", "dataflow", "page", "environments")
 
 
 def main(arguments: Sequence[str]) -> None:
@@ -52,6 +53,8 @@ def main(arguments: Sequence[str]) -> None:
         run(run_cells(20, 1) if options.quick else run_cells())
     if "agents" in which:
         run(agents(10) if options.quick else agents())
+    if "beside_agents" in which:
+        run(beside_agents(2) if options.quick else beside_agents())
     if "day" in which:
         run(day(quick=options.quick))
     if "page" in which:

@@ -3,7 +3,7 @@
 The first line of a child's input is its order, which carries the token (an argument or the environment could be seen by
 others). The input then stays open and empty: it ends when the supervisor does, however that ends, and a child that sees
 it end saves and stops. A child says when it is ready, why it could not start, and in the end what it saved. Everything
-that it logs goes to its standard error.
+that it logs goes to its standard error. The hub speaks so to the process that it starts for agents.
 """
 
 from __future__ import annotations
@@ -40,6 +40,14 @@ class DaemonOrder(msgspec.Struct, frozen=True, tag="daemon"):
     log_path: str
 
 
+class AgentsOrder(msgspec.Struct, frozen=True, tag="agents"):
+    """Serve the agents' tools for the hub at this address, to what comes through this descriptor (`far_app`)."""
+
+    url: str
+    token: str
+    door: int
+
+
 class Ready(msgspec.Struct, frozen=True, tag="ready"):
     """The server can be used; a hub says where."""
 
@@ -73,7 +81,7 @@ class Saved(msgspec.Struct, frozen=True, tag="saved"):
         return lines + [f"NOT saved to {lost.path}: {lost.why} The edits are kept." for lost in self.failed]
 
 
-Order = HubOrder | DaemonOrder
+Order = HubOrder | DaemonOrder | AgentsOrder
 Report = Ready | Failed | Saved
 
 

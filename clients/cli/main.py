@@ -165,6 +165,10 @@ def _run(options: argparse.Namespace) -> int:
             from clients.cli.serve_daemon import main as serve_daemon
 
             return serve_daemon()
+        case "serve-agents":
+            from clients.cli.serve_agents import main as serve_agents
+
+            return serve_agents()
         case unknown:
             raise AssertionError(f"the parser knows a command {unknown!r} that this function does not")
 
@@ -304,6 +308,7 @@ def _parser() -> argparse.ArgumentParser:
     supervise.add_argument("--while-stdin-open", action="store_true")
     commands.add_parser("serve-hub")
     commands.add_parser("serve-daemon")
+    commands.add_parser("serve-agents")
     return parser
 
 

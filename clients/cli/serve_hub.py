@@ -16,7 +16,7 @@ from typing import Final
 import psutil  # type: ignore[import-untyped]  # it ships no types
 import uvloop
 
-from clients.agent.mcp_mount import McpMount
+from clients.cli.agents_mount import AgentsMount
 from clients.cli.control import ChildEnd, Failed, HubOrder, NotSaved, Ready, Saved
 from clients.cli.hub_news import Look, look, news, registered
 from clients.cli.log_sink import log_to_file, log_to_stream
@@ -67,7 +67,7 @@ class _HubChild:
         listening: asyncio.Future[Listening] = asyncio.get_running_loop().create_future()
         order = self._order
         gateway = Gateway(lambda: HubAddress(listening.result().url, order.token))
-        agents = McpMount(lambda: HubAddress(listening.result().url, order.token), version())
+        agents = AgentsMount(lambda: HubAddress(listening.result().url, order.token))
         work = serve(
             self._state,
             order.token,

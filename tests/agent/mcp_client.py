@@ -14,7 +14,7 @@ from mcp import Client, StdioServerParameters, stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp_types import CallToolResult, Implementation, TextContent
 
-from clients.agent.mcp_mount import McpMount
+from clients.cli.agents_mount import AgentsMount
 from clients.peer.hub_address import HubAddress
 from clients.peer.notebook import Notebook
 from tests.agent.company import Company
@@ -94,7 +94,7 @@ async def served(
     path = path or notebook_file(folder, sources)
     async with AsyncExitStack() as stack:
         service = Service(folder)
-        mount = McpMount(lambda: service.address, "0")
+        mount = AgentsMount(lambda: service.address)
         await service.start_hub(mounts={"/mcp": mount})
         stack.push_async_callback(service.stop_hub)
         stack.push_async_callback(mount.close)

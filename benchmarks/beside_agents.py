@@ -1,0 +1,129 @@
+"""How long a person's typing takes to reach the others while an agent works through the hub's `/mcp`.
+
+Two people are in a notebook of 1,000 cells with outputs, one of them types 50 characters a second. Meanwhile an agent,
+a client in a process of its own, does one thing after another in the same notebook, each round in a notebook and a
+session of its own. What is told is the delay of the characters typed while it does it: at the median, and the worst,
+which is how long the hub's event loop was held up at most. *Agent waits* is what the agent waits for its answer.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import tempfile
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+from benchmarks.contenders import join_all, open_at
+from benchmarks.notebooks import write_notebook
+from benchmarks.process import ROOT, Server, python, running
+from benchmarks.report import milliseconds, print_table, quantile
+from benchmarks.typists import QuireTypist, Score
+
+CELLS: Final = 1000
+# Characters a second, and seconds between two deeds, in which what one sets going comes to rest.
+RATE: Final = 50.0
+PAUSE: Final = 1.0
+NOTHING: Final = "nothing (one second)"
+DEEDS: Final = {
+    NOTHING: "",
+    "opens it": "open",
+    "reads all cells": "read",
+    "searches": "search",
+    "asks for the history": "history",
+    "writes 400 cells": "write",
+    "undoes that": "undo",
+}
+
+
+async def beside_agents(rounds: int = 5) -> None:
+    """Measure and print."""
+    delays: dict[str, list[float]] = {name: [] for name in DEEDS}
+    waits: dict[str, list[float]] = {name: [] for name in DEEDS}
+    async with AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="quire-", ignore_cleanup_errors=True)))
+        server = stack.enter_context(running(python("benchmarks.servers.hub", folder / "state", "--agents")))
+        agent = await stack.enter_async_context(_agent(server))
+        for number in range(rounds):
+            path = folder / f"{number}.ipynb"
+            await asyncio.to_thread(write_notebook, path, CELLS)
+            server.ready["notebook"] = str(path)
+            await _round(server, agent, delays, waits)
+    rows = [
+        (
+            name,
+            milliseconds(quantile(delays[name], 0.5)),
+            milliseconds(max(delays[name])),
+            "-" if name == NOTHING else milliseconds(quantile(waits[name], 0.5)),
+        )
+        for name in DEEDS
+    ]
+    header = ("the agent", "delay of an edit p50 ms", "max ms", "agent waits p50 ms")
+    print_table("What people wait for while an agent works", header, rows)
+
+
+async def _round(
+    server: Server,
+    agent: asyncio.subprocess.Process,
+    delays: dict[str, list[float]],
+    waits: dict[str, list[float]],
+) -> None:
+    score = Score(receivers=1)
+    shared = await open_at(server)
+    typists = [QuireTypist(score, shared, cell=7 * number) for number in range(2)]
+    await join_all(typists, server)
+    typing = asyncio.create_task(_type(typists[0]), name="type")
+    try:
+        for name, deed in DEEDS.items():
+            await asyncio.sleep(PAUSE)
+            score.took.clear()
+            began = time.perf_counter()
+            if deed:
+                await _order(agent, deed, shared.notebook_id)
+            else:
+                await asyncio.sleep(1.0)
+            waits[name].append(time.perf_counter() - began)
+            last = set(score.under_way)
+            while last & score.under_way.keys():  # noqa: ASYNC110 (an event would cost each edit)
+                await asyncio.sleep(0.005)  # what was typed meanwhile counts, however long it takes
+            delays[name] += score.took
+    finally:
+        typing.cancel()
+        for typist in typists:
+            typist.leave()
+
+
+async def _type(typist: QuireTypist) -> None:
+    began, typed = time.perf_counter(), 0
+    while True:
+        typist.type()
+        typed += 1
+        await asyncio.sleep(max(0.0, began + typed / RATE - time.perf_counter()))
+
+
+@asynccontextmanager
+async def _agent(server: Server) -> AsyncIterator[asyncio.subprocess.Process]:
+    url = f"http://127.0.0.1:{server.port}"
+    process = await asyncio.create_subprocess_exec(
+        *map(str, python("benchmarks.servers.mcp_agent", url, server.ready["token"])),
+        cwd=ROOT,
+        stdin=asyncio.subprocess.PIPE,
+        stdout=asyncio.subprocess.PIPE,
+    )
+    try:
+        yield process
+    finally:
+        assert process.stdin is not None, "asked for"
+        process.stdin.close()
+        await process.wait()
+
+
+async def _order(agent: asyncio.subprocess.Process, deed: str, notebook: str) -> None:
+    assert agent.stdin is not None, "asked for"
+    assert agent.stdout is not None, "asked for"
+    agent.stdin.write(json.dumps([deed, notebook]).encode() + b"\n")
+    if await agent.stdout.readline() != b'"done"\n':
+        raise RuntimeError(f"the agent could not {deed}")
