@@ -29,15 +29,12 @@ def refuse_to_wait_for_itself(notebook_id: str, *, blocking: bool = False) -> No
     if shell is None or getattr(shell, "quire_notebook", "") != notebook_id:
         return
     thread = threading.current_thread() if blocking else held_up.get()
-    if thread is None:
-        waits = asyncio.current_task() is shell.quire_task
-    else:
-        waits = thread is threading.main_thread()
+    waits = asyncio.current_task() is shell.quire_task if thread is None else thread is threading.main_thread()
     if waits:
         raise OwnKernel(notebook_id)
 
 
 def _shell() -> Any:
     """IPython's shell in this process, if there is one."""
-    ipython = sys.modules.get("IPython")
-    return None if ipython is None else ipython.get_ipython()
+    shell_of = getattr(sys.modules.get("IPython"), "get_ipython", None)  # another thread may be about to import it
+    return None if shell_of is None else shell_of()

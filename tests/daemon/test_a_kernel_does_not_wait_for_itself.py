@@ -1,4 +1,4 @@
-"""Code in a notebook's kernel may ask for runs of its own notebook, and is told at once that it cannot wait for them."""
+"""Code in a notebook's kernel may ask for runs of its own notebook, and is told at once that it cannot wait for any."""
 
 from __future__ import annotations
 
@@ -58,10 +58,12 @@ with quire.open({other!r}, token={token!r}, name="kernel") as other:
 
 async def notebook_with(service: Service, folder: Path, code: str) -> Path:
     path = notebook_file(folder, ["", "6 * 7", "", ""])
+    other = notebook_file(folder, ["6 * 7"], "other.ipynb")
+    base = f"{service.address.url}/v1/notebooks"
     names = {
         "token": TOKEN,
-        "own": f"{service.address.url}/v1/notebooks/{await service.open(path)}",
-        "other": f"{service.address.url}/v1/notebooks/{await service.open(notebook_file(folder, ['6 * 7'], 'b.ipynb'))}",
+        "own": f"{base}/{await service.open(path)}",
+        "other": f"{base}/{await service.open(other)}",
     }
     async with service.peer(path, "setter") as ann:
         ann.cells["c0"].source = WAITING.format(**names)
