@@ -32,17 +32,19 @@ class CodeMode(Context):
         """Never reached."""
 
     async def __aenter__(self) -> CodeMode:
-        self._read()
+        self._begin()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        failed = True
         try:
             if error is None:
                 await self._commit()
+                failed = False
         finally:
-            self._planner = None
+            self._end(failed=failed)
 
     async def commit(self) -> Report:
         """Do now what is queued. What was committed stays if something goes wrong later in the block."""
@@ -83,17 +85,19 @@ class BlockingCodeMode(Context):
         return self._face._wait(lambda _: work)
 
     def __enter__(self) -> BlockingCodeMode:
-        self._call(self._read)
+        self._call(self._begin)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        failed = True
         try:
             if error is None:
                 self._wait(self._commit())
+                failed = False
         finally:
-            self._planner = None
+            self._end(failed=failed)
 
     def commit(self) -> Report:
         """Do now what is queued. What was committed stays if something goes wrong later in the block."""

@@ -84,7 +84,8 @@ class Context:
         dataflow = _dataflow_of(notebook)
         self._checker = Checker(dataflow, strict=strict)
         self._planner: Planner | None = None
-        self._sight = Sight(notebook, lambda: self._queue, dataflow, self._call)
+        self._ended = False  # what was read and written last can still be looked at
+        self._sight = Sight(notebook, lambda: self._plan, dataflow, self._call)
         self._title: str | None = None
         self.report = Report()
 
@@ -93,10 +94,27 @@ class Context:
         return function()
 
     @property
-    def _queue(self) -> Planner:
+    def _plan(self) -> Planner:
+        if self._planner is None and self._ended:
+            raise AgentError("This block of code mode has failed, and left nothing.", "Begin another: `with …`.")
         if self._planner is None:
             raise AgentError("Code mode is not open.", "Use it in a `with` block: `async with code_mode(nb) as ctx:`.")
         return self._planner
+
+    @property
+    def _queue(self) -> Planner:
+        if self._ended:
+            raise AgentError("This block of code mode has ended.", "Begin another with `code_mode(nb)` to do more.")
+        return self._plan
+
+    def _begin(self) -> None:
+        self._ended = False
+        self._read()
+
+    def _end(self, *, failed: bool) -> None:
+        self._ended = True
+        if failed:  # what it had queued is nowhere
+            self._planner = None
 
     def _read(self) -> None:
         self._continue_from(self._nb.read())
@@ -127,7 +145,7 @@ class Context:
         return [peer_view(one) for one in self._sight.watchers() if one.peer.peer_id != me and one.role != "daemon"]
 
     def _id(self, cell: CellRef) -> str:
-        return resolve(self._queue.draft, cell)
+        return resolve(self._plan.draft, cell)
 
     # --- writing ------------------------------------------------------------------------------------------------------
 
@@ -185,6 +203,8 @@ class Context:
     ) -> CellView:
         """How a cell is called and shown, and of which type it is."""
         cell_id = self._id(cell)
+        if isinstance(tags, str):
+            raise AgentError(f"Tags are a list, and not {tags!r:.80}.", f"Write tags=[{tags!r:.80}].")
         kept = None if tags is None else tuple(tags)
         return self._queued(ConfigureCell(cell_id, name, hide_code, hide_output, type, kept), cell_id)
 

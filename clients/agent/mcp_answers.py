@@ -15,6 +15,7 @@ from typing import Any, Final
 
 from clients.agent.checking import ALWAYS
 from clients.agent.errors import described
+from clients.agent.running import without_colours
 from clients.agent.views import CellView, PeerView
 from clients.peer.notebook import Notebook
 from notebook_doc.dataflow.notebook_dataflow import Mode
@@ -121,7 +122,7 @@ def in_short(cell: CellView, *, stale: bool) -> str:
     count = OVERVIEW_LINES if len(lines) > OVERVIEW_LINES + 1 else len(lines)
     more = [f"… {len(lines) - count} more lines"] if len(lines) > count else []
     body = "".join(f"\n    {_line(line)}" for line in (*lines[:count], *more))
-    outputs = " ".join(_plain(" ".join(cell.outputs)).split())[:120]
+    outputs = " ".join(without_colours(" ".join(cell.outputs)).split())[:120]
     return f"[{cell.index}] {_label(cell, stale)}{body}" + (f"\n  → {outputs}" if outputs else "")
 
 
@@ -211,16 +212,16 @@ def _picture(output: dict[str, Any]) -> tuple[str, bytes] | None:
 def _text(output: dict[str, Any]) -> str:
     match output:
         case {"output_type": "stream", "text": text, "name": name}:
-            return ("stderr: " if name == "stderr" else "") + _plain(_joined(text))
+            return ("stderr: " if name == "stderr" else "") + without_colours(_joined(text))
         case {"output_type": "error", "traceback": list(lines)}:
-            return _plain("\n".join(map(str, lines)))
+            return without_colours("\n".join(map(str, lines)))
         case {"data": dict(data)}:
             plain = _joined(data.get("text/plain", ""))
             texts = [mime for mime in ("text/markdown", "text/plain", "text/html") if mime in data]
             if "text/html" in data and _SAYS_NOTHING.fullmatch(plain):
                 texts = ["text/html"]
             if texts:
-                return _plain(_joined(data[texts[0]]))
+                return without_colours(_joined(data[texts[0]]))
             mime, value = next(iter(data.items()), ("", ""))
             return f"{mime}: {value if isinstance(value, str) else json.dumps(value)}"
         case _:
@@ -233,8 +234,3 @@ _SAYS_NOTHING: Final = re.compile(r"<[\w.]+ object(?: at 0x[0-9a-f]+)?>")
 
 def _joined(text: Any) -> str:
     return "".join(text) if isinstance(text, list) else str(text)
-
-
-def _plain(text: str) -> str:
-    """Without the colours of a terminal."""
-    return re.sub(r"\x1b\[[0-9;]*m", "", text)

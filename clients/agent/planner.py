@@ -35,6 +35,10 @@ from notebook_doc.json_values import Json
 from notebook_doc.policy import AGENTS, QUIRE, marked_as_made_by
 
 NO_PACKAGES: Final = ChangePackages()
+# Characters that a batch may write into cells, and those of a line that people read. Every peer keeps each character of
+# a notebook for ever, and an insertion of a million holds all of them up for seconds.
+MAX_WRITTEN: Final = 300_000
+MAX_WORDS: Final = 2_000
 _JUPYTER: Final = "jupyter"  # where JupyterLab keeps how a cell is shown
 
 
@@ -75,12 +79,15 @@ class Planner:
         self.draft = Draft(reading.notebook)
         self._agent = agent
         self.plan = Plan()
+        self._written = 0
 
     def add(self, operation: AgentOperation) -> None:
         """Carry it out on the draft and plan it. Raises AgentError, BadEdit, UnknownCell, and nothing has changed."""
         match operation:
             case CreateCell():
                 _refuse_unless_text(operation.code)
+                _refuse_unless_name(operation.name)
+                self._count(operation.code, "")
                 metadata = marked_as_made_by(self._agent, _shown({}, operation.name, operation.hide_code, None, None))
                 self._write(
                     edits.Create(
@@ -94,9 +101,9 @@ class Planner:
                 )
             case EditCell(cell_id, code):
                 _refuse_unless_text(code)
-                self._write(edits.SetSource(cell_id, _in_its_line_ends(code, self.draft.source(cell_id))))
+                self._set_source(cell_id, _in_its_line_ends(code, self.draft.source(cell_id)))
             case ReplaceText():
-                self._write(edits.SetSource(operation.cell_id, _replaced(self.draft, operation)))
+                self._set_source(operation.cell_id, _replaced(self.draft, operation))
             case DeleteCell(cell_id):
                 self._write(edits.Delete(cell_id))
                 self.plan = replace(self.plan, runs=tuple(one for one in self.plan.runs if one != cell_id))
@@ -124,7 +131,10 @@ class Planner:
             case ChangePackages(add, remove):
                 known = self.plan.packages
                 self.plan = replace(self.plan, packages=ChangePackages((*known.add, *add), (*known.remove, *remove)))
-            case Say():
+            case Say(text):
+                if not isinstance(text, str) or len(text) > MAX_WORDS:
+                    told = f"What people are told is a line of text, of {MAX_WORDS} characters at most."
+                    raise AgentError(told, "Say it in fewer words; a markdown cell has room for more.")
                 self.plan = replace(self.plan, words=(*self.plan.words, operation))
             case unknown:
                 assert_never(unknown)
@@ -135,11 +145,31 @@ class Planner:
 
     def _configure(self, wanted: ConfigureCell) -> None:
         cell = self.draft.cell(wanted.cell_id)
+        _refuse_unless_name(wanted.name)
+        if not all(isinstance(tag, str) for tag in wanted.tags or ()):
+            raise AgentError(f"Tags are texts, and not {wanted.tags!r:.80}.", 'Pass a list, as tags=["draft"].')
         if wanted.cell_type is not None:
             self._write(edits.SetType(cell.id, wanted.cell_type))
         metadata = _shown(cell.metadata, wanted.name, wanted.hide_code, wanted.hide_output, wanted.tags)
         if metadata != cell.metadata:
             self._write(edits.SetMetadata(cell.id, metadata))
+
+    def _set_source(self, cell_id: str, source: str) -> None:
+        self._count(source, self.draft.source(cell_id))
+        self._write(edits.SetSource(cell_id, source))
+
+    def _count(self, source: str, before: str) -> None:
+        """Count what is written where `source` takes the place of `before`. Raises AgentError if it is too much."""
+        same = _alike(source, before)
+        ends = _alike(source[same:][::-1], before[same:][::-1])
+        written = self._written + len(source) - same - ends
+        if written > MAX_WRITTEN:
+            raise AgentError(
+                f"That writes {written} characters into cells, and a batch writes {MAX_WRITTEN} at most: everybody who "
+                "has the notebook open would wait for it.",
+                "Put data into a file, and have a cell read it.",
+            )
+        self._written = written
 
     def _write(self, operation: Operation) -> None:
         self.draft.apply([operation])
@@ -158,6 +188,16 @@ def _refuse_unless_text(*texts: object) -> None:
     for text in texts:
         if not isinstance(text, str):
             raise AgentError(f"A source is text, and not {text!r:.80}.", "Pass a string.")
+
+
+def _refuse_unless_name(name: object) -> None:
+    if name is not None and not isinstance(name, str):
+        raise AgentError(f"A name is text, and not {name!r:.80}.", "Pass a string.")
+
+
+def _alike(one: str, other: str) -> int:
+    """How many characters two texts begin with alike."""
+    return next((n for n, (a, b) in enumerate(zip(one, other, strict=False)) if a != b), min(len(one), len(other)))
 
 
 def _in_its_line_ends(text: str, source: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 from collections.abc import Sequence
 from contextlib import suppress
 from typing import Final
@@ -15,6 +16,7 @@ from clients.peer.own_kernel import refuse_to_wait_for_itself
 from relay.errors import WireError
 from relay.requests import Bring
 
+_COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")
 # Characters of a run's text that a report holds; the rest is read by its execution id.
 MAX_TEXT: Final = 20_000
 # Seconds that whoever was cancelled still waits for its runs to be stopped.
@@ -56,9 +58,14 @@ def _is_mine(notebook: Notebook, execution: Execution) -> bool:
     return all(wish.peer_id == notebook.peer.peer_id for wish in record.wanted_by.values())
 
 
+def without_colours(text: str) -> str:
+    """Without what colours it in a terminal, which is noise to a program that reads it."""
+    return _COLOURS.sub("", text)
+
+
 async def told(execution: Execution) -> Run:
     """How an execution ended."""
-    text = await execution.text()
+    text = without_colours(await execution.text())
     if len(text) > MAX_TEXT:
         text = f"{text[: MAX_TEXT // 2]}\n… {len(text) - MAX_TEXT} characters …\n{text[-MAX_TEXT // 2 :]}"
     record = execution.record

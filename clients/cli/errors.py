@@ -1,7 +1,7 @@
 """Errors of the command line and the exit codes they end it with.
 
     CliError
-    ├── WrongName              2     a moment or a cell was named that there is not
+    ├── WrongName              2     a moment, a cell, an execution or a file was named that there is not
     ├── NotRunning             3     no service runs under this state folder
     ├── NotebookUnusable       4     the path that was named is no notebook that can be opened
     ├── CannotStart            5     the service cannot start: port, state folder, a server that fails at once
@@ -33,7 +33,7 @@ class CliError(Exception):
 
 
 class WrongName(CliError):
-    """A moment or a cell was named that there is not."""
+    """A moment, a cell, an execution or a file was named that there is not."""
 
     exit_code = 2
 
@@ -60,3 +60,12 @@ class ServiceFailed(CliError):
     """The service does not answer, or answered with an error."""
 
     exit_code = 6
+
+
+# Error codes by which the hub says that a file is no notebook it can open.
+_OF_THE_FILE: Final = frozenset(("not_a_notebook", "file_error", "no_such_file"))
+
+
+def answered(code: object, message: str, hint: str) -> CliError:
+    """What an error that the hub answered with is on the command line."""
+    return (NotebookUnusable if code in _OF_THE_FILE else ServiceFailed)(message, hint)

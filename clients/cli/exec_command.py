@@ -7,18 +7,19 @@ queued or running, and nothing else. Its standard input has ended.
 from __future__ import annotations
 
 import asyncio
-import re
 import sys
 from pathlib import Path
 from typing import Final
 
+from clients.agent.running import without_colours
 from clients.agent.scratch import LIMIT, Channel, ask, follow
-from clients.cli.errors import CELL_FAILED, OK, CliError, NotebookUnusable, ServiceFailed
+from clients.cli.errors import CELL_FAILED, OK, NotebookUnusable, WrongName, answered
 from clients.cli.service import running_service, state_folder
 from clients.peer.errors import PeerError
 from clients.peer.execution import Execution
 from clients.peer.opening import open as open_notebook
 from notebook_doc.errors import NotebookDocError
+from notebook_doc.runtime_records import Execution as Record
 from relay.errors import WireError
 
 STDIN: Final = "-"
@@ -41,7 +42,7 @@ def execute(
     try:
         return asyncio.run(_execute(target, source, timeout, None if whole or result else LIMIT, result, own))
     except (PeerError, WireError, NotebookDocError) as error:
-        raise ServiceFailed(error.message, error.hint) from error
+        raise answered(getattr(error, "code", ""), error.message, error.hint) from error
 
 
 async def _execute(
@@ -53,22 +54,26 @@ async def _execute(
         else:
             execution = Execution(notebook, result)
             if notebook.runtime.execution(result) is None:
-                raise CliError(f"There is no execution {result!r} in this notebook.", "Check its id.")
+                raise WrongName(f"There is no execution {result!r} in this notebook.", "Check its id.")
         left_out = await follow(notebook, execution, _print, limit, tell_waiting=_print_waiting)
         if left_out:
             where = f"quire exec --notebook {notebook.id} --result {execution.id}"
             print(f"quire: {left_out} characters are left out. All of it: {where}", file=sys.stderr)
-        if execution.status not in ("done", "error"):
-            print(f"quire: it ended as {execution.status}", file=sys.stderr)
+        if said := _ending(execution.record):
+            print(f"quire: {said}", file=sys.stderr)
         return OK if execution.ok else CELL_FAILED
+
+
+def _ending(record: Record) -> str:
+    """What is to be said of how it ended, beside what it has put out."""
+    if record.error is not None and (record.status != "error" or record.error.ename == "ExecutionTimeout"):
+        return record.error.evalue
+    return "" if record.status in ("done", "error") else f"it ended as {record.status}"
 
 
 def _print(channel: Channel, text: str) -> None:
     stream = sys.stderr if channel == "stderr" else sys.stdout
-    print(text if stream.isatty() else _COLOURS.sub("", text), end="", flush=True, file=stream)
-
-
-_COLOURS: Final = re.compile(r"\x1b\[[0-9;]*m")  # of a terminal: noise to a program that reads what is printed
+    print(text if stream.isatty() else without_colours(text), end="", flush=True, file=stream)
 
 
 def _print_waiting(what: str) -> None:
@@ -83,7 +88,7 @@ def _source(code: str | None, file: str | None) -> str:
     try:
         return Path(file).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        raise CliError(f"{file} cannot be read: {error}.", "Name a file, or give -c CODE.") from error
+        raise WrongName(f"{file} cannot be read: {error}.", "Name a file, or give -c CODE.") from error
 
 
 def _only_open_notebook() -> str:

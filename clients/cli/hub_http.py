@@ -10,13 +10,11 @@ from pathlib import Path
 from typing import Any, Final
 from urllib.parse import quote, urlsplit
 
-from clients.cli.errors import NotebookUnusable, ServiceFailed
+from clients.cli.errors import ServiceFailed, answered
 from relay.registry import ServerEntry
 
 # Seconds for one exchange; opening a large file for the first time imports it.
 HTTP_SECONDS: Final = 60.0
-# Error codes by which the hub says that a file is no notebook it can open.
-_OF_THE_FILE: Final = frozenset(("not_a_notebook", "file_error", "no_such_file"))
 
 
 class HubHttp:
@@ -71,7 +69,7 @@ class HubHttp:
             response = connection.getresponse()
             status, content = response.status, response.read()
         except (OSError, HTTPException) as error:
-            message = f"The hub at {self.url} cannot be reached: {error or type(error).__name__}."
+            message = f"The hub at {self.url} cannot be reached: {str(error) or type(error).__name__}."
             raise ServiceFailed(message, "`quire status` tells what runs, `quire logs` what happened.") from error
         finally:
             connection.close()
@@ -87,4 +85,4 @@ def _answer(method: str, path: str, status: int, content: bytes) -> dict[str, An
         code, message, hint = told["code"], told["message"], told.get("hint", "")
     except (ValueError, KeyError, TypeError) as error:
         raise ServiceFailed(f"The hub answered {method} {path} with status {status}.", "See `quire logs`.") from error
-    raise (NotebookUnusable if code in _OF_THE_FILE else ServiceFailed)(message, hint)
+    raise answered(code, message, hint)

@@ -13,7 +13,7 @@ from contextlib import ExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final, TypeVar
 
-from clients.cli.errors import NotebookUnusable, ServiceFailed
+from clients.cli.errors import NotebookUnusable, ServiceFailed, answered
 from clients.cli.notebook_path import notebook_path
 from clients.cli.service import Service, find_service, private_service, state_folder, wait_for_service
 from clients.peer.errors import PeerError
@@ -42,7 +42,7 @@ def with_notebook(path: Path | None, name: str, work: Callable[[Notebook], Await
         try:
             return asyncio.run(_work(service, chosen, name, work))
         except (PeerError, WireError, NotebookDocError) as error:
-            raise ServiceFailed(error.message, error.hint) from error
+            raise answered(getattr(error, "code", ""), error.message, error.hint) from error
 
 
 async def _work(service: Service, path: Path, name: str, work: Callable[[Notebook], Awaitable[R]]) -> R:

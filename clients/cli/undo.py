@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from clients.cli.errors import OK, CliError, ServiceFailed
+from clients.cli.errors import OK, CliError, ServiceFailed, answered
 from clients.peer.errors import PeerError
 from clients.peer.notebook import Notebook
 from clients.peer.opening import open
@@ -21,7 +21,7 @@ def undo(notebook: str, *, by: str | None, change: str | None) -> int:
     try:
         undone = asyncio.run(_undo(notebook, by, change))
     except (PeerError, WireError, NotebookDocError) as error:
-        raise ServiceFailed(error.message, error.hint) from error
+        raise answered(getattr(error, "code", ""), error.message, error.hint) from error
     print("\n".join(_said(undone)) or "Nothing was left to undo.")
     return OK
 

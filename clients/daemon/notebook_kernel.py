@@ -103,7 +103,9 @@ class NotebookKernel:
         try:
             memory = limits_of(self._notebook.metadata, os.environ).memory
             plan = await self._resolver.resolve(self._notebook, self._folder)
-            kernel = await Kernel.start(replace(plan, memory=plan.memory or memory), self._keeping, notebook_id=self._notebook.id)
+            kernel = await Kernel.start(
+                replace(plan, memory=plan.memory or memory), self._keeping, notebook_id=self._notebook.id
+            )
         except DaemonError as error:
             logger.error("notebook %s: %s", self._notebook.id, error)
             self.publish(KernelState(lifecycle="dead", name=name, error=str(error)))

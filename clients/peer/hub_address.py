@@ -119,7 +119,7 @@ class HubClient:
         try:
             answer = await self._http.request(method, path, **arguments)
         except httpx.TransportError as error:
-            message = f"The hub at {self.address.url} cannot be reached: {error or type(error).__name__}."
+            message = f"The hub at {self.address.url} cannot be reached: {str(error) or type(error).__name__}."
             raise NotConnected(message, "Is it running? `quire status` tells.") from error
         if answer.is_success:
             return answer

@@ -384,3 +384,47 @@ async def test_the_wrong_kind_of_with_and_a_widget_that_there_is_not_are_told_in
         with pytest.raises(AgentError, match="There is no widget 'slider'; there are none"):
             async with code_mode(claude) as ctx:
                 ctx.set_ui_value("slider", 1)
+
+
+@aio
+async def test_what_a_block_has_seen_can_be_looked_at_after_it_and_nothing_more_is_written(tmp_path: Path) -> None:
+    async with company(tmp_path, ["x = 1"]) as here:
+        claude = await here.enter("claude", "agent")
+        async with code_mode(claude) as ctx:
+            made = ctx.create_cell("y = x", name="why")
+        assert (made.code, made.index, ctx.cells["why"].id) == ("y = x", 1, made.id)
+        assert "y = x" in repr(made)
+        with pytest.raises(AgentError, match="This block of code mode has ended"):
+            ctx.edit_cell(made, "y = 2")
+        with pytest.raises(ZeroDivisionError):
+            async with code_mode(claude) as ctx:
+                never = ctx.create_cell("z = 1")
+                _ = 1 / 0
+        with pytest.raises(AgentError, match="failed, and left nothing"):
+            _ = never.code
+
+
+@aio
+async def test_more_than_a_notebook_bears_is_refused_before_anything_is_written(tmp_path: Path) -> None:
+    async with company(tmp_path, ["x = 1", "# " + 400_000 * "a" + "\nlast = 1"]) as here:
+        claude = await here.enter("claude", "agent")
+        heads = claude.doc.replica.heads()
+        async with code_mode(claude) as ctx:
+            with pytest.raises(AgentError, match="Put data into a file"):
+                ctx.edit_cell("c0", 300_001 * "y")
+            ctx.create_cell("# " + 199_998 * "y")
+            with pytest.raises(AgentError, match="writes 300001 characters into cells, and a batch writes 300000"):
+                ctx.create_cell("# " + 99_999 * "y")
+            for words in (5, 2_001 * "h"):
+                with pytest.raises(AgentError, match="a line of text"):
+                    ctx.toast(words)  # type: ignore[arg-type]
+            with pytest.raises(AgentError, match="Tags are a list"):
+                ctx.configure("c0", tags="ab")
+            with pytest.raises(AgentError, match="A name is text"):
+                ctx.rename("c0", 3)  # type: ignore[arg-type]
+            assert len(ctx.cells) == 3
+            assert claude.doc.replica.heads() == heads
+            ctx.delete_cell(2)
+        async with code_mode(claude) as ctx:
+            ctx.replace("c1", "last = 1", "last = 2")  # what is long already can be edited
+        assert claude.doc.source("c1").endswith("last = 2")

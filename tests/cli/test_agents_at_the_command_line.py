@@ -42,6 +42,10 @@ def test_code_runs_in_the_notebooks_kernel_and_its_end_is_the_commands(served: S
     assert "EOFError" in done.stderr
     done = run("exec", "-c", "while True: pass", "--timeout", "0.3", "--notebook", name)
     assert done.returncode == 1
+    assert "quire: It was interrupted because it had run for 0.3 s" in done.stderr, done.stderr
+    done = run("exec", "-c", "import os; os._exit(3)", "--notebook", name)
+    assert done.returncode == 1
+    assert "quire: The kernel died: exited with code 3." in done.stderr, done.stderr
 
 
 def test_much_output_is_cut_with_a_pointer_to_all_of_it(served: Served) -> None:
@@ -58,8 +62,8 @@ def test_code_comes_from_a_file_too_and_an_unknown_notebook_is_refused(served: S
     script = tmp_path / "script.py"
     script.write_text("print('from a file')")
     assert served.home.quire("exec", script, "--notebook", served.notebook).stdout == "from a file\n"
-    assert served.home.quire("exec", tmp_path / "none.py", "--notebook", served.notebook).returncode == 6
-    assert served.home.quire("exec", "-c", "1", "--notebook", tmp_path / "none.ipynb").returncode != 0
+    assert served.home.quire("exec", tmp_path / "none.py", "--notebook", served.notebook).returncode == 2
+    assert served.home.quire("exec", "-c", "1", "--notebook", tmp_path / "none.ipynb").returncode == 4
 
 
 def test_an_agents_batch_is_undone_by_its_name_after_it_has_gone(served: Served) -> None:
