@@ -108,6 +108,14 @@ def _broken_by(
                 f"cell {cell_id!r} is a person's, and in this notebook agents may not change those unasked.",
                 "Propose the change instead: somebody accepts or rejects it.",
             )
+        case CellChanged(cell_id) if (
+            policy.restricts_cells and _is_peoples(before, cell_id) and not _is_peoples(after, cell_id)
+        ):
+            return AgentsMayNot(
+                "policy",
+                f"cell {cell_id!r} is a person's, and no edit of its metadata makes it an agent's.",
+                "Leave its metadata as they are.",
+            )
         case CellRemoved(cell_id) if policy.restricts_cells and _is_peoples(before, cell_id):
             return AgentsMayNot(
                 "delete" if policy.delete == "confirm" else "cells_of_people",
@@ -158,7 +166,7 @@ def _header(notebook: CellsOfNotebook, cell_id: str) -> str | None:
     return header_of(notebook.source(cell_id)) if is_code else None
 
 
-def _is_peoples(notebook: NotebookDoc, cell_id: str) -> bool:
+def _is_peoples(notebook: CellsOfNotebook, cell_id: str) -> bool:
     return cell_id in notebook and not is_agents_own(notebook.cell(cell_id).metadata)
 
 

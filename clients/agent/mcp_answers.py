@@ -154,7 +154,12 @@ def matching(lines: Iterable[tuple[CellView, int, str]]) -> str:
 def as_diff(nb: Notebook, one: Proposal) -> str:
     """A proposal as a diff."""
     lines = [f"proposal {one.id} by {one.author.name}: {one.title}"]
-    for cell in diff(nb.doc, nb.preview(one)).cells:
+    proposed = nb.preview(one)
+    found = diff(nb.doc, proposed)
+    before, after = nb.doc.metadata(), proposed.metadata()
+    for key in sorted(found.metadata):
+        lines += [f"  {sign}{key}: {json.dumps(said.get(key))}" for sign, said in (("-", before), ("+", after))]
+    for cell in found.cells:
         lines.append(f"  {cell.kind} {cell.cell_id}")
         signs = {"same": " ", "added": "+", "deleted": "-"}
         lines += [f"    {signs[line.kind]}{line.text}" for line in cell.lines() if line.kind != "same"]

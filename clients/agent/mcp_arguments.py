@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, model_validator
 
 from clients.agent.code_mode import CodeMode
 
@@ -40,6 +40,17 @@ CellType = Literal["code", "markdown", "raw"]
 Bring = Literal["nothing", "stale", "dependents"]
 
 
+# What each edit of a batch has to say; and what it may.
+_STEPS: Final = {
+    "create": ((), ("code", "after", "before", "type", "name", "hide_code")),
+    "edit": (("cell", "code"), ()),
+    "replace": (("cell", "old", "new"), ()),
+    "move": (("cell",), ("after", "before")),
+    "delete": (("cell",), ()),
+    "configure": (("cell",), ("name", "hide_code", "type")),
+}
+
+
 class Step(BaseModel):
     """An edit in a batch."""
 
@@ -55,6 +66,23 @@ class Step(BaseModel):
     type: CellType | None = None
     name: str | None = None
     hide_code: bool | None = None
+
+    @model_validator(mode="after")
+    def _says_what_its_edit_takes(self) -> Step:
+        """An edit whose text is left out, or in the wrong place, would write an empty one."""
+        needed, taken = _STEPS[self.op]
+        missing = [name for name in needed if name not in self.model_fields_set]
+        idle = [
+            name
+            for name in sorted(self.model_fields_set - {"op", *needed, *taken})
+            if getattr(self, name) not in (None, "", False)
+        ]
+        if missing or idle:
+            told = ", ".join((*needed, *(f"{name}?" for name in taken)))
+            wrong = [f"{', '.join(missing)} is missing"] if missing else []
+            wrong += [f"{', '.join(idle)} means nothing"] if idle else []
+            raise ValueError(f"{' and '.join(wrong)}; {self.op} takes {told}")
+        return self
 
     def apply(self, ctx: CodeMode) -> None:
         """Queue it."""
@@ -137,6 +165,8 @@ def _told(schema: Mapping[str, Any], wrong: Any) -> str:
             return f"{where!r} is not known; a step has {known}."
         case {"type": "literal_error", "ctx": {"expected": expected}, "input": given}:
             return f"{where!r} is {_short(given)}, and has to be {expected}."
+        case {"type": "value_error", "ctx": {"error": error}}:
+            return f"{where!r}: {error}."
         case _:
             reason = str(wrong["msg"]).partition(", unable")[0]
             return f"{where!r} is {_short(wrong['input'])}: {reason[:1].lower()}{reason[1:]}."

@@ -52,6 +52,18 @@ async def test_every_wrong_argument_is_refused_in_words_that_say_how_to_call(tmp
                 "batch",
                 {"notebook": notebook, "steps": [{"op": "create", "source": "x"}], "version": "v"},
             ),
+            "'steps[0]': code is missing and new means nothing; edit takes cell, code. Nothing was done.": (
+                "batch",
+                {"notebook": notebook, "steps": [{"op": "edit", "cell": "c0", "new": "x"}], "version": "v"},
+            ),
+            "'steps[1]': new is missing; replace takes cell, old, new. Nothing was done.": (
+                "batch",
+                {
+                    "notebook": notebook,
+                    "steps": [{"op": "delete", "cell": "c0", "code": ""}, {"op": "replace", "cell": "c0", "old": "x"}],
+                    "version": "v",
+                },
+            ),
             "'seconds' is -1: input should be greater than or equal to 0": (
                 "run_cells",
                 {"notebook": notebook, "seconds": -1},
@@ -269,3 +281,12 @@ def test_what_shows_itself_in_html_alone_is_told_as_html_and_colours_are_not() -
         {"output_type": "stream", "name": "stdout", "text": "\x1b[31mred\x1b[0m"},
     ]
     assert shown(outputs, Room(), "e") == ["<b>", "red"]
+
+
+@aio
+async def test_a_proposal_of_packages_says_which(tmp_path: Path) -> None:
+    async with served(tmp_path, ["x = 1"]) as here, by_http(here.service.address) as agent:
+        notebook = here.company.notebook_id
+        await agent.text("packages", notebook=notebook, add=["polars>=1"], propose="we need it")
+        told = await agent.text("proposals", notebook=notebook)
+        assert '-quire: null\n  +quire: {"dependencies": ["polars>=1"]}' in told

@@ -63,7 +63,14 @@ EDITS: dict[str, Callable[[NotebookDoc], object]] = {
     ("policy", "forbidden"),
     [
         (AgentPolicy(), {"the policy": "policy"}),
-        (AgentPolicy(delete="confirm"), {"the policy": "policy", "deletion of a person's cell": "delete"}),
+        (
+            AgentPolicy(delete="confirm"),
+            {
+                "the policy": "policy",
+                "mark on a person's cell": "policy",  # which it could delete then
+                "deletion of a person's cell": "delete",
+            },
+        ),
         (
             AgentPolicy(packages="confirm"),
             {
