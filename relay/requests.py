@@ -195,8 +195,8 @@ class Format(msgspec.Struct, frozen=True, kw_only=True, tag_field="method", tag=
     Result: {"code": str, "why": str, "taken": bool}: `why` says why the code is as it was, where it could not be
     formatted. The asking peer writes the difference. Two peers that write the same difference to one cell would write
     it twice, so who names the cell is told that it is `taken`, and gets the code as it was, for the seconds in which a
-    peer that asked before may still write. Fails with `cannot_format` where there is no ruff, it takes too long, or the code is too
-    long.
+    peer that asked before may still write. Fails with `cannot_format` where there is no ruff, it takes too long, or the
+    code is too long.
     """
 
     code: str

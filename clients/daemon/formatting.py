@@ -2,9 +2,9 @@
 
 A Formatting is a service of a notebook. It answers with the formatted text and edits nothing: the asking peer writes
 the difference, so that what is typed meanwhile is merged. Two peers that write the same difference would write it
-twice, so of those who ask for one code of one cell at once the first one writes. It asks no kernel, so it answers while one is busy. It
-promises one process at a time for each notebook, and an answer in bounded time. What the setting `formatting` says
-stands at the root of RuntimeDoc, where every peer sees it change.
+twice, so of those who ask for one code of one cell at once the first one writes. It asks no kernel, so it answers while
+one is busy. It promises one process at a time for each notebook, and an answer in bounded time. What the setting
+`formatting` says stands at the root of RuntimeDoc, where every peer sees it change.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where the keys go: to the cell that is seen to be chosen, to what asks for an answer, and never to what was not meant."""
+"""Where the keys go: to the cell that is seen to be chosen, to what asks, and never to what was not meant."""
 
 from __future__ import annotations
 
