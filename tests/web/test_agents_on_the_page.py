@@ -31,6 +31,12 @@ def test_a_person_accepts_an_edited_proposal_rejects_another_and_sets_what_agent
 
         first.get_by_role("button", name="Edit").click()
         first.locator("textarea").fill("price = 30  # since May")
+        tab.press("Escape")
+        agent.cells[1].source = "print(price)  # by the way"  # what is drawn anew has the edit
+        tab.sees("it has arrived", lambda: tab.text(1) == "print(price)  # by the way")
+        agent.cells[1].source = "print(price)"
+        tab.sees("it has arrived", lambda: tab.text(1) == "print(price)")
+        assert first.locator("textarea").input_value() == "price = 30  # since May"
         first.get_by_role("button", name="Accept").click()
         tab.sees("what was made of it", lambda: tab.text(0) == "price = 30  # since May")
         second = cards.filter(has_text="not needed")

@@ -184,6 +184,33 @@ def test_the_kernel_says_how_a_function_is_called_and_what_a_name_is(service: Se
     assert "editing" in str(tab.cell(1).get_attribute("class")), "Escape closed the tip alone"
     tab.press("Shift+Tab")
     tab.page.locator(".signature-tip", has_text="Say hello.").wait_for()
+    tab.press("Shift+Tab")
+    tab.page.locator(".kernel-tip", has_text="Docstring").wait_for()
+    tab.press("Escape")
+    tab.cell(1).locator(".cm-line", has_text="greet").hover(position={"x": 30, "y": 8})
+    tab.page.locator(".kernel-tip", has_text="Say hello.").wait_for()
+    tab.type(" ")
+    tab.page.locator(".kernel-tip").wait_for(state="detached")
+
+
+def test_who_asks_what_can_follow_is_told_why_nothing_is_suggested(service: Service) -> None:
+    tab = service.start("pri", "import os, signal; os.kill(os.getpid(), signal.SIGSTOP)")
+    tab.click_into(0, line=0)
+    tab.press("Tab")
+    note = tab.page.locator(".kernel-note")
+    note.filter(has_text="No kernel runs yet").wait_for()
+    tab.type("n")
+    note.wait_for(state="detached")
+    tab.cell(1).click(position={"x": 5, "y": 5})
+    tab.press("Control+Enter")
+    tab.page.locator(".kernel", has_text="running").wait_for()
+    tab.click_into(0, line=0)
+    tab.press("Control+Space")
+    note.filter(has_text="Asking the kernel").wait_for()
+    note.filter(has_text="The kernel did not answer.").wait_for()
+    tab.press("Escape")
+    note.wait_for(state="detached")
+    assert tab.text(0) == "prin"
 
 
 def test_a_dead_kernel_says_so_and_is_restarted_from_there(service: Service) -> None:

@@ -31,6 +31,15 @@ def test_axe_finds_nothing_wrong(service: Service) -> None:
         tab.press("Escape", "Escape", *keys)
         tab.page.locator(what).wait_for()
         found[what] = tab.axe_finds()
+    tab.press("Escape", "Escape")
+    tab.page.set_viewport_size({"width": 400, "height": 800})
+    tab.cell(1).click(position={"x": 5, "y": 5})
+    tab.press("a", "Enter")
+    tab.type("'" + "a line that is far longer than a telephone is wide " * 3)
+    tab.press("Escape", "a", "m", "Enter")
+    tab.type("    " + "code " * 50)
+    tab.press("Shift+Enter")
+    found["a narrow screen"] = tab.axe_finds()
     assert {what: wrong for what, wrong in found.items() if wrong != ""} == {}
 
 

@@ -70,3 +70,24 @@ def test_what_a_cell_asks_is_answered_without_a_pointer_and_who_writes_is_not_in
     tab.sees("what was written went where it was meant", lambda: tab.text(1) == "other one")
     assert tab.cell(0).locator(".prompt input").input_value() == ""
     assert service.errors == []
+
+
+def test_after_a_click_into_what_a_cell_put_out_keys_are_commands_and_its_text_can_be_selected(
+    service: Service,
+) -> None:
+    tab = service.start("print('one of many words')", "[1, 2]", "1 / 0")
+    for number, what in enumerate((".stream", ".result", ".traceback pre, .outputs pre")):
+        tab.cell(number).click(position={"x": 5, "y": 5})
+        tab.press("Control+Enter")
+        tab.cell(number).locator(what).first.click()
+        tab.press("b")
+        tab.sees("a cell was added below it", lambda number=number: tab.texts()[number + 1 :][:1] == [""])
+        assert tab.selected() == [number + 1]
+        tab.press("d", "d", "ArrowUp", "Shift+Enter")
+        assert tab.selected() == [number + 1] or number == 2
+    tab.leave_cell()
+    tab.press("d", "d")
+    tab.press("Control+Home")
+    tab.cell(0).locator(".stream").dblclick(position={"x": 10, "y": 8})
+    assert tab.page.evaluate("`${getSelection()}`").strip() == "one"
+    assert service.errors == []

@@ -48,6 +48,8 @@ const nonce = document.querySelector<HTMLMetaElement>('meta[name="style-nonce"]'
 /** What an editor asks the kernel; null where it has no answer. */
 export interface KernelHelp extends TipSource {
   readonly suggest: Suggest;
+  /** Why there was none, in words; empty where nobody was asked. */
+  readonly silence: () => string;
 }
 
 export interface CellSetup {
@@ -81,10 +83,10 @@ export function cellExtensions({ type, label, keys, pressed, kernel }: CellSetup
     searchMatches,
     language.of(languageOf(type)),
     numbers.of([]),
-    EditorView.contentAttributes.of({ "aria-label": label, autocapitalize: "off", spellcheck: "false" }),
+    EditorView.contentAttributes.of({ "aria-label": label, tabindex: "0", autocapitalize: "off", spellcheck: "false" }),
     Prec.highest(EditorView.domEventHandlers({ keydown: (event) => !event.isComposing && pressed(event) })),
     kernelTips(kernel),
-    completion(kernel.suggest), // its keys go before ours: Enter and Escape are the list's while it is open
+    completion(kernel.suggest, kernel.silence), // its keys go before ours: Enter and Escape are the list's while it is open
     Prec.highest(keymap.of([...keys])),
     keymap.of([...closeBracketsKeymap, ...defaultKeymap, ...historyKeymap, { key: "Tab", run: completeAtWord }, indentWithTab]),
   ];

@@ -177,7 +177,8 @@ export class CellEditor {
     const ask = <T>(question: (code: string, cursor: number) => Promise<T | null>) => {
       return async (code: string, cursor: number) => (this.#notebook.type(this.#id) === "code" ? question(code, cursor) : null);
     };
-    return { suggest: ask(kernel.suggest), signature: ask(kernel.signature), inspect: ask(kernel.inspect) };
+    const silence = () => (this.#notebook.type(this.#id) === "code" ? kernel.silence() : "");
+    return { suggest: ask(kernel.suggest), silence, signature: ask(kernel.signature), inspect: ask(kernel.inspect) };
   }
 
   #sayCursor(): void {

@@ -66,6 +66,7 @@ export function renderMarkdown(text: string, picture: (address: string) => strin
     if (address === null) image.replaceWith(`[image: ${image.alt || image.getAttribute("src")}]`);
     else image.src = address;
   }
+  for (const code of nodes.querySelectorAll("pre")) code.tabIndex = 0; // keys can scroll it
   for (const element of nodes.querySelectorAll<HTMLElement>(".math")) {
     void typeset(element, element.textContent ?? "", element.classList.contains("display"));
   }

@@ -6,7 +6,7 @@
 import type { Incoming } from "../core/messages.ts";
 import type { Notebook, NotebookEvent } from "../core/notebook.ts";
 import type { Heads, Patch } from "../core/replica.ts";
-import type { CellType, Execution } from "../core/schema.ts";
+import { type CellType, type Execution, readKernel } from "../core/schema.ts";
 import type { Session } from "../core/session.ts";
 import { SAVED_WIDGETS } from "../core/saved_widgets.ts";
 import { Signal } from "../core/signal.ts";
@@ -263,6 +263,12 @@ export class NotebookPage implements Page, CellActions {
     suggest: (code: string, cursor: number): Promise<Suggestions | null> => {
       return this.requests.question({ method: "complete", code, cursor }) as Promise<Suggestions | null>;
     },
+    silence: (): string => {
+      if (this.#linkState !== "online") return "The server cannot be reached.";
+      const { root } = this.executions;
+      const runs = root !== null && readKernel(root).lifecycle === "ready";
+      return runs ? "The kernel did not answer." : "No kernel runs yet: run a cell first.";
+    },
     signature: (code: string, cursor: number): Promise<Signature | null> => {
       return this.requests.question({ method: "signature_help", code, cursor }) as Promise<Signature | null>;
     },
@@ -399,7 +405,7 @@ export class NotebookPage implements Page, CellActions {
   #keyDown(event: KeyboardEvent): void {
     const { target } = event;
     const isCell = target instanceof HTMLElement && target.classList.contains("cell");
-    const place: Place = isCell || target === document.body ? "command" : "elsewhere";
+    const place: Place = isCell || target === document.body || isOnlyRead(event) ? "command" : "elsewhere";
     const isInside = target instanceof HTMLElement && !isCell && this.cells.element.contains(target);
     if (event.defaultPrevented) return; // an editor's, or a menu's
     if (event.key === "Escape" && (isInside || this.bar.element.contains(document.activeElement))) return this.selection.choose(this.selection.active);
@@ -413,6 +419,15 @@ export class NotebookPage implements Page, CellActions {
 }
 
 const sentence = (text: string) => text.charAt(0).toUpperCase() + text.slice(1);
+
+/** Whether a key goes to what is focused in a cell only to be scrolled or selected, an output or code in a text: then keys are
+ *  commands as they are on the cell, but for those that scroll, where the keyboard led there. */
+function isOnlyRead({ target, key }: KeyboardEvent): boolean {
+  if (!(target instanceof HTMLElement) || !target.matches(".cell :is(pre, [role='table'], [role='list'])[tabindex='0']")) return false;
+  return !(SCROLLS.test(key) && target.matches(":focus-visible"));
+}
+
+const SCROLLS = /^(Arrow.*|Page.*|Home|End| )$/;
 
 /** Tools that are pressed with a pointer leave the focus where it was, in a cell, so that keys go on working. */
 function keepFocus(event: MouseEvent): void {

@@ -202,8 +202,12 @@ class Mounted {
   }
 
   #compareWith(moment: Moment): void {
-    this.#other = moment.id === this.#other?.id ? null : moment;
-    this.#chosen ??= this.#moments.at(-1) ?? null;
+    if (this.#chosen === null || this.#chosen.id === moment.id) {
+      // with now, or, where that is the same, with what was before it
+      this.#comparison = moment.id === this.#moments.at(-1)?.id ? "before" : "now";
+      this.#chosen = moment;
+      this.#other = null;
+    } else this.#other = moment.id === this.#other?.id ? null : moment;
     this.#timeline.mark(this.#chosen, this.#other);
     this.#draw();
   }

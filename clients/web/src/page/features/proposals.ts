@@ -23,9 +23,15 @@ const WHY_NOT: Record<Exclude<Outcome, "merged">, string> = {
 export function proposals(page: Page): void {
   const { notebook, cells, panels, people } = page;
   const kept = new Proposals(notebook, () => people.self.peer, () => Date.now() / 1000);
+  const edits = new Map<string, Map<string, string>>(); // by proposal and cell: what somebody made of it, until it is decided
   let open: Proposal[] = [];
   let host: HTMLElement | null = null;
 
+  const editsOf = ({ id }: Proposal) => {
+    const its = edits.get(id) ?? new Map<string, string>();
+    edits.set(id, its);
+    return its;
+  };
   const look = () => {
     open = kept.all().filter(({ status }) => status === "open");
     panels.setCount(PANEL, open.length);
@@ -43,7 +49,7 @@ export function proposals(page: Page): void {
     const decided = kept.all().filter(({ status }) => status !== "open").slice(-DECIDED_SHOWN).reverse();
     const none = h("p", { class: "nothing" }, "Nothing is proposed. What an agent may not change unasked, it suggests here.");
     host.replaceChildren(
-      ...(open.length === 0 ? [none] : open.map((one) => card(page, kept, one, draw))),
+      ...(open.length === 0 ? [none] : open.map((one) => card(page, kept, one, editsOf(one), draw))),
       ...decided.map((one) => h("p", { class: "decided" }, `${one.title}: ${one.status} by ${one.decidedBy?.name ?? "somebody"}${one.note === "" ? "" : ` (${one.note})`}`)),
       policySettings(page),
     );
@@ -78,9 +84,8 @@ export function proposals(page: Page): void {
   look();
 }
 
-function card(page: Page, kept: Proposals, proposal: Proposal, redraw: () => void): HTMLElement {
+function card(page: Page, kept: Proposals, proposal: Proposal, edited: Map<string, string>, redraw: () => void): HTMLElement {
   const preview = kept.preview(proposal);
-  const edited = new Map<string, string>();
   const meanwhile = kept.meanwhile(proposal);
   const accept = () => {
     if (preview === null || !page.mayEdit()) return;
@@ -95,7 +100,8 @@ function card(page: Page, kept: Proposals, proposal: Proposal, redraw: () => voi
     kept.reject(proposal.id, note.value.trim());
     redraw();
   };
-  const shown = preview === null ? [h("p", { class: "nothing" }, WHY_NOT.damaged)] : preview.cells.map((cell) => cellDiff(page, preview, cell, edited));
+  const nothing = preview === null ? WHY_NOT.damaged : preview.cells.length === 0 ? "It changes nothing any more: its cells were deleted, or are so already." : null;
+  const shown = nothing !== null ? [h("p", { class: "nothing" }, nothing)] : (preview?.cells ?? []).map((cell) => cellDiff(page, preview as Preview, cell, edited));
   const acceptButton = h("button", { type: "button", class: "plain main accept", click: accept }, "Accept");
   acceptButton.disabled = preview === null;
   return h(
@@ -115,15 +121,25 @@ function cellDiff(page: Page, preview: Preview, cell: CellDiff, edited: Map<stri
   const lines = h("pre", { class: "diff", tabindex: "0" }, ...shownLines(cell));
   const body = h("div", {}, lines);
   const edit = () => {
-    const field = h("textarea", { "aria-label": "The cell as it is to be", spellcheck: "false", input: () => edited.set(cell.cellId, field.value) });
-    field.value = preview.notebook.source(cell.cellId);
+    const leave = (event: KeyboardEvent) => {
+      if (event.key !== "Escape") return; // it leaves the field; the next one closes the panel
+      event.preventDefault();
+      body.closest(".proposal")?.querySelector<HTMLElement>(".accept")?.focus();
+    };
+    const field = h("textarea", { "aria-label": "The cell as it is to be", spellcheck: "false", input: () => edited.set(cell.cellId, field.value), keydown: leave });
+    field.value = edited.get(cell.cellId) ?? preview.notebook.source(cell.cellId);
     field.rows = Math.min(20, field.value.split("\n").length + 1);
     body.replaceChildren(field);
+    return field;
+  };
+  const begin = () => {
+    const field = edit();
     field.focus();
     field.setSelectionRange(0, 0);
   };
+  if (edited.has(cell.cellId)) edit();
   const mayEdit = cell.kind !== "deleted" && cell.fields.includes("source");
-  return h("section", { class: "cell-diff" }, h("div", { class: "cell-diff-head" }, name, mayEdit ? h("button", { type: "button", class: "link", click: edit }, "Edit") : null), body);
+  return h("section", { class: "cell-diff" }, h("div", { class: "cell-diff-head" }, name, mayEdit ? h("button", { type: "button", class: "link", click: begin }, "Edit") : null), body);
 }
 
 function shownLines(cell: CellDiff): HTMLElement[] {
