@@ -44,5 +44,6 @@ def test_a_frame_becomes_less_tall_with_what_it_shows(service: Service) -> None:
     tab.sees("the other tab is shown", lambda: tabs.locator("input").last.is_visible() and height(tab, 1) < 130)
     tab.sees("there is less", lambda: height(tab, 2) < 60)
     parts.get_by_text("brief").click()
-    tab.sees("none is open", lambda: height(tab, 0) < 110)
+    tab.sees("none is open", lambda: not parts.locator("input").last.is_visible())
+    tab.sees("its frame is less tall", lambda: height(tab, 0) < 110)
     assert service.errors == []
