@@ -30,6 +30,28 @@ def test_several_cells_are_copied_merged_split_and_taken_back(service: Service) 
     assert service.errors == []
 
 
+def test_a_cell_that_is_cut_and_pasted_is_the_same_cell_with_what_it_put_out_and_again_it_is_another(
+    service: Service,
+) -> None:
+    tab = service.start("print('put out')", "b", "c")
+    tab.cell(0).click(position={"x": 5, "y": 5})
+    tab.press("Control+Enter")
+    tab.sees("it has run", lambda: tab.output(0) == "put out")
+    cell = tab.cell(0).get_attribute("data-cell")
+    tab.press("x", "v")
+    tab.sees("it is below the next", lambda: tab.texts() == ["b", "print('put out')", "c"])
+    tab.sees("with its output", lambda: tab.output(1) == "put out")
+    assert tab.cell(1).get_attribute("data-cell") == cell
+    tab.press("v")
+    tab.sees("it is pasted again", lambda: tab.texts() == ["b", *["print('put out')"] * 2, "c"])
+    assert tab.cell(2).get_attribute("data-cell") != cell
+    assert tab.output(2) == ""
+    tab.press("z", "z", "z")
+    tab.sees("and all is undone", lambda: tab.texts() == ["print('put out')", "b", "c"])
+    tab.sees("with its output", lambda: tab.output(0) == "put out")
+    assert service.errors == []
+
+
 def test_undo_of_a_deletion_leaves_what_others_did_meanwhile(service: Service) -> None:
     tab = service.start("mine", "theirs", "other")
     tab.cell(0).locator(".cm-line").first.click()

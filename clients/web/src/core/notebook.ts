@@ -29,6 +29,8 @@ export type NotebookEvent =
 
 /** What a new cell is made of. */
 export interface NewCell {
+  /** The id of a cell that was here before, to be it again; another one is made if it is taken. */
+  readonly id?: string | undefined;
   readonly type: CellType;
   readonly source: string;
   readonly metadata?: unknown;
@@ -150,7 +152,12 @@ export class Notebook {
   /** New cells at `index`, in this order; returns their ids. */
   addCells(index: number, cells: readonly NewCell[]): string[] {
     if (cells.length === 0) return [];
-    const ids = cells.map(newId);
+    const taken = new Set<string>();
+    const ids = cells.map(({ id = newId() }) => {
+      const free = this.has(id) || taken.has(id) ? newId() : id;
+      taken.add(free);
+      return free;
+    });
     const { positions, others } = placeAt(this.places(), index, cells.length);
     this.replica.change((draft) => {
       for (const [other, position] of others) setScalar(draft, other, "position", position);

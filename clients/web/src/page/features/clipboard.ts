@@ -10,11 +10,11 @@ export function clipboard(page: Page): void {
   const { cells, commands, notebook, selection, structure, toasts } = page;
 
   const chosen = () => page.sections.withFolded(selection.ids);
-  const copy = () => {
+  const copy = (isCut: boolean) => {
     const records = chosen().flatMap((id) => notebook.record(id) ?? []);
-    return keepCells(records.map(({ type, source, metadata, attachments }) => ({ type, source, metadata, attachments })));
+    return keepCells(records.map(({ id, type, source, metadata, attachments }) => ({ id: isCut ? id : undefined, type, source, metadata, attachments })));
   };
-  const copyByKey = () => void navigator.clipboard?.writeText(copy().text).catch(() => {}); // a courtesy to other programs
+  const copyByKey = (isCut: boolean) => void navigator.clipboard?.writeText(copy(isCut).text).catch(() => {}); // a courtesy to other programs
   const cut = () => removeSelected(page, "cut");
   const paste = (edge: "first" | "last", pasted: readonly NewCell[] = keptCells()) => {
     if (pasted.length === 0) return;
@@ -28,8 +28,8 @@ export function clipboard(page: Page): void {
     return { id: `cell.${id}`, title, group: "Cells", keys, when: () => selection.active !== null, run: edit, cellMenu: 2, ...more };
   };
   commands.add(
-    command("cut", "Cut cells", ["x"], () => (copyByKey(), cut())),
-    command("copy", "Copy cells", ["c"], copyByKey, { run: copyByKey }),
+    command("cut", "Cut cells", ["x"], () => (copyByKey(true), cut())),
+    command("copy", "Copy cells", ["c"], () => copyByKey(false), { run: () => copyByKey(false) }),
     command("paste", "Paste cells below", ["v"], () => paste("last"), { when: hasCells }),
     command("paste-above", "Paste cells above", ["Shift+v"], () => paste("first"), { when: hasCells }),
     command("duplicate", "Duplicate cells", [], () => paste("last", chosen().flatMap((id) => notebook.record(id) ?? []))),
@@ -50,7 +50,7 @@ export function clipboard(page: Page): void {
     if (!isForCells() || isTextSelected() || event.clipboardData === null) return;
     if (event.type === "cut" && !page.mayEdit()) return;
     event.preventDefault();
-    const { json, text } = copy();
+    const { json, text } = copy(event.type === "cut");
     event.clipboardData.setData("text/plain", text);
     event.clipboardData.setData(CELLS_TYPE, json);
     if (event.type === "cut") cut();
