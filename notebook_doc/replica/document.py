@@ -276,13 +276,15 @@ class Replica(ReadView):
         return Replica._of(forked, actor or sibling_of(self.actor))
 
     def fork_at(self, heads: Sequence[bytes], actor: bytes | None = None) -> Replica:
-        """An independent copy as it was at `heads`. Costs the history: for rare needs.
+        """An independent copy as it was at `heads`. Costs the history, unless that is now: for rare needs.
 
         Rebuilt from the changes that `heads` contain, because the binding's own fork_at fails on concurrent histories.
         Raises UnknownHeads.
         """
         if not self.contains(heads):
             raise UnknownHeads("the replica does not contain the heads to fork at.")
+        if tuple(sorted(heads)) == self.heads():
+            return self.fork(actor)
         later = {change.hash for change in self._call(self._source.get_changes, list(heads))}
         chunks = [change.bytes for change in self._call(self._source.get_changes, []) if change.hash not in later]
         return Replica.load(b"".join(chunks), actor)

@@ -22,6 +22,7 @@ FILE: Final = Path(__file__).parents[2] / "clients" / "web" / "test" / "taking_b
 _BATCHES: Final[dict[str, list[Operation]]] = {
     "text": [SetSource("a", "import 🐍, math\nprint(1)"), SetSource("b", "")],
     "cells": [Delete("b"), Create("n", "new", after="a"), Create("e", "")],
+    "new": [Create("z", "last", after="a"), Create("n", "new", after="c"), Create("B", "", before="a")],
     "values": [SetType("a", "markdown"), Move("c", before="a"), SetMetadata("b", {"name": "x", "n": 3, "yes": True})],
     "deep": [SetMetadata("a", {"name": "a", "tags": [{"t": [1.5, None]}, 1, "u"], "more": {"b": 1, "a": {"x": []}}})],
     "all": [SetSource("a", "x = 1"), Delete("c"), SetMetadata("b", {}), Create("n", "é", before="a")],

@@ -146,6 +146,33 @@ def test_two_who_undo_the_same_at_once_write_the_same_changes() -> None:
         take_back(ann, change, no_check)
 
 
+def test_a_batch_of_many_new_cells_is_undone_by_one_change_of_one_actor() -> None:
+    doc = notebook(a="one")
+    agent = NotebookDoc(doc.replica.fork(actor_of("agent")))
+    done = commit(agent, Reading.of(agent), [Create(f"n{number}", "new") for number in range(50)], no_check)
+    assert done.change is not None
+    before = agent.replica.heads()
+    assert len(take_back(agent, done.change, no_check).committed.deleted) == 50
+    assert agent.cell_ids() == ["a"]
+    assert len(agent.replica.recorded_since(before)) == 1
+
+
+def test_of_two_who_undo_new_cells_at_once_each_deletes_what_it_has_seen_no_reason_to_keep() -> None:
+    doc = notebook(a="one")
+    agent = NotebookDoc(doc.replica.fork(actor_of("agent")))
+    done = commit(agent, Reading.of(agent), [Create(name, "new") for name in ("k", "l", "m")], no_check)
+    assert done.change is not None
+    one, other = agent.fork(), agent.fork()
+    one.splice_source("l", 0, 0, "mine: ")
+    assert take_back(one, done.change, no_check).kept == ("l",)
+    take_back(other, done.change, no_check)
+    for here, there in ((one, other), (other, one)):
+        here.replica.merge(there.replica.fork())
+    assert one.cell_ids() == other.cell_ids() == ["a"]
+    with pytest.raises(BadEdit, match="taken back already"):
+        take_back(one, done.change, no_check)
+
+
 def test_an_undo_is_undone_as_one_and_again() -> None:
     doc, change = a_batch()
     done, before = doc.cells(), {cell_id: doc.source(cell_id) for cell_id in doc.cell_ids()}

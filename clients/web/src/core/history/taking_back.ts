@@ -1,9 +1,10 @@
 // A change of the notebook's history, taken back as new changes that are the same whoever makes them. Pure.
 //
 // The twin of notebook_doc/taking_back.py, which says how: each piece of the inverse is a change made upon the one that is
-// taken back, its actor follows from its content, and two who undo the same at once write the same bytes. What a change
-// was is told by the replica; who wrote it is not asked here. The history is looked through once, and what is new of it
-// then; an undo reads the cells that its change touched, and has the core look at the document as it was once.
+// taken back (all cells that go are one piece), its actor follows from its content, and two who undo the same at once
+// write the same bytes. What a change was is told by the replica; who wrote it is not asked here. The history is looked
+// through once, and what is new of it then; an undo reads the cells that its change touched, and has the core look at the
+// document as it was once.
 
 import { type CellRecord, type Notebook, recordOf } from "../notebook.ts";
 import { PastWork } from "../past_work.ts";
@@ -289,22 +290,28 @@ function write(notebook: Notebook, life: Life, deed: Deed): Undone {
   const cells = new Set<string>();
   const chunks: Uint8Array[] = [];
   const works = new Map<string, PastWork>();
+  const make = (upon: Heads, inverses: readonly Inverse[]): void => {
+    const work = works.get(upon.join()) ?? new PastWork(notebook.replica.coreAt(upon));
+    works.set(upon.join(), work);
+    for (const inverse of inverses) apply(work, inverse);
+    const written = work.commit();
+    if (written === null) return;
+    const first = life.nextOp(upon);
+    const draft = Replica.changeAs(written, `${key}${"0".repeat(key.length)}`, upon, first);
+    const made = draft && Replica.changeAs(written, `${key}${draft.hash.slice(0, key.length)}`, upon, first);
+    if (made !== null) chunks.push(made.chunk);
+    for (const { cellId } of inverses) if (cellId !== null) cells.add(cellId);
+  };
+  const deletions = new Map<string, Inverse>();
   try {
     for (const { upon, inverse } of life.piecesOf(deed)) {
       const whyNot = standing(inverse, notebook);
       if (whyNot === "kept" && inverse.cellId !== null) kept.add(inverse.cellId);
       if (whyNot !== null) continue;
-      const work = works.get(upon.join()) ?? new PastWork(notebook.replica.coreAt(upon));
-      works.set(upon.join(), work);
-      apply(work, inverse);
-      const written = work.commit();
-      if (written === null) continue;
-      const first = life.nextOp(upon);
-      const draft = Replica.changeAs(written, `${key}${"0".repeat(key.length)}`, upon, first);
-      const made = draft && Replica.changeAs(written, `${key}${draft.hash.slice(0, key.length)}`, upon, first);
-      if (made !== null) chunks.push(made.chunk);
-      if (inverse.cellId !== null) cells.add(inverse.cellId);
+      if (inverse.kind === "delete") deletions.set(inverse.cellId, inverse);
+      else make(upon, [inverse]);
     }
+    if (deletions.size > 0) make(deed.heads, [...deletions.keys()].sort().map((cellId) => deletions.get(cellId) as Inverse));
   } finally {
     for (const work of works.values()) work.free();
   }
