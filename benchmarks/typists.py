@@ -147,6 +147,11 @@ class QuireTypist(Typist):
         self._joined: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._ack: asyncio.TimerHandle | None = None
 
+    @property
+    def notebook_id(self) -> str:
+        """The notebook that it is in."""
+        return self._shared.notebook_id
+
     async def join(self, server: Server) -> None:
         shared = self._shared
         await self.client.open("127.0.0.1", server.port, f"/v1/notebooks/{shared.notebook_id}/sync")

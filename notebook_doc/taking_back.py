@@ -4,10 +4,10 @@ The history has every batch as one change. `take_back` finds what that change di
 after it, and writes the inverse: deleted cells come back under their ids and where they stood, the characters that it
 wrote go and those that it deleted come back, and what others did since stays. Each piece of the inverse is a change of
 its own, made upon the one that is taken back, and its actor follows from its content. So two people who undo the same
-change at once write the same bytes, and their merge is one undo, whatever else either of them had seen. Cells that go are
-one piece together: to delete a cell twice is to delete it, and each further actor costs every replica what the document
-holds (14 ms at 1,400 cells). It costs the history, once. The page's core/history/taking_back.ts is the twin of this and
-writes the same bytes.
+change at once write the same bytes, and their merge is one undo, whatever else either of them had seen. Cells that go
+are one piece together: to delete a cell twice is to delete it, and each further actor costs every replica what the
+document holds (14 ms at 1,400 cells). It costs the history, once. The page's core/history/taking_back.ts is the twin of
+this and writes the same bytes.
 """
 
 from __future__ import annotations
