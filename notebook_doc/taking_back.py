@@ -328,10 +328,17 @@ def _chunks(notebook: NotebookDoc, key: bytes, pieces: Sequence[_Piece]) -> list
     and no actor writes two that differ."""
     then: dict[Heads, NotebookDoc] = {}
     chunks: list[bytes] = []
-    alone = [(piece.upon, [piece.inverse]) for piece in pieces if not isinstance(piece.inverse, Delete)]
-    deletions = [(piece.upon, piece.inverse) for piece in pieces if isinstance(piece.inverse, Delete)]
-    together = [(upon, sorted((one for _, one in deletions), key=lambda one: one.cell_id)) for upon, _ in deletions[:1]]
-    for upon, inverses in (*alone, *together):
+    changes: list[tuple[Heads, Sequence[_Inverse]]] = []
+    deletions: dict[Heads, list[Delete]] = {}
+    for piece in pieces:
+        if isinstance(piece.inverse, Delete):
+            deletions.setdefault(piece.upon, []).append(piece.inverse)
+        else:
+            changes.append((piece.upon, [piece.inverse]))
+    for upon, them in deletions.items():
+        them.sort(key=lambda one: one.cell_id)
+        changes.append((upon, them))
+    for upon, inverses in changes:
         if upon not in then:
             then[upon] = NotebookDoc(notebook.replica.fork_at(upon))
         (draft,) = _change(then[upon], key + bytes(ACTOR_SIZE - len(key)), inverses) or (None,)
