@@ -96,3 +96,21 @@ def test_a_result_that_is_kept_is_restored_after_an_edit_was_undone_and_says_so(
     title = status.get_attribute("title") or ""
     assert title.startswith("Restored at ")
     assert "when it ran" in title
+
+
+def test_a_cell_that_is_not_run_says_why_and_where_that_is_mended(service: Service) -> None:
+    tab = service.start("a = 1", "print(a)", "a = 2")
+    choose(tab, "reactive")
+    tab.cell(0).locator("[data-mark=problem]").wait_for()
+    run(tab, 0)
+    toast = tab.page.locator(".toast", has_text="Cell 1 did not run: a is defined here and in cell 3")
+    toast.get_by_role("button", name="Show").click()
+    tab.page.locator(".panel", has_text="These cells do not run until that is mended.").wait_for()
+    tab.page.locator(".avatar.daemon").click()
+    tab.page.locator(".toast", has_text="runs the cells").wait_for()
+    assert tab.page.locator(".menu").count() == 0, "nobody can follow what is nowhere"
+    choose(tab, "lazy")
+    run(tab, 2)
+    tab.page.locator(
+        ".toast", has_text="It does not run, because of cell 3: a is defined here and in cell 1"
+    ).wait_for()

@@ -83,9 +83,9 @@ export function parseCell(text: string): CellFlow | null {
   }
 }
 
-/** The names of other cells in a sentence, instead of their ids. */
+/** The names of other cells in a sentence, instead of their ids or of `cell ` and their ids. */
 export function named(sentence: string, ids: readonly string[], name: (cellId: string) => string): string {
-  return ids.reduce((text, id) => text.replaceAll(id, name(id)), sentence);
+  return ids.reduce((text, id) => text.replaceAll(`cell ${id}`, name(id)).replaceAll(id, name(id)), sentence);
 }
 
 const HERE: Record<string, string> = { edited: "it was edited since it ran", environment: "the environment is another one" };

@@ -20,8 +20,13 @@ export function firstLine(page: Page, cellId: string): string {
 /** What the daemon answered to a run: perhaps it waits for a yes, perhaps it refused some cells. */
 export function takeRunResult(page: Page, result: Result): void {
   if (result["plan"] !== undefined) return showPlan(page, result["plan"] as Plan, "Other cells have to run first");
-  const refused = Object.entries((result["refused"] ?? {}) as Record<string, string[]>);
-  if (refused.length > 0) page.toasts.say(`${refused.map(([id]) => nameOf(page, id)).join(", ")} did not run because of a problem.`);
+  const [first, ...others] = Object.keys((result["refused"] ?? {}) as Record<string, string[]>);
+  if (first === undefined) return;
+  const name = (id: string) => nameOf(page, id);
+  const [problem] = page.flow.get(first)?.problems ?? [];
+  const why = problem === undefined || others.length > 0 ? " because of a problem." : `: ${named(problem.message, problem.cells, name)}`;
+  const text = `${[first, ...others].map(name).join(", ")} did not run${why}`;
+  page.toasts.say(text.charAt(0).toUpperCase() + text.slice(1), { label: "Show", press: () => page.panels.open("dataflow") });
 }
 
 /** Run a plan that was shown, or cells with what they bring along. */

@@ -95,12 +95,16 @@ export function environment(page: Page): void {
     },
   });
 
+  const add = (name: string) => {
+    panels.open(ID, false); // how it goes is seen there
+    void install("add_packages", [name]);
+  };
   const markMissing = () => {
     const marks = new Map<string, Mark>();
     for (const { cellId, module, package: name } of readMissing(executions.root)) {
       const old = marked.get(cellId);
       const title = `The module ${module} is not installed. Press to add the package ${name}.`;
-      marks.set(cellId, old?.title === title ? old : { icon: "package", title, tone: "warn", text: name, press: () => void install("add_packages", [name]) });
+      marks.set(cellId, old?.title === title ? old : { icon: "package", title, tone: "warn", text: name, press: () => add(name) });
     }
     for (const cellId of new Set([...marks.keys(), ...marked.keys()])) {
       const view = page.cells.get(cellId);

@@ -112,9 +112,15 @@ export function presence(page: Page): void {
     const title = notes === "" ? peer.name : `${peer.name} (${notes})`;
     const look = ["avatar", peer.kind, colours.of(peer), runs === "" ? "" : "runs", followed === peer.peer_id ? "followed" : ""];
     const letters = h("span", { "aria-hidden": "true" }, initials(peer.name));
-    const press = ({ currentTarget }: MouseEvent) => (isSelf ? void rechristen(page) : menuFor(present, currentTarget as Element));
-    const more = { type: "button", class: look.filter(Boolean).join(" "), title, click: press, "data-peer": peer.peer_id, ...(!isSelf && { "aria-haspopup": "menu" }) };
-    const picture = peer.kind === "daemon" ? icon("gear") : peer.kind === "agent" ? icon("agent") : letters;
+    const isDaemon = peer.kind === "daemon"; // it is nowhere, so nobody can go there
+    const press = ({ currentTarget }: MouseEvent) => {
+      if (isSelf) void rechristen(page);
+      else if (isDaemon) page.toasts.say("This is the service's process that runs the cells of the notebook.");
+      else menuFor(present, currentTarget as Element);
+    };
+    const hasMenu = !isSelf && !isDaemon;
+    const more = { type: "button", class: look.filter(Boolean).join(" "), title, click: press, "data-peer": peer.peer_id, ...(hasMenu && { "aria-haspopup": "menu" }) };
+    const picture = isDaemon ? icon("gear") : peer.kind === "agent" ? icon("agent") : letters;
     return h("li", {}, h("button", more, picture, h("span", { class: "heard" }, isSelf ? `${title}: change your name` : title)));
   };
   const draw = () => {
