@@ -7,7 +7,7 @@ be read. It writes nothing: its owner puts positions into the document and tells
 
 from __future__ import annotations
 
-from bisect import bisect_left, insort
+from bisect import bisect_left
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Final
@@ -39,6 +39,8 @@ class CellOrder:
 
     def __init__(self, places: Iterable[Place] = ()) -> None:
         self._places = sorted(places)
+        self._ids = [cell_id for _, cell_id in self._places]
+        self._is_shared = False  # with copies: both lists are copied before they are written
 
     def __len__(self) -> int:
         return len(self._places)
@@ -46,22 +48,31 @@ class CellOrder:
     def copy(self) -> CellOrder:
         """An order of the same cells."""
         other = CellOrder()
-        other._places = list(self._places)
+        self._is_shared = True
+        other._places, other._ids, other._is_shared = self._places, self._ids, True
         return other
 
     def cell_ids(self) -> list[str]:
         """The ids of all cells, in order."""
-        return [cell_id for _, cell_id in self._places]
+        return list(self._ids)
 
     def add(self, position: str, cell_id: str) -> None:
         """A cell is there."""
-        insort(self._places, (position, cell_id))
+        self._to_write()
+        index = bisect_left(self._places, (position, cell_id))
+        self._places.insert(index, (position, cell_id))
+        self._ids.insert(index, cell_id)
 
     def remove(self, position: str, cell_id: str) -> None:
         """A cell is gone from this position."""
         index = bisect_left(self._places, (position, cell_id))
         if index < len(self._places) and self._places[index] == (position, cell_id):
-            del self._places[index]
+            self._to_write()
+            del self._places[index], self._ids[index]
+
+    def _to_write(self) -> None:
+        if self._is_shared:
+            self._places, self._ids, self._is_shared = list(self._places), list(self._ids), False
 
     def placement(self, *, after: Place | None = None, before: Place | None = None) -> Placement:
         """Where a cell goes that comes right after or before another of these, or at the end."""

@@ -29,6 +29,7 @@ from notebook_doc.object_index import ObjectIndex
 from notebook_doc.plain import well_formed
 from notebook_doc.replica import ROOT, Heads, ObjectId, Replica, Transaction
 from notebook_doc.seed import give_birth, seed
+from notebook_doc.shared_dict import SharedDict
 from notebook_doc.text_diff import Splice, splices
 from notebook_doc.touched import ROOT_KEY, ObjectKey
 from notebook_doc.unreported import Unreported
@@ -75,7 +76,7 @@ class NotebookDoc(Document):
         for name in ("comments", "versions"):
             if (obj := replica.child(ROOT, name)) is not None:
                 self._objects.place(ROOT, name, obj)
-        self._entries: dict[str, _Entry] = {}
+        self._entries: SharedDict[str, _Entry] = SharedDict()
         self._order = CellOrder()
         self._reindex()
         self._unreported = Unreported(self._entries)
@@ -112,7 +113,7 @@ class NotebookDoc(Document):
         fork = copy(self)
         fork.replica = self.replica.fork(actor)
         fork._objects = self._objects.for_fork(fork.replica)
-        fork._entries = dict(self._entries)
+        fork._entries = self._entries.copy()
         fork._order = self._order.copy()
         fork._unreported = Unreported(self._entries)
         return fork
@@ -378,8 +379,9 @@ class NotebookDoc(Document):
     def _reindex(self) -> None:
         self._objects.skip_to_now()
         objects = self.replica.objects_in(self._cells)
-        self._entries = {cell_id: self._read_entry(cell_id, obj) for cell_id, obj in objects if cell_id is not None}
-        self._order = CellOrder((entry.position, cell_id) for cell_id, entry in self._entries.items())
+        entries = {cell_id: self._read_entry(cell_id, obj) for cell_id, obj in objects if cell_id is not None}
+        self._entries = SharedDict(entries)
+        self._order = CellOrder((entry.position, cell_id) for cell_id, entry in entries.items())
 
     def _read_entry(self, cell_id: str, obj: ObjectId) -> _Entry:
         source = self.replica.child(obj, "source")

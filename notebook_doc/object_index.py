@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import Final
 
 from notebook_doc.replica import ROOT, Heads, ObjectId, Replica, object_key
+from notebook_doc.shared_dict import SharedDict
 from notebook_doc.sync_message import read_change
 from notebook_doc.touched import ROOT_KEY, ObjectKey, touches
 
@@ -23,7 +24,7 @@ class ObjectIndex:
 
     def __init__(self, replica: Replica) -> None:
         self._replica = replica
-        self._places: dict[ObjectKey, tuple[ObjectKey, str]] = {}
+        self._places: SharedDict[ObjectKey, tuple[ObjectKey, str]] = SharedDict()
         self._walked = False
         self._heads: Heads = replica.heads()
         self._generation = replica.generation
@@ -31,7 +32,7 @@ class ObjectIndex:
     def for_fork(self, fork: Replica) -> ObjectIndex:
         """The same of a fork that was just made of this index's replica."""
         index = ObjectIndex(fork)
-        index._places, index._walked, index._heads = dict(self._places), self._walked, self._heads
+        index._places, index._walked, index._heads = self._places.copy(), self._walked, self._heads
         return index
 
     @property

@@ -7,6 +7,7 @@ is not mentioned, and one that came and was changed is added once.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
+from typing import Any
 
 from notebook_doc.events import (
     CellAdded,
@@ -19,13 +20,14 @@ from notebook_doc.events import (
     ProposalChanged,
     Reset,
 )
+from notebook_doc.shared_dict import SharedDict
 
 
 class Unreported:
     """See the module. Add to `metadata` (keys), `threads` and `proposals` (ids) what was touched of them."""
 
-    def __init__(self, known: Iterable[str]) -> None:
-        self._known = set(known)
+    def __init__(self, known: SharedDict[str, Any]) -> None:
+        self._known: SharedDict[str, Any] = known.copy()
         self._nothing()
 
     def cell(self, cell_id: str, fields: Iterable[CellField]) -> None:
@@ -49,8 +51,13 @@ class Unreported:
             if self.threads:
                 events.append(CommentsChanged(frozenset(self.threads)))
             events += [ProposalChanged(proposal_id) for proposal_id in sorted(self.proposals)]
-        self._known.difference_update(self._cells)
-        self._known.update(present if self._reset else (cell_id for cell_id in self._cells if cell_id in present))
+        if self._reset:
+            self._known = SharedDict(dict.fromkeys(present))
+        for cell_id in self._cells:
+            if cell_id in present:
+                self._known[cell_id] = None
+            else:
+                self._known.pop(cell_id, None)
         self._nothing()
         return events
 

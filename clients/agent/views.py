@@ -285,12 +285,12 @@ def resolve(notebook: CellsOfNotebook, cell: CellRef) -> str:
 
     An index may be text, for those who have nothing else; ids and names come first.
     """
-    ids = notebook.cell_ids()
     if isinstance(cell, CellView):
         cell = cell.id
     if isinstance(cell, str) and cell not in notebook and _INDEX.fullmatch(cell) and not _named(notebook, cell):
         cell = int(cell)
     if isinstance(cell, int):
+        ids = notebook.cell_ids()
         if -len(ids) <= cell < len(ids):
             return ids[cell]
         raise NoSuchCell(f"There is no cell {cell}: there are {len(ids)}.", "Indices count from 0.")
@@ -301,6 +301,7 @@ def resolve(notebook: CellsOfNotebook, cell: CellRef) -> str:
         return named[0]
     if named:
         raise NoSuchCell(f"{len(named)} cells have the name {cell!r}: {', '.join(named)}.", "Use an id.")
+    ids = notebook.cell_ids()
     listed = ", ".join(ids[:20]) + (f" and {len(ids) - 20} more" if len(ids) > 20 else "")
     raise NoSuchCell(f"No cell has the id or name {cell!r}.", f"It may have been deleted. There are: {listed}.")
 
