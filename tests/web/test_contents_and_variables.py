@@ -39,6 +39,8 @@ def test_the_contents_lead_to_headings_and_say_where_something_runs_or_failed(se
         return [row.get_attribute("aria-label") for row in panel.get_by_role("button").all()[1:]]
 
     tab.sees("all headings", lambda: titles() == ["The whole", "Its second part", "Another", "Far below"])
+    places = [panel.get_by_role("button", name=title).locator("span").bounding_box()["x"] for title in titles()]
+    assert places[0] == places[2] < places[1] < places[3], "a part of a part stands further in"
     tab.cell(3).click(position={"x": 5, "y": 5})
     tab.press("Control+Enter")
     tab.sees("what failed", lambda: titles()[2] == "Another, something failed")

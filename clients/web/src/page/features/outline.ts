@@ -100,7 +100,9 @@ function listOf(page: Page, { list, current }: { list: readonly Heading[]; curre
     };
     const row = h("button", { type: "button", click: go, "aria-label": `${text}${SAYS[doing]}` }, h("span", {}, text));
     if (at === current) row.setAttribute("aria-current", "location");
-    return h("li", { "data-level": `${level}`, "data-doing": doing, style: `--depth: ${level - top}` }, row);
+    const item = h("li", { "data-level": `${level}`, "data-doing": doing, "data-depth": `${level - top}` }, row);
+    item.style.setProperty("--depth", `${level - top}`); // as an attribute the page's policy would refuse it
+    return item;
   });
   return h("ol", { class: "outline" }, ...rows);
 }
