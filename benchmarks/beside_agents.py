@@ -3,8 +3,8 @@
 Two people are in a small notebook, one of them types 50 characters a second. Meanwhile an agent, a client in a process
 of its own, does one thing after another in a notebook of 1,000 cells with outputs, each round in a new notebook and a
 new session; somebody has that open, too, so the hub has it in memory. What is told is the delay of the characters typed
-while the agent waits for an answer: at the median, and the worst, which is how long the hub's event loop, which all
-notebooks share, was held up at most. *Agent waits* is what the agent waits for its answer.
+while the agent waits for an answer and for a second afterwards: at the median, and the worst, which is how long the
+hub's event loop, which all notebooks share, was held up at most. *Agent waits* is what the agent waits for its answer.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Final
 
+from benchmarks.change_press import Press
 from benchmarks.contenders import join_all, open_at
 from benchmarks.notebooks import write_notebook
 from benchmarks.process import ROOT, Server, python, running
@@ -25,7 +26,7 @@ from benchmarks.report import milliseconds, print_table, quantile
 from benchmarks.typists import QuireTypist, Score
 
 CELLS: Final = 1000
-# Characters a second, and seconds between two deeds, in which what one sets going comes to rest.
+# Characters a second, and seconds after a deed, in which what it has set going comes to rest.
 RATE: Final = 50.0
 PAUSE: Final = 1.0
 NOTHING: Final = "nothing (one second)"
@@ -53,13 +54,15 @@ async def beside_agents(rounds: int = 5) -> None:
         typing = asyncio.create_task(_type(typists[0]), name="type")
         stack.callback(typing.cancel)
         for number in range(rounds):
-            (onlooker,) = await _join(stack, server, folder / f"{number}.ipynb", CELLS, [Score(receivers=0)])
+            path, nobody = folder / f"{number}.ipynb", Score(receivers=0)
+            (onlooker,) = await _join(stack, server, path, CELLS, [nobody], typists[0].shared.press)
+            await asyncio.sleep(PAUSE)
             for name, deed in DEEDS.items():
-                await asyncio.sleep(PAUSE)
                 score.took.clear()
                 began = time.perf_counter()
-                await (_order(agent, deed, onlooker.notebook_id) if deed else asyncio.sleep(1.0))
+                await (_order(agent, deed, onlooker.shared.notebook_id) if deed else asyncio.sleep(1.0))
                 waits[name].append(time.perf_counter() - began)
+                await asyncio.sleep(PAUSE)
                 last = set(score.under_way)
                 while last & score.under_way.keys() and not typing.done():  # noqa: ASYNC110 (one for each edit)
                     await asyncio.sleep(0.005)  # what was typed meanwhile counts, however long it takes
@@ -80,12 +83,13 @@ async def beside_agents(rounds: int = 5) -> None:
 
 
 async def _join(
-    stack: AsyncExitStack, server: Server, path: Path, cells: int, scores: Sequence[Score]
+    stack: AsyncExitStack, server: Server, path: Path, cells: int, scores: Sequence[Score], press: Press | None = None
 ) -> list[QuireTypist]:
-    """Peers in a new notebook."""
+    """Peers in a new notebook. Given any press they make none of their own, which takes seconds, and cannot type."""
     await asyncio.to_thread(write_notebook, path, cells)
     server.ready["notebook"] = str(path)
     shared = await open_at(server)
+    shared.press = press
     typists = [QuireTypist(score, shared, cell=7 * number) for number, score in enumerate(scores)]
     await join_all(typists, server)
     for typist in typists:

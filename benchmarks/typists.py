@@ -148,9 +148,9 @@ class QuireTypist(Typist):
         self._ack: asyncio.TimerHandle | None = None
 
     @property
-    def notebook_id(self) -> str:
-        """The notebook that it is in."""
-        return self._shared.notebook_id
+    def shared(self) -> Shared:
+        """What it shares with the others of its notebook."""
+        return self._shared
 
     async def join(self, server: Server) -> None:
         shared = self._shared
