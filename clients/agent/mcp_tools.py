@@ -43,6 +43,7 @@ from clients.peer.errors import PeerError
 from clients.peer.execution import Execution
 from clients.peer.flow import NeedsConfirmation
 from clients.peer.notebook import Notebook
+from clients.peer.target import FileTarget, parse_target
 from notebook_doc import comments
 from notebook_doc.authors import Author
 from notebook_doc.history.moments import Moment
@@ -93,7 +94,12 @@ class Tools:
     async def open_notebook(self, caller: Caller, path: str, create: bool) -> str:
         """Open a notebook by path, id or address, or make one; then its overview."""
         notebook_id = await self._desk.open_path(path, create=create)
-        return await self.read_notebook(caller, notebook_id, 0)
+        overview = await self.read_notebook(caller, notebook_id, 0)
+        match parse_target(path):
+            case FileTarget(file):  # a relative path is the server's, and not the agent's, to make absolute
+                return f"{file}\n{overview}"
+            case _:
+                return overview
 
     async def save_notebook(self, caller: Caller, notebook: str) -> str:
         """Write the file now."""

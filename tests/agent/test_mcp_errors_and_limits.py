@@ -290,3 +290,10 @@ async def test_a_proposal_of_packages_says_which(tmp_path: Path) -> None:
         await agent.text("packages", notebook=notebook, add=["polars>=1"], propose="we need it")
         told = await agent.text("proposals", notebook=notebook)
         assert '-quire: null\n  +quire: {"dependencies": ["polars>=1"]}' in told
+
+
+@aio
+async def test_whoever_opens_a_file_is_told_which_that_was(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    async with served(tmp_path, ["x = 1"]) as here, by_http(here.service.address) as agent:
+        assert (await agent.text("open_notebook", path="notebook.ipynb")).startswith(f"{here.path}\nnotebook ")
