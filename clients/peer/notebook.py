@@ -247,6 +247,10 @@ class Notebook(Proposing, HistoryReading, Running, Flow, Serving, EditorQuestion
         try:
             async with asyncio.timeout(timeout):
                 response = await answer
+        except TimeoutError:
+            away = "" if self.is_joined else " The service is away."
+            what = f"'{body.__struct_config__.tag}' of notebook {self.id} was not answered in {timeout:g} s."
+            raise TimeoutError(f"{what}{away} It is not asked for again; look whether it was done.") from None
         finally:
             self._answers.pop(request_id, None)
             self._session.forget_request(request_id)

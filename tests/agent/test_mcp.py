@@ -211,10 +211,12 @@ async def test_an_agent_is_told_that_the_service_went_away_and_that_its_edits_ar
         async with by_stdio(state) as agent:
             notebook = re.findall(r"notebook (\S+),", await agent.text("open_notebook", path=str(path)))[0]
             first.close()
+            async with asyncio.timeout(30):  # until its peer has noticed
+                while "the service is away: edits are kept" not in await agent.text("read_notebook", notebook=notebook):
+                    pass
             done = await agent.text("create_cell", notebook=notebook, code="y = 2", after="c0", run=True)
             assert "created" in done
             assert "Written, but not run: The Quire service is away, so nothing has run." in done
-            assert "the service is away: edits are kept" in await agent.text("read_notebook", notebook=notebook)
             with hub_process(state):
                 assert "y = 2" in await agent.text("read_notebook", notebook=notebook)
                 await agent.text("save_notebook", notebook=notebook)

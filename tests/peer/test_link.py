@@ -160,7 +160,7 @@ async def test_the_late_answer_of_a_request_that_timed_out_is_not_taken_by_the_n
             Notebook.connect(notebook_id, hub.address) as mine,
         ):
             daemon.serve_requests(served.append)
-            with pytest.raises(TimeoutError):
+            with pytest.raises(TimeoutError, match=rf"'execute' of notebook {notebook_id} was not answered in 0.2 s"):
                 await mine.request(Execute(), timeout=0.2)
             second = asyncio.create_task(mine.start())
             assert await poll(lambda: len(served) == 2)

@@ -35,7 +35,7 @@ class VariablesPanel {
   readonly #list = h("ul", { class: "variables", "aria-label": "Variables" });
   readonly #ends: (() => void)[];
   #variables: readonly Variable[] = [];
-  #before = new Map<string, string>(); // what each was at the answer before this one
+  #before = new Map<string, string>(); // what each was until something changed last
   #owners: ReadonlyMap<string, string> = new Map(); // the cell that each name is from, as drawn
   #leftOut = 0;
   #asking = false;
@@ -105,7 +105,9 @@ class VariablesPanel {
   }
 
   #took(variables: readonly Variable[], leftOut: number, why: string | null): void {
-    this.#before = new Map(this.#variables.map((one) => [one.name, looks(one)]));
+    // An answer that says nothing new leaves the marks: one run may be followed by two.
+    const [before, now] = [looksOf(this.#variables), looksOf(variables)];
+    if (before.size !== now.size || [...now].some(([name, look]) => before.get(name) !== look)) this.#before = before;
     this.#variables = variables;
     this.#leftOut = leftOut;
     this.#draw();
@@ -149,6 +151,8 @@ class VariablesPanel {
 }
 
 const looks = ({ type, shape, length, text }: Variable) => JSON.stringify([type, shape, length, text]);
+
+const looksOf = (all: readonly Variable[]) => new Map(all.map((one) => [one.name, looks(one)]));
 
 function sizeOf({ shape, length, type }: Variable): string {
   if (shape !== null && shape.length > 0) return shape.map((one) => one.toLocaleString("en")).join(" × ");
