@@ -8,7 +8,7 @@ import { Signal } from "../core/signal.ts";
 import type { Link, LinkState } from "../link.ts";
 import type { Toasts } from "./toast.ts";
 
-const PATIENCE = 6000; // milliseconds
+const PATIENCE = 11_000; // milliseconds: a little more than the daemon waits for a kernel
 
 type Result = Record<string, unknown>;
 
